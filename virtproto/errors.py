@@ -1,0 +1,208 @@
+"""Every exception that virtproto raises of its own, drawn in one place.
+
+::
+
+    VirtprotoError
+    ├── URIError                  a connection URI that cannot be used (also a ValueError)
+    ├── UsageError                a call that cannot be made as asked (also a ValueError)
+    ├── ProtocolError             bytes, or values for bytes, that break the protocol
+    │   ├── EncodeError           a value that cannot be sent (also a ValueError)
+    │   ├── DecodeError           a payload that does not hold what its type says
+    │   ├── FramingError          a length word or header that cannot be
+    │   └── SequenceError         a well-formed message that has no business here
+    ├── TransportError            the road to the daemon
+    │   ├── ConnectError          it could not be reached
+    │   │   ├── SocketMissingError      no socket at that path
+    │   │   ├── SocketPermissionError   a socket that this user may not open
+    │   │   └── SocketRefusedError      a socket that nobody listens on
+    │   ├── ConnectionLostError   it broke: the peer closed, or reading failed
+    │   ├── ConnectionClosedError it was closed on this side, or lost before this call
+    │   └── DeadlineError         no answer in time (also a TimeoutError)
+    ├── AuthenticationError       no way to authenticate that both sides know
+    └── LibvirtError              the daemon's answer to a call was an error
+        ├── NoSupportError        VIR_ERR_NO_SUPPORT (3)
+        │   └── UnknownProcedureError  the daemon is older than the procedure
+        └── NoDomainError         VIR_ERR_NO_DOMAIN (42)
+
+This module imports nothing of the project, so that every layer may raise from it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "VirtprotoError",
+    "URIError",
+    "UsageError",
+    "ProtocolError",
+    "EncodeError",
+    "DecodeError",
+    "FramingError",
+    "SequenceError",
+    "TransportError",
+    "ConnectError",
+    "SocketMissingError",
+    "SocketPermissionError",
+    "SocketRefusedError",
+    "ConnectionLostError",
+    "ConnectionClosedError",
+    "DeadlineError",
+    "AuthenticationError",
+    "LibvirtError",
+    "NoSupportError",
+    "UnknownProcedureError",
+    "NoDomainError",
+    "VIR_ERR_NO_SUPPORT",
+    "VIR_ERR_RPC",
+    "VIR_ERR_NO_DOMAIN",
+    "error_class",
+]
+
+# Codes of virErrorNumber that the client itself must tell apart (virterror.h).
+VIR_ERR_NO_SUPPORT = 3
+VIR_ERR_RPC = 39
+VIR_ERR_NO_DOMAIN = 42
+
+
+class VirtprotoError(Exception):
+    """Root of every exception of virtproto's own."""
+
+
+class URIError(VirtprotoError, ValueError):
+    """A connection URI that cannot be used; the message names the part at fault."""
+
+
+class UsageError(VirtprotoError, ValueError):
+    """A call that cannot be made as asked; nothing was sent."""
+
+
+class ProtocolError(VirtprotoError):
+    """Bytes, or values meant to become bytes, that break the protocol.
+
+    ``offset`` is the position in bytes in the payload (or packet) where the fault was seen, ``path``
+    the field ("doms[3].name"); either is None where there is none to name.
+    """
+
+    def __init__(self, message: str, *, offset: int | None = None, path: str | None = None) -> None:
+        place = ""
+        if path:
+            place = f"{path}: "
+        if offset is not None:
+            place = f"byte {offset}: {place}"
+        super().__init__(place + message)
+        self.reason = message
+        self.offset = offset
+        self.path = path
+
+
+class EncodeError(ProtocolError, ValueError):
+    """A value that its XDR type cannot carry; nothing was sent."""
+
+
+class DecodeError(ProtocolError):
+    """A payload that does not hold what its type says; only the call that asked is affected."""
+
+
+class FramingError(ProtocolError):
+    """A length word or header that no libvirt peer writes; the connection cannot go on."""
+
+
+class SequenceError(ProtocolError):
+    """A well-formed message that has no business at this point of the conversation."""
+
+
+class TransportError(VirtprotoError):
+    """Something on the road between this process and the daemon."""
+
+
+class ConnectError(TransportError):
+    """The daemon could not be reached."""
+
+
+class SocketMissingError(ConnectError):
+    """There is no socket at the path: the daemon is not running, or listens elsewhere."""
+
+
+class SocketPermissionError(ConnectError):
+    """There is a socket, but this user may not open it."""
+
+
+class SocketRefusedError(ConnectError):
+    """There is a socket file, but no daemon listens on it."""
+
+
+class ConnectionLostError(TransportError):
+    """The connection broke: the peer closed it, or the socket failed."""
+
+
+class ConnectionClosedError(TransportError):
+    """The connection was closed on this side, or had been lost before this call."""
+
+
+class DeadlineError(TransportError, TimeoutError):
+    """The daemon did not answer in the time allowed."""
+
+
+class AuthenticationError(VirtprotoError):
+    """The daemon asks for an authentication that this side cannot give."""
+
+
+class LibvirtError(VirtprotoError):
+    """The daemon answered a call with an error; every field of the wire error is here.
+
+    ``code`` is a virErrorNumber, ``domain`` a virErrorDomain (which part of libvirt spoke), ``level``
+    2 for an error and 1 for a warning; numbers of newer daemons pass through as they are.
+    ``str1`` is the untranslated message template and ``str2`` and ``str3`` what filled it, ``int1``
+    the errno where there was one (else -1). ``procedure`` names the call ("DOMAIN_GET_INFO").
+    Source: virNetMessageError.
+    """
+
+    def __init__(
+        self,
+        message: str | None,
+        *,
+        code: int,
+        domain: int = 0,
+        level: int = 2,
+        str1: str | None = None,
+        str2: str | None = None,
+        str3: str | None = None,
+        int1: int = -1,
+        int2: int = -1,
+        procedure: str | None = None,
+    ) -> None:
+        super().__init__(message or "the daemon gave no reason")
+        self.message = message
+        self.code = code
+        self.domain = domain
+        self.level = level
+        self.str1 = str1
+        self.str2 = str2
+        self.str3 = str3
+        self.int1 = int1
+        self.int2 = int2
+        self.procedure = procedure
+
+
+class NoSupportError(LibvirtError):
+    """The hypervisor driver does not do this (VIR_ERR_NO_SUPPORT)."""
+
+
+class UnknownProcedureError(NoSupportError):
+    """The daemon does not know the procedure; ``since`` is the libvirt release that brought it."""
+
+    since: str | None = None
+
+
+class NoDomainError(LibvirtError):
+    """There is no such domain (VIR_ERR_NO_DOMAIN)."""
+
+
+_CLASSES: dict[int, type[LibvirtError]] = {
+    VIR_ERR_NO_SUPPORT: NoSupportError,
+    VIR_ERR_NO_DOMAIN: NoDomainError,
+}
+
+
+def error_class(code: int) -> type[LibvirtError]:
+    """Return the exception class for a virErrorNumber; LibvirtError itself for the rest."""
+    return _CLASSES.get(code, LibvirtError)
