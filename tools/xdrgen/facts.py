@@ -84,6 +84,9 @@ class _Reader:
             self.fail(where, "a name", value)
         return value
 
+    def optional_text(self, entry: dict[str, Any], key: str, where: str) -> str | None:
+        return self.text(entry[key], f"{where} {key}") if key in entry else None
+
     def number(self, value: Any, where: str) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             self.fail(where, "a number", value)
@@ -164,9 +167,7 @@ class _Reader:
                 for key, values in annotations.items()
                 if key not in IGNORED_ANNOTATIONS
             },
-            **{
-                role: self.text(entry[role], f"{where} {role}")
-                for role in ("args", "ret", "msg")
-                if role in entry
-            },
+            args=self.optional_text(entry, "args", where),
+            ret=self.optional_text(entry, "ret", where),
+            msg=self.optional_text(entry, "msg", where),
         )

@@ -6,35 +6,93 @@ files live; reading them is left to lexer, parser and facts, judging them to res
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from xdrgen.convention import EXTERNALS_FILE, FILE_ORDER
 from xdrgen.errors import ContractError
 from xdrgen.facts import read_facts
-from xdrgen.model import Contract
+from xdrgen.model import Contract, SourceFile
+from xdrgen.parser import parse
+from xdrgen.resolve import Names, bind_procedures, check
 
-__all__ = ["load_contract"]
+__all__ = ["PROTOCOL_DEFS", "is_source_tree", "load_contract"]
 
-_EXTERNALS = {
-    "VIR_UUID_BUFLEN": 16,
-    "VIR_SECURITY_MODEL_BUFLEN": 257,
-    "VIR_SECURITY_LABEL_BUFLEN": 4097,
-    "VIR_SECURITY_DOI_BUFLEN": 257,
-    "VIR_TYPED_PARAM_INT": 1,
-    "VIR_TYPED_PARAM_UINT": 2,
-    "VIR_TYPED_PARAM_LLONG": 3,
-    "VIR_TYPED_PARAM_ULLONG": 4,
-    "VIR_TYPED_PARAM_DOUBLE": 5,
-    "VIR_TYPED_PARAM_BOOLEAN": 6,
-    "VIR_TYPED_PARAM_STRING": 7,
+PROTOCOL_DEFS = Path(__file__).resolve().parents[2] / "protocol_defs"
+
+# Where libvirt keeps the files of the contract; its other .x files speak to its own helpers.
+_TREE = {
+    "virnetprotocol.x": "src/rpc",
+    "virkeepaliveprotocol.x": "src/rpc",
+    "remote_protocol.x": "src/remote",
+    "qemu_protocol.x": "src/remote",
+    "lxc_protocol.x": "src/remote",
+    "admin_protocol.x": "src/admin",
 }
 
 
 def load_contract(path: Path) -> Contract:
-    """Return the contract that ``path`` holds.
+    """Return the contract that ``path`` holds, bound and checked.
 
-    Raises ContractError naming file, line and what was expected; OSError where reading fails.
+    A single .x file may use names that it does not declare; anything else must be complete. Raises
+    ContractError naming file, line and what was expected; OSError where reading fails.
     """
-    if path.suffix == ".json":
-        text = path.read_text(encoding="utf-8")
-        return Contract(read_facts(text, str(path)), _EXTERNALS)
-    raise ContractError(f"{path}: expected a facts file")
+    if path.is_dir():
+        contract = _load_folder(path)
+    elif path.suffix == ".json":
+        contract = Contract(read_facts(_read(path), str(path)), _externals(PROTOCOL_DEFS))
+    elif path.suffix == ".x":
+        source = _load_source(path)
+        contract = Contract({source.name: source}, _externals(path.parent))
+        check(contract, partial=True)
+        return contract
+    elif path.exists():
+        raise ContractError(f"{path}: expected a .x file, a facts file (.json) or a folder")
+    else:
+        raise ContractError(f"{path}: expected a file or folder, found nothing")
+    check(contract)
+    return contract
+
+
+def is_source_tree(path: Path) -> bool:
+    """Tell whether a folder is a libvirt source tree."""
+    return (path / "src" / "remote" / "remote_protocol.x").is_file()
+
+
+def _load_folder(path: Path) -> Contract:
+    if is_source_tree(path):
+        found = [path / folder / name for name, folder in _TREE.items()]
+        missing = [file for file in found if not file.is_file()]
+        if missing:
+            raise ContractError(f"{missing[0]}: expected a part of the contract, found nothing")
+        return Contract(_load_sources(found), _externals(PROTOCOL_DEFS))
+    rank = {name: number for number, name in enumerate(FILE_ORDER)}
+    found = [file for file in path.glob("*.x") if file.name != EXTERNALS_FILE]
+    if not found:
+        raise ContractError(f"{path}: expected .x files or a libvirt source tree, found neither")
+    found.sort(key=lambda file: (rank.get(file.name, len(rank)), file.name))
+    return Contract(_load_sources(found), _externals(path))
+
+
+def _load_sources(paths: list[Path]) -> dict[str, SourceFile]:
+    return {path.name: _load_source(path) for path in paths}
+
+
+def _load_source(path: Path) -> SourceFile:
+    return bind_procedures(parse(_read(path), path.name, str(path)))
+
+
+def _externals(folder: Path) -> Mapping[str, int]:
+    """Return what C headers would define: a folder's own externals.x, else the project's."""
+    own = folder / EXTERNALS_FILE
+    path = own if own.is_file() else PROTOCOL_DEFS / EXTERNALS_FILE
+    source = parse(_read(path), path.name, str(path))
+    contract = Contract({path.name: source})
+    check(contract)
+    names = Names(contract)
+    return {name: names.value(name) for name in source.constants}
+
+
+def _read(path: Path) -> str:
+    """Return a file's text; what is not UTF-8 can only stand in a comment."""
+    return path.read_text(encoding="utf-8-sig", errors="replace")
