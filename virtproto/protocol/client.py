@@ -1,0 +1,330 @@
+"""The client's end of a connection.
+
+Responsible for: what each packet from a daemon means, by its type first and its serial second, and
+what a client may send when. Must not know what the payloads hold.
+
+How a daemon's odd packets are taken is the C library's way, so that a daemon which works with it
+works here: a reply that no call waits for ends the connection, a reply that does not fit its call
+fails that call, an event of an unknown program ends the connection, stream packets of unknown
+streams are ignored.
+
+Source: virnetclient.c, virnetclientprogram.c, virnetclientstream.c.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as StructError
+
+from virtproto.errors import DecodeError, EncodeError, SequenceError, UsageError
+from virtproto.protocol import streams
+from virtproto.protocol.calls import ABANDONED, CallTable
+from virtproto.protocol.events import (
+    CallFailed,
+    EventReceived,
+    ReplyReceived,
+    StreamDataReceived,
+    StreamEnded,
+    StreamFailed,
+    StreamFinished,
+    StreamHoleReceived,
+)
+from virtproto.protocol.framing import Packet, pack_header, pack_packet
+from virtproto.protocol.limits import FAILED_STREAMS_KEPT, LIBVIRTD_PROGRAMS
+from virtproto.protocol.numbers import (
+    CALL,
+    CALL_WITH_FDS,
+    CONTINUE,
+    ERROR,
+    MESSAGE,
+    OK,
+    REPLY,
+    REPLY_WITH_FDS,
+    STREAM,
+    STREAM_HOLE,
+)
+from virtproto.protocol.session import Session
+from virtproto.protocol.streams import StreamRecord
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["ClientSession"]
+
+_HOLE = Struct(">qI")
+
+# Arguments and stream data from this size on are queued as a chunk of their own, not copied.
+_OWN_CHUNK = 16384
+
+_STREAM_INPUT = {OK: streams.STREAM_OK, ERROR: streams.STREAM_ERROR}
+_REPLY_INPUT = {OK: streams.REPLY_OK, ERROR: streams.REPLY_ERROR}
+
+
+class ClientSession(Session):
+    """Calls, streams and events of one connection to a daemon.
+
+    ``programs`` are the (number, version) pairs whose events the front end understands; any other
+    program's event ends the session. ``first_serial`` is 0 with every libvirt client.
+    """
+
+    __slots__ = ("_programs", "_calls", "_streams")
+
+    def __init__(
+        self,
+        *,
+        programs: Iterable[tuple[int, int]] = LIBVIRTD_PROGRAMS,
+        fd_passing: bool = False,
+        first_serial: int = 0,
+    ) -> None:
+        super().__init__(fd_passing=fd_passing)
+        self._programs = frozenset(programs)
+        # Streams from their opening call to their end, failed ones a little longer.
+        self._streams: dict[int, StreamRecord] = {}
+        self._calls = CallTable(self._streams, first_serial)
+
+    # Calls.
+
+    def send_call(
+        self,
+        program: int,
+        version: int,
+        procedure: int,
+        args: bytes = b"",
+        *,
+        opens_stream: bool = False,
+        nfds: int = 0,
+    ) -> int:
+        """Queue a call and return its serial; the answer is a ReplyReceived or CallFailed.
+
+        ``args`` is the packed arguments. With ``opens_stream`` the serial is also the stream's.
+        ``nfds`` descriptors are announced; the front end sends them (see `fds_due`).
+        Raises ConnectionClosedError, EncodeError (sizes, numbers), UsageError (descriptors on a
+        transport without them); nothing is queued then.
+        """
+        self._require_connected()
+        kind, count = CALL, None
+        if nfds:
+            if self._fd_marks is None:
+                raise UsageError("this connection cannot carry descriptors")
+            kind, count = CALL_WITH_FDS, nfds
+        size = len(args)
+        target = (program, version, procedure)
+        serial = self._calls.open(target)
+        try:
+            packet = pack_header(program, version, procedure, kind, serial, OK, size, count)
+        except EncodeError:
+            del self._calls.pending[serial]
+            raise
+        if size < _OWN_CHUNK:
+            self._queue(packet + args, nfds=nfds)
+        else:
+            self._queue(packet, args, nfds)
+        if opens_stream:
+            self._streams[serial] = StreamRecord(target, streams.OPENING)
+        return serial
+
+    def abandon_call(self, serial: int) -> bool:
+        """Stop waiting for a call: its late answer is swallowed, a stream that it opens aborted.
+
+        Returns False, and does nothing, if the call is already answered or was never made.
+        """
+        if not self._calls.abandon(serial):
+            return False
+        record = self._streams.get(serial)
+        if record is not None:
+            record.wish(streams.CLIENT_WISHES, serial, streams.ABANDON)
+        return True
+
+    @property
+    def calls_pending(self) -> int:
+        """Calls without an answer that somebody still waits for."""
+        return len(self._calls.pending)
+
+    @property
+    def calls_abandoned(self) -> int:
+        """Calls without an answer that nobody waits for any more."""
+        return len(self._calls.abandoned)
+
+    def stream_state(self, serial: int) -> str:
+        """Return the state of a stream (a constant of `streams`); CLOSED if there is none."""
+        record = self._streams.get(serial)
+        return streams.CLOSED if record is None else record.state
+
+    # Streams. Raise UsageError where the stream's state forbids it, nothing is queued then.
+
+    def send_stream_data(self, serial: int, data: bytes) -> None:
+        """Queue bytes for a stream, at most PAYLOAD_MAX; STREAM_CHUNK suits every server."""
+        self._send_stream(serial, streams.DATA, STREAM, CONTINUE, data)
+
+    def send_stream_hole(self, serial: int, length: int, flags: int = 0) -> None:
+        """Queue a hole of ``length`` bytes.
+
+        Only for a stream whose opening call had its sparse flag: else the server closes the
+        connection.
+        """
+        if length < 0:
+            raise UsageError(f"a hole of {length} bytes")
+        try:
+            payload = _HOLE.pack(length, flags)
+        except StructError:
+            raise EncodeError(f"a hole of {length} bytes with flags {flags:#x}") from None
+        self._send_stream(serial, streams.HOLE, STREAM_HOLE, CONTINUE, payload)
+
+    def send_stream_finish(self, serial: int) -> None:
+        """Say that all is sent; confirmed by StreamFinished or StreamFailed."""
+        self._send_stream(serial, streams.FINISH, STREAM, OK)
+
+    def send_stream_abort(self, serial: int) -> None:
+        """Drop an open stream; confirmed by StreamFinished or StreamFailed.
+
+        A stream whose opening call is not answered yet is dropped by `abandon_call`.
+        """
+        self._send_stream(serial, streams.ABORT, STREAM, ERROR)
+
+    def _send_stream(
+        self, serial: int, what: str, kind: int, status: int, payload: bytes = b""
+    ) -> None:
+        self._require_connected()
+        record = self._streams.get(serial)
+        if record is None:
+            raise UsageError(f"{what} on the stream with serial {serial}, which is not open")
+        program, version, procedure = record.target
+        size = len(payload)
+        header = pack_header(program, version, procedure, kind, serial, status, size)
+        record.wish(streams.CLIENT_WISHES, serial, what)
+        if size < _OWN_CHUNK:
+            self._queue(header + payload)
+        else:
+            self._queue(header, payload)
+
+    # Packets from the daemon.
+
+    def _receive_packet(self, packet: Packet) -> None:
+        kind = packet.type
+        if kind in (REPLY, REPLY_WITH_FDS):
+            self._receive_reply(packet)
+        elif kind == MESSAGE:
+            self._receive_message(packet)
+        elif kind in (STREAM, STREAM_HOLE):
+            self._receive_stream(packet)
+        else:
+            self._refuse_type(packet)
+
+    def _receive_reply(self, packet: Packet) -> None:
+        serial = packet.serial
+        if serial in self._streams:
+            self._receive_stream_reply(packet)
+            return
+        state, procedure = self._calls.answer(serial, packet.program, packet.version)
+        if state is ABANDONED:
+            self._drop(packet)
+        elif self._fits(packet, procedure):
+            self._report_reply(packet)
+
+    def _report_reply(self, packet: Packet) -> None:
+        self._events.append(
+            ReplyReceived(packet.serial, packet.status, packet.payload, packet.nfds or 0)
+        )
+
+    def _fits(self, packet: Packet, procedure: int) -> bool:
+        """Fail the call alone if the reply has another procedure or an impossible status."""
+        if packet.procedure != procedure:
+            reason = f"the reply is of procedure {packet.procedure}, not {procedure}"
+        elif packet.status != OK and packet.status != ERROR:
+            reason = f"the reply has status {packet.status}"
+        else:
+            return True
+        self._events.append(CallFailed(packet.serial, SequenceError(reason)))
+        self._drop(packet)
+        return False
+
+    def _receive_stream_reply(self, packet: Packet) -> None:
+        """A reply on a stream's serial: it opens the stream or, later on, says that it failed."""
+        serial = packet.serial
+        record = self._streams[serial]
+        if serial in self._calls.pending or serial in self._calls.abandoned:
+            state, procedure = self._calls.answer(serial, packet.program, packet.version)
+            if state is not ABANDONED and not self._fits(packet, procedure):
+                # Whether the server has a stream now cannot be known: hear no more of it.
+                self._retire(serial, record, streams.FAILED)
+                return
+        self._step(packet, record, _REPLY_INPUT.get(packet.status, streams.REPLY_ERROR))
+
+    def _receive_message(self, packet: Packet) -> None:
+        if self._is_keepalive(packet):
+            self._receive_keepalive(packet)
+        elif (packet.program, packet.version) not in self._programs:
+            raise SequenceError(
+                f"an event of program {packet.program:#x} version {packet.version}, "
+                "which this connection does not have"
+            )
+        elif packet.status == OK:
+            # The serial is no help: servers write 1 on every event.
+            self._events.append(EventReceived(packet.program, packet.procedure, packet.payload))
+
+    def _receive_stream(self, packet: Packet) -> None:
+        record = self._streams.get(packet.serial)
+        target = (packet.program, packet.version, packet.procedure)
+        if record is None or record.target != target:
+            return
+        if packet.status != CONTINUE:
+            what = _STREAM_INPUT.get(packet.status)
+            if what is None:
+                raise SequenceError(f"a stream packet with status {packet.status}")
+        elif packet.type == STREAM_HOLE:
+            what = streams.HOLE
+        else:
+            what = streams.DATA if packet.payload else streams.END
+        self._step(packet, record, what)
+
+    def _step(self, packet: Packet, record: StreamRecord, what: str) -> None:
+        """Move a stream on and do what its table says."""
+        serial = packet.serial
+        action = record.receive(streams.CLIENT_RECEIVES, serial, what)
+        self._retire(serial, record, record.state)
+        if action is streams.REPORT:
+            self._report_stream(packet, what)
+        elif action is streams.REPORT_REPLY:
+            self._report_reply(packet)
+        elif action is streams.REPORT_FAILURE:
+            self._events.append(StreamFailed(serial, packet.payload))
+            self._drop(packet)
+        else:
+            if action is streams.SEND_ABORT:
+                program, version, procedure = record.target
+                self._queue(pack_packet(program, version, procedure, STREAM, serial, ERROR))
+            self._drop(packet)
+
+    def _report_stream(self, packet: Packet, what: str) -> None:
+        serial = packet.serial
+        if what is streams.DATA:
+            self._events.append(StreamDataReceived(serial, packet.payload))
+        elif what is streams.HOLE:
+            self._events.append(StreamHoleReceived(serial, *unpack_hole(packet.payload)))
+        elif what is streams.END:
+            self._events.append(StreamEnded(serial))
+        else:
+            self._events.append(StreamFinished(serial))
+
+    def _retire(self, serial: int, record: StreamRecord, state: str) -> None:
+        """Forget a stream that is closed; keep a bounded number of failed ones."""
+        record.state = state
+        if state is streams.CLOSED:
+            del self._streams[serial]
+        elif state is streams.FAILED and len(self._streams) > FAILED_STREAMS_KEPT:
+            failed = [key for key, each in self._streams.items() if each.state is streams.FAILED]
+            for key in failed[:-FAILED_STREAMS_KEPT]:
+                del self._streams[key]
+
+
+def unpack_hole(payload: bytes) -> tuple[int, int]:
+    """Return length and flags of a hole (virNetStreamHole). Raises DecodeError."""
+    try:
+        length, flags = _HOLE.unpack_from(payload)
+    except StructError:
+        reason = f"a hole of {len(payload)} bytes, it needs {_HOLE.size}"
+        raise DecodeError(reason, offset=len(payload)) from None
+    if length < 0:
+        raise DecodeError(f"a hole of {length} bytes", offset=0, path="length")
+    return length, flags
