@@ -1,0 +1,177 @@
+"""Connection URIs. The expected names were taken from the wire, from libvirt's own C client."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from virtproto.errors import URIError
+from virtproto.model.uri import TRANSPORTS, ConnectionURI, parse_uri, resolve_uri, shown
+
+SENT = [
+    ("qemu:///system", "qemu:///system"),
+    ("qemu+unix:///system?socket=/s", "qemu:///system"),
+    ("test+unix:///default?socket=/s&a=b%20c#frag", "test:///default?a=b%20c#frag"),
+    ("lxc+unix:///?socket=/s;x=1;y=2", "lxc:///?x=1&y=2"),
+    ("remote+unix:///system?socket=/s&x=1", ""),
+    ("remote:///system", ""),
+    ("qemu+unix:///system?name=lxc:///&socket=/s&x=1", "lxc:///"),
+    ("qemu:///system?name=a%2Fb%20c", "a/b c"),
+    ("qemu:///system?name=", ""),
+    ("qemu:///system?name=a&NAME=b", "b"),
+    ("ch+unix:?socket=/s", "ch://"),
+    ("ch+unix:/?socket=/s", "ch:///"),
+    ("ch+unix:foo?socket=/s", "ch://foo"),
+    ("QEMU+UNIX:///system", "QEMU:///system"),
+    ("qemu://fred:pw@host:16514/system?no_verify=1&k=v", "qemu:///system?k=v"),
+    ("qemu+ssh://[fe80::1]:22/system", "qemu:///system"),
+    ("qemu+unix:////system//x", "qemu:////system//x"),
+    ("qemu:///sys%2Ftem%20x", "qemu:///sys/tem%20x"),
+    ("lxc:///%c3%a9", "lxc:///%C3%A9"),
+    ("lxc:///-&:a?a=:.", "lxc:///-&%3Aa?a=%3A."),
+    ("lxc:///?x=1-no_verify=1/~", "lxc:///?x=1-no_verify%3D1%2F~"),
+    ("lxc:///?%61%20b=c", "lxc:///?a b=c"),
+    ("lxc:///?a?b=c&d", "lxc:///?a?b=c&d="),
+    ("lxc:///?=x&&a=1", "lxc:///?a=1"),
+    ("lxc:///?SOCKET=/s&Mode=legacy", "lxc:///"),
+    ("lxc:///#", "lxc:///#"),
+    ("lxc:///#a%20b[", "lxc:///#a%20b["),
+    ("lxc:///?a=1;b=2&c=3;d=4", "lxc:///?a=1%3Bb%3D2&c=3&d=4"),
+]
+
+
+@pytest.mark.parametrize(("text", "name"), SENT)
+def test_the_name_sent_is_what_libvirt_sends(text: str, name: str) -> None:
+    assert parse_uri(text).name_to_send() == name
+
+
+def test_every_part_is_taken_out_and_decoded() -> None:
+    uri = parse_uri("qemu+SSH://fr%20ed@h%2Dost:22/sys%20tem?keyfile=/k%26&x=%3D#f%20g")
+    assert (uri.scheme, uri.driver, uri.transport) == ("qemu+SSH", "qemu", "ssh")
+    assert (uri.user, uri.server, uri.port) == ("fr ed", "h-ost", 22)
+    assert (uri.path, uri.fragment) == ("/sys tem", "f g")
+    assert uri.params == (("keyfile", "/k&"), ("x", "="))
+
+
+def test_brackets_of_an_ipv6_server_are_stripped() -> None:
+    uri = parse_uri("qemu://[2001:db8::1]:16514/system")
+    assert (uri.server, uri.port, uri.transport) == ("2001:db8::1", 16514, "tls")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_each_transport_is_known_in_any_case(transport: str) -> None:
+    assert parse_uri(f"qemu+{transport.upper()}:///system").transport == transport
+
+
+def test_without_a_transport_a_server_decides() -> None:
+    assert parse_uri("qemu:///system").transport == "unix"
+    assert parse_uri("qemu://host/system").transport == "tls"
+    # A user alone is not a server, and a port without one means nothing.
+    alone = parse_uri("qemu://fred@:22/system")
+    assert (alone.transport, alone.user, alone.server, alone.port) == ("unix", "fred", None, 0)
+
+
+def test_parameters_ignore_case_and_the_last_wins() -> None:
+    uri = parse_uri("qemu:///system?Socket=/a&socket=/b&other=1")
+    assert uri.parameter("socket") == "/b"
+    assert uri.parameter("mode") is None
+
+
+@pytest.mark.parametrize(("value", "on"), [("1", True), ("0", False), ("-1", True), ("00", False)])
+def test_switches_are_numbers(value: str, on: bool) -> None:
+    assert parse_uri(f"qemu://h/system?no_verify={value}").switch("no_verify") is on
+    assert parse_uri("qemu://h/system").switch("no_verify") is False
+
+
+REFUSED = [
+    ("system", "no driver"),
+    ("/run/sock", "no driver"),
+    ("?a:b", "no driver"),
+    ("1x:///", "not a driver name"),
+    (":///x", "not a driver name"),
+    ("q_x:///", "not a driver name"),
+    ("qemu+:///system", "'' is not a transport"),
+    ("qemu+smoke:///system", "'smoke' is not a transport"),
+    ("qemu+unix+x:///system", "'unix+x' is not a transport"),
+    ("qemu+unix://host/system", "a server 'host' is named"),
+    ("qemu://system", "did you mean qemu:///system"),
+    ("vbox://session", "did you mean vbox:///session"),
+    ("qemu:///sys tem", "' ' may not stand in its path as it is; write %20"),
+    ("qemu:///system?socket=/é", "'é' may not stand in its query as it is; write %C3%A9"),
+    ("qemu:///a%2", "'%' may not stand in its path"),
+    ("qemu:///a?b=%zz", "'%' may not stand in its query"),
+    ("qemu:///a#b#c", "'#' may not stand in its fragment"),
+    ("qemu:///a?b=%00", "%00 may not stand in it"),
+    ("qemu://host:/system", "'' is not a port number"),
+    ("qemu://host:x/system", "'x' is not a port number"),
+    ("qemu://host:65536/system", "'65536' is not a port number"),
+    ("qemu://[::1/system", "IPv6"),
+    ("qemu://[::1]x/system", "IPv6"),
+    ("qemu:///system?no_verify=yes", "no_verify=yes: expected a number"),
+    ("qemu:///system?no_tty=", "no_tty=: expected a number"),
+    ("qemu:///system?mode=Auto", "mode=Auto: expected one of auto, legacy, direct"),
+    ("qemu:///system?proxy=x", "proxy=x: expected one of"),
+    ("qemu:///system?known_hosts_verify=x", "known_hosts_verify=x: expected one of"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), REFUSED)
+def test_what_is_wrong_is_said(text: str, reason: str) -> None:
+    with pytest.raises(URIError) as caught:
+        parse_uri(text)
+    assert reason in str(caught.value)
+
+
+def test_no_password_is_shown() -> None:
+    text = "qemu+unix://fred:hunter2@host/system?a=x@y"
+    with pytest.raises(URIError) as caught:
+        parse_uri(text)
+    assert "hunter2" not in str(caught.value)
+    assert "fred:***@host" in str(caught.value)
+    assert "hunter2" not in repr(parse_uri("qemu+tls://fred:hunter2@host/system"))
+    assert shown("qemu:///system?a=b:c@d") == "qemu:///system?a=b:c@d"
+    assert shown("qemu:x") == "qemu:x"
+
+
+def test_no_text_means_the_default_of_the_environment() -> None:
+    assert resolve_uri(None, {}) is None
+    assert resolve_uri("", {"LIBVIRT_DEFAULT_URI": ""}) is None
+    found = resolve_uri(None, {"LIBVIRT_DEFAULT_URI": "test:///default"})
+    assert found is not None
+    assert found.text == "test:///default"
+    named = resolve_uri("qemu:///system", {"LIBVIRT_DEFAULT_URI": "test:///default"})
+    assert named is not None
+    assert named.driver == "qemu"
+
+
+@pytest.mark.parametrize("text", ["xen", "XEN", "xen://"])
+def test_xen_has_short_names(text: str) -> None:
+    uri = resolve_uri(text, {})
+    assert uri is not None
+    assert uri.name_to_send() == "xen:///system"
+
+
+def test_a_uri_is_text() -> None:
+    with pytest.raises(URIError, match="not int"):
+        resolve_uri(3, {})  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=60))
+@example("qemu://[")
+@example("qemu://:@/")
+@example("qemu:?%")
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        uri = parse_uri(text)
+    except URIError:
+        return
+    assert isinstance(uri, ConnectionURI)
+    uri.name_to_send().encode("utf-8", "surrogateescape")
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_a_forwarded_value_survives_the_journey(value: str) -> None:
+    escaped = "".join(f"%{byte:02x}" for byte in value.encode())
+    sent = parse_uri(f"lxc:///?k={escaped}").name_to_send()
+    assert parse_uri(sent).params == (("k", value),)

@@ -1,0 +1,322 @@
+"""Connection URIs, read the way libvirt reads them.
+
+Responsible for the grammar (RFC 3986 as libxml2 applies it, libvirt's own splitting of the query),
+for what each part means, and for the name that travels in CONNECT_OPEN. Knows no socket path and
+opens nothing: choosing a path is ``endpoint``'s business.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import URIError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ConnectionURI", "parse_uri", "resolve_uri", "TRANSPORTS", "PARAMETERS"]
+
+# What may follow "+" in the scheme (remote_sockets.c).
+TRANSPORTS = ("tls", "unix", "ssh", "libssh2", "ext", "tcp", "libssh")
+
+# Parameters that the client takes for itself, whatever the transport; all others are the driver's.
+PARAMETERS = frozenset(
+    (
+        "name",
+        "auth",
+        "authfile",
+        "mode",
+        "socket",
+        "command",
+        "netcat",
+        "proxy",
+        "keyfile",
+        "no_tty",
+        "no_verify",
+        "known_hosts",
+        "known_hosts_verify",
+        "sshauth",
+        "pkipath",
+        "tls_priority",
+        "no_sanity",
+    )
+)
+_SWITCHES = ("no_tty", "no_verify", "no_sanity")
+_CHOICES = {
+    "mode": ("auto", "legacy", "direct"),
+    "proxy": ("auto", "netcat", "native"),
+    "known_hosts_verify": ("normal", "auto", "ignore"),
+}
+# Drivers that always want a path: "qemu://system" is surely a slash short.
+_PATH_DRIVERS = ("qemu", "vbox", "vz")
+
+_DIGITS = frozenset("0123456789")
+_ALPHA = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_ALNUM = _ALPHA | _DIGITS
+_HEX = _DIGITS | frozenset("abcdefABCDEF")
+_SUB_DELIMS = frozenset("!$&'()*+,;=")
+_UNRESERVED = _ALNUM | frozenset("-._~")
+_HOST = _UNRESERVED | _SUB_DELIMS
+_USER = _HOST | frozenset(":")
+_SEGMENT = _USER | frozenset("@")
+_PATH = _SEGMENT | frozenset("/")
+_QUERY = _PATH | frozenset("?")
+_FRAGMENT = _QUERY | frozenset("[]")
+# Left as they are when a path or fragment is written again: libxml2 goes by RFC 2396 there.
+_MARKS = _ALNUM | frozenset("-_.!~*'()")
+_PATH_KEPT = _MARKS | frozenset("/;@&=+$,")
+_FRAGMENT_KEPT = _MARKS | frozenset(";/?:@&=+$,[]")
+
+
+class ConnectionURI:
+    """A connection URI taken apart; every text is percent-decoded.
+
+    ``text`` is the URI as given; ``scheme`` the part before ":" as written; ``driver`` and
+    ``transport`` its two halves (the transport lower-cased, and chosen where none was written:
+    "tls" with a server, "unix" without); ``user``, ``server`` (no brackets) and ``path`` are None
+    when absent; ``port`` is 0 when absent; ``params`` holds all (name, value) pairs of the query in
+    order.
+    """
+
+    __slots__ = (
+        "driver",
+        "fragment",
+        "params",
+        "path",
+        "port",
+        "scheme",
+        "server",
+        "text",
+        "transport",
+        "user",
+    )
+
+    text: str
+    scheme: str
+    driver: str
+    transport: str
+    user: str | None
+    server: str | None
+    port: int
+    path: str | None
+    params: tuple[tuple[str, str], ...]
+    fragment: str | None
+
+    def __repr__(self) -> str:
+        return f"<ConnectionURI {shown(self.text)}>"
+
+    def parameter(self, name: str) -> str | None:
+        """Return a parameter of the client's own, or None; case is ignored and the last wins."""
+        found = None
+        for key, value in self.params:
+            if key.lower() == name:
+                found = value
+        return found
+
+    def switch(self, name: str) -> bool:
+        """Return whether an on/off parameter (``no_verify`` and the like) is on: non-zero.
+
+        Raises URIError where the value is not a whole number.
+        """
+        value = self.parameter(name)
+        if value is None:
+            return False
+        digits = value[1:] if value[:1] in ("-", "+") else value
+        if not digits or not _DIGITS.issuperset(digits):
+            raise URIError(f"URI parameter {name}={value}: expected a number, 0 for off, 1 for on")
+        return bool(digits.strip("0"))
+
+    def name_to_send(self) -> str:
+        """Return the name for CONNECT_OPEN: what is left for the daemon's driver to read.
+
+        ``name=`` is sent verbatim; "remote" as the driver sends "", which lets the daemon choose.
+        Otherwise server, user, port, transport and the client's own parameters are taken out.
+        Source: remoteConnectFormatURI.
+        """
+        name = self.parameter("name")
+        if name is not None:
+            return name
+        if self.driver == "remote":
+            return ""
+        text = f"{self.driver}://{_escape(self.path or '', _PATH_KEPT)}"
+        left = [(key, value) for key, value in self.params if key.lower() not in PARAMETERS]
+        if left:
+            text += "?" + "&".join(f"{key}={_escape(value, _UNRESERVED)}" for key, value in left)
+        if self.fragment is not None:
+            text += "#" + _escape(self.fragment, _FRAGMENT_KEPT)
+        return text
+
+
+def resolve_uri(text: str | None, environ: Mapping[str, str]) -> ConnectionURI | None:
+    """Return the URI to connect to, or None where the daemon shall choose its driver.
+
+    No text means ``LIBVIRT_DEFAULT_URI`` of ``environ``, where it is set and not empty. Raises
+    URIError for a URI that cannot be used.
+    """
+    if text is not None and not isinstance(text, str):
+        raise URIError(f"a connection URI is a str or None, not {type(text).__name__}")
+    if not text:
+        text = environ.get("LIBVIRT_DEFAULT_URI")
+    if not text:
+        return None
+    if text.lower() == "xen" or text == "xen://":
+        text = "xen:///system"
+    return parse_uri(text)
+
+
+def parse_uri(text: str) -> ConnectionURI:
+    """Take a connection URI apart. Raises URIError, which names the part at fault.
+
+    Sources: virURIParse, remoteSplitURIScheme.
+    """
+    uri = ConnectionURI()
+    uri.text = text
+    scheme, rest = _cut_scheme(text)
+    rest, mark, fragment = rest.partition("#")
+    uri.fragment = _decoded(text, "fragment", fragment, _FRAGMENT) if mark else None
+    rest, _mark, query = rest.partition("?")
+    _check(text, "query", query, _QUERY)
+    uri.params = tuple(_split_query(text, query))
+    uri.user = uri.server = None
+    uri.port = 0
+    if rest.startswith("//"):
+        authority, slash, path = rest[2:].partition("/")
+        _read_authority(uri, authority)
+        rest = slash + path
+    uri.path = _decoded(text, "path", rest, _PATH) if rest else None
+    uri.scheme = scheme
+    _split_scheme(uri)
+    _check_meaning(uri)
+    return uri
+
+
+def shown(text: str) -> str:
+    """Return a URI for messages, with a password in its user part left out."""
+    start = text.find("//")
+    if start < 0:
+        return text
+    end = len(text)
+    for mark in "/?#":
+        found = text.find(mark, start + 2)
+        if found >= 0:
+            end = min(end, found)
+    user, at, host = text[start + 2 : end].rpartition("@")
+    name, colon, _password = user.partition(":")
+    if not (at and colon):
+        return text
+    return f"{text[: start + 2]}{name}:***@{host}{text[end:]}"
+
+
+def _fault(text: str, what: str) -> URIError:
+    return URIError(f"connection URI {shown(text)!r}: {what}")
+
+
+def _cut_scheme(text: str) -> tuple[str, str]:
+    scheme, colon, rest = text.partition(":")
+    if not colon or any(mark in scheme for mark in "/?#"):
+        raise _fault(text, "it has no driver; expected something like qemu:///system")
+    if scheme[:1] not in _ALPHA or not (_ALNUM | frozenset("+-.")).issuperset(scheme):
+        raise _fault(text, f"{scheme!r} is not a driver name")
+    return scheme, rest
+
+
+def _read_authority(uri: ConnectionURI, authority: str) -> None:
+    text = uri.text
+    user, at, host = authority.rpartition("@")
+    if at:
+        uri.user = _decoded(text, "user", user, _USER)
+    if host.startswith("["):
+        host, bracket, port = host[1:].partition("]")
+        if not bracket or (port and port[0] != ":"):
+            raise _fault(text, "the IPv6 address in brackets does not end as it should")
+        _check(text, "server", host, _USER)
+        server, colon, port = host, port[:1], port[1:]
+    else:
+        host, colon, port = host.partition(":")
+        server = _decoded(text, "server", host, _HOST)
+    if colon:
+        if not port or not _DIGITS.issuperset(port) or len(port) > 8 or int(port) > 65535:
+            raise _fault(text, f"{port!r} is not a port number")
+        # Without a server a port means nothing, and libvirt forgets it.
+        uri.port = int(port) if server else 0
+    uri.server = server or None
+
+
+def _split_scheme(uri: ConnectionURI) -> None:
+    driver, plus, transport = uri.scheme.partition("+")
+    transport = transport.lower()
+    if not plus:
+        transport = "tls" if uri.server else "unix"
+    elif transport not in TRANSPORTS:
+        known = ", ".join(TRANSPORTS)
+        raise _fault(uri.text, f"{transport!r} is not a transport; there are {known}")
+    uri.driver = driver
+    uri.transport = transport
+
+
+def _check_meaning(uri: ConnectionURI) -> None:
+    if uri.path is None and uri.server in ("system", "session") and uri.scheme in _PATH_DRIVERS:
+        raise _fault(
+            uri.text,
+            f"{uri.server!r} stands where a server name goes; "
+            f"did you mean {uri.scheme}:///{uri.server} with three slashes?",
+        )
+    if uri.transport == "unix" and uri.server:
+        raise _fault(
+            uri.text, f"transport unix is for this machine, but a server {uri.server!r} is named"
+        )
+    for name in _SWITCHES:
+        uri.switch(name)
+    for name, choices in _CHOICES.items():
+        value = uri.parameter(name)
+        if value is not None and value not in choices:
+            raise _fault(uri.text, f"{name}={value}: expected one of {', '.join(choices)}")
+
+
+def _split_query(text: str, query: str) -> list[tuple[str, str]]:
+    """Split at "&", and at ";" only once no "&" is left further right, as libvirt does."""
+    pairs = []
+    while query:
+        mark = "&" if "&" in query else ";"
+        section, _mark, query = query.partition(mark)
+        name, _equals, value = section.partition("=")
+        # A section without a name ("=x", or nothing at all) is passed over.
+        if name:
+            pairs.append((_unescape(text, name), _unescape(text, value)))
+    return pairs
+
+
+def _check(text: str, part: str, raw: str, allowed: frozenset[str]) -> None:
+    if allowed.issuperset(raw):
+        return
+    for index, char in enumerate(raw):
+        if char in allowed:
+            continue
+        if char == "%" and len(raw) > index + 2 and _HEX.issuperset(raw[index + 1 : index + 3]):
+            continue
+        escaped = "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+        raise _fault(text, f"{char!r} may not stand in its {part} as it is; write {escaped}")
+
+
+def _decoded(text: str, part: str, raw: str, allowed: frozenset[str]) -> str:
+    _check(text, part, raw, allowed)
+    return _unescape(text, raw)
+
+
+def _unescape(text: str, raw: str) -> str:
+    if "%" not in raw:
+        return raw
+    first, *pieces = raw.split("%")
+    data = bytearray(first.encode())
+    for piece in pieces:
+        data.append(int(piece[:2], 16))
+        data += piece[2:].encode()
+    if 0 in data:
+        raise _fault(text, "%00 may not stand in it")
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _escape(value: str, kept: frozenset[str]) -> str:
+    if kept.issuperset(value):
+        return value
+    data = value.encode("utf-8", "surrogateescape")
+    return "".join(chr(b) if chr(b) in kept else f"%{b:02X}" for b in data)

@@ -1,0 +1,1 @@
+"""The roads to a daemon, shared by both front ends. Knows sockets; must not know messages."""

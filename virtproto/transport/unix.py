@@ -1,0 +1,122 @@
+"""Unix sockets: reach one, and say plainly why not.
+
+Responsible for the socket and for turning errno into errors a user can act on. Knows nothing of
+what travels over it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+
+from virtproto.errors import (
+    ConnectError,
+    DeadlineError,
+    SocketMissingError,
+    SocketPermissionError,
+    SocketRefusedError,
+    URIError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.model.endpoint import Endpoint
+
+__all__ = ["connect", "new_socket", "socket_address", "connect_error", "pack_timeout"]
+
+# sizeof(sun_path) on Linux, less the NUL that ends a file name; an abstract name needs none at the
+# end but has one in front.
+_PATH_MAX = 107
+
+_timeval = struct.Struct("@ll")
+
+
+def pack_timeout(seconds: float | None) -> bytes:
+    """Return ``seconds`` as the value of SO_RCVTIMEO or SO_SNDTIMEO; None is no limit.
+
+    A limit of zero or less becomes one microsecond, since zero itself would mean none.
+    """
+    if seconds is None:
+        return _timeval.pack(0, 0)
+    micros = max(1, round(min(seconds, 1e9) * 1e6))
+    return _timeval.pack(*divmod(micros, 1_000_000))
+
+
+def socket_address(path: str) -> bytes:
+    """Return the address of a socket path; "@name" means Linux's abstract name space.
+
+    Raises URIError where the path is longer than the system takes.
+    """
+    name = os.fsencode(path)
+    if len(name) > _PATH_MAX:
+        raise URIError(
+            f"socket path {path} is {len(name)} bytes long and the system takes {_PATH_MAX}; "
+            "make a symbolic link with a shorter name"
+        )
+    return b"\0" + name[1:] if name.startswith(b"@") else name
+
+
+def new_socket() -> socket.socket:
+    """Return a stream socket of the unix family, not connected."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def connect(endpoint: Endpoint, timeout_s: float | None) -> socket.socket:
+    """Return a blocking socket connected to ``endpoint``.
+
+    ``timeout_s`` bounds the wait for a daemon too busy to accept. Raises SocketMissingError,
+    SocketPermissionError, SocketRefusedError, DeadlineError or another ConnectError, and URIError.
+    """
+    address = socket_address(endpoint.path)
+    sock = new_socket()
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, pack_timeout(timeout_s))
+        sock.connect(address)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, pack_timeout(None))
+    except OSError as exc:
+        sock.close()
+        raise connect_error(endpoint, exc, timeout_s) from exc
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def connect_error(
+    endpoint: Endpoint, exc: OSError, timeout_s: float | None
+) -> ConnectError | DeadlineError:
+    """Return the error to raise for a connection that failed with ``exc``."""
+    path = endpoint.path
+    if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+        return SocketMissingError(_missing(endpoint))
+    if exc.errno in (errno.EACCES, errno.EPERM):
+        return SocketPermissionError(
+            f"this user may not open {path}; run as root, join the group that owns it (often "
+            "libvirt), or ask for a read-only connection"
+        )
+    if exc.errno == errno.ECONNREFUSED:
+        if path.startswith("@"):
+            return SocketMissingError(_missing(endpoint))
+        return SocketRefusedError(
+            f"nobody listens on {path}; the daemon that made it has ended, start it again"
+        )
+    if exc.errno in (errno.EAGAIN, errno.ETIMEDOUT):
+        return DeadlineError(
+            f"the daemon at {path} did not accept the connection within {timeout_s:g} s"
+            if timeout_s is not None
+            else f"the daemon at {path} did not accept the connection"
+        )
+    if exc.errno in (errno.EPROTOTYPE, errno.EPROTONOSUPPORT):
+        return ConnectError(f"{path} is a socket of another kind; libvirt's are stream sockets")
+    return ConnectError(f"cannot connect to {path}: {exc.strerror or exc}")
+
+
+def _missing(endpoint: Endpoint) -> str:
+    looked = [path for path in endpoint.candidates if path != endpoint.path]
+    also = f" (looked for {', '.join(looked)} too)" if looked else ""
+    return (
+        f"there is no socket {endpoint.path}{also}; start the daemon, "
+        "or name its socket in the URI with ?socket=PATH"
+    )
