@@ -1,0 +1,143 @@
+"""What each command of gen_xdr.py does: reads, compares, writes files and prints lines.
+
+Every function returns the exit status. Knows no grammar and no code generation.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from xdrgen.convention import EXTERNALS_FILE, FILE_ORDER
+from xdrgen.differ import compare
+from xdrgen.errors import ContractError
+from xdrgen.load import is_source_tree, load_contract
+from xdrgen.model import Contract
+from xdrgen.secrecy import check_secrets, read_secrets
+from xdrgen.since import SinceTable, read_since, release_of_tree, write_since
+from xdrgen.writer import write_externals, write_source
+
+__all__ = ["check", "diff", "generate", "import_tree"]
+
+
+def generate(defs: Path, wire: Path) -> int:
+    """Write the generated modules below ``wire`` and remove files that are none."""
+    texts = _generated(defs)
+    for name, text in texts.items():
+        path = wire / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_bytes() != text.encode():
+            path.write_bytes(text.encode())
+            print(f"wrote {path}")
+    for name in sorted(_present(wire) - texts.keys()):
+        (wire / name).unlink()
+        print(f"removed {wire / name}")
+    return 0
+
+
+def check(defs: Path, wire: Path) -> int:
+    """Compare what is below ``wire`` with what would be generated; 1 and a list on drift."""
+    texts = _generated(defs)
+    present = _present(wire)
+    drift = [f"missing {name}" for name in texts if name not in present]
+    drift += [f"stale {name}" for name in sorted(present - texts.keys())]
+    drift += [
+        f"changed {name}"
+        for name, text in texts.items()
+        if name in present and (wire / name).read_bytes() != text.encode()
+    ]
+    for line in drift:
+        print(line)
+    if drift:
+        print(f"{wire} differs from {defs}: run gen_xdr.py generate")
+    return 1 if drift else 0
+
+
+def diff(old: Path, new: Path) -> int:
+    """Print how the contract at ``new`` differs from that at ``old``; 1 if incompatibly."""
+    before, after = _comparable(load_contract(old), old, load_contract(new), new)
+    differences = compare(before, after)
+    for difference in differences:
+        print(difference)
+    broken = sum(not difference.compatible for difference in differences)
+    if differences:
+        total = len(differences)
+        print(f"{total} difference{'s'[: total > 1]}, {broken} incompatible")
+    else:
+        print("no difference")
+    return 1 if broken else 0
+
+
+def import_tree(tree: Path, defs: Path) -> int:
+    """Write ``defs`` from the contract at ``tree`` and add what is new to since.toml."""
+    contract = _whole(load_contract(tree), tree)
+    since_path = defs / "since.toml"
+    table = read_since(since_path) if since_path.is_file() else SinceTable()
+    release = release_of_tree(tree) if is_source_tree(tree) else None
+    table, added = table.extended(contract, release)
+    texts = {name: write_source(source) for name, source in contract.files.items()}
+    texts[EXTERNALS_FILE] = write_externals(contract.externals)
+    with tempfile.TemporaryDirectory() as trial:
+        _write(Path(trial), texts)
+        if load_contract(Path(trial)) != contract:
+            raise ContractError(f"{tree}: the .x files written from it read back as another one")
+    texts["since.toml"] = write_since(table)
+    _write(defs, texts)
+    for name in texts:
+        print(f"wrote {defs / name}")
+    for program, name, entry in added:
+        known = f'added as "{entry}"' if entry else "add it by hand: the release is unknown"
+        print(f"since.toml had no {program} procedure {name}: {known}")
+    return 0
+
+
+def _whole(contract: Contract, path: Path) -> Contract:
+    """Return a contract cut to the files that protocol_defs holds; raise unless it has all."""
+    for name in FILE_ORDER:
+        if name not in contract.files:
+            raise ContractError(f"{path}: expected {name} among its files, found none")
+    return Contract({name: contract.files[name] for name in FILE_ORDER}, contract.externals)
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _generated(defs: Path) -> dict[str, str]:
+    """Return the text of every generated module by its path below the wire package."""
+    from xdrgen.emit_wire import Extras, emit
+
+    contract = load_contract(defs)
+    since = read_since(defs / "since.toml").numbers(contract)
+    secrets = read_secrets(defs / "secrets.toml")
+    check_secrets(secrets, contract)
+    return emit(contract, Extras(since=since, secret_fields=secrets.fields))
+
+
+def _present(wire: Path) -> set[str]:
+    """Return the files below a folder, leaving out what Python itself caches there."""
+    return {
+        path.relative_to(wire).as_posix()
+        for path in wire.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _comparable(
+    before: Contract, old: Path, after: Contract, new: Path
+) -> tuple[Contract, Contract]:
+    """Cut two contracts to the one file, if one of the paths is a .x file."""
+    if old.suffix != ".x" and new.suffix != ".x":
+        return before, after
+    if old.suffix == new.suffix == ".x":
+        return before, after
+    single = old if old.suffix == ".x" else new
+    return _only(before, single.name, old), _only(after, single.name, new)
+
+
+def _only(contract: Contract, name: str, path: Path) -> Contract:
+    if name not in contract.files:
+        raise ContractError(f"{path}: expected {name} among its files, found none")
+    return Contract({name: contract.files[name]}, contract.externals)
