@@ -1,0 +1,22 @@
+"""The lab: real libvirt daemons of several releases, started and stopped by the tests.
+
+It is responsible for having daemons, guests, captures and the C binding at hand, and must not know
+virtproto: what the tests compare with has to stand on its own feet. It uses the standard library
+only and never touches the machine's own libvirt, its sockets, its network or its guests.
+
+==================  ==========================================================================
+place               where the lab keeps what it made once, and how it says that it is missing
+apt                 Debian packages of other releases, from the mirror that this machine uses
+roots               folders with another release's libvirtd unpacked, never installed
+warden              the process above one daemon: mounts, starts, and cleans up after it
+daemon              PrivateDaemon, one libvirtd of a test's own
+rawcall             one RPC call spelled by hand, to ask a daemon whether it is ready
+guests              a tiny guest: its boot disk and its domain XML
+seed                what QEMU can do, asked once and kept
+prepare             all of the above brought into being, with progress lines
+relay               a byte relay from a unix socket to a daemon, over TCP on the loopback device
+capture             a relayed conversation recorded and decoded by Wireshark
+c_binding           questions to Debian's python3-libvirt, which runs in a process of its own
+fixtures            the pytest fixtures that hand these out
+==================  ==========================================================================
+"""

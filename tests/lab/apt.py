@@ -1,0 +1,92 @@
+"""Debian packages of other releases, fetched from the mirror that this machine itself uses.
+
+Responsible for finding that mirror in apt's own settings and for downloading the closure of a
+package list, with signatures checked against Debian's keyring. It installs nothing and must not
+touch the machine's own package state.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab.place import LabMissingError
+
+__all__ = ["download_closure"]
+
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+# Everything apt writes goes below a folder of ours, and dpkg's state is an empty file, so that the
+# closure is complete. Old and testing releases may be served with a Release file past its date.
+_SETTINGS = """\
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "-";
+Dir::State::lists "{folder}/lists";
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}";
+Dir::Cache::archives "{folder}/archives";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+APT::Update::Post-Invoke-Success "";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::PDiffs "false";
+Acquire::Check-Valid-Until "false";
+"""
+
+
+def download_closure(suite: str, packages: Sequence[str], folder: Path) -> list[Path]:
+    """Download ``packages`` of ``suite`` and all they depend on; return the .deb files.
+
+    ``folder`` is for apt's scratch files, about 100 MB. LabMissingError holds what apt said.
+    """
+    for name in ("lists/partial", "archives/partial"):
+        (folder / name).mkdir(parents=True)
+    (folder / "status").touch()
+    (folder / "sources.list").write_text("".join(f"{line}\n" for line in _sources(suite)))
+    (folder / "apt.conf").write_text(_SETTINGS.format(folder=folder))
+    apt = ["apt-get", "-q", "-q", "-y", "-c", str(folder / "apt.conf")]
+    _run([*apt, "update", "-o", "APT::Update::Error-Mode=any"], suite)
+    _run([*apt, "--download-only", "install", *packages], suite)
+    return sorted((folder / "archives").glob("*.deb"))
+
+
+def _sources(suite: str) -> list[str]:
+    main, security = _mirrors()
+    lines = [f"deb [signed-by={_KEYRING}] {main} {suite} main"]
+    if security and suite not in ("forky", "sid"):
+        lines.append(f"deb [signed-by={_KEYRING}] {security} {suite}-security main")
+    return lines
+
+
+def _mirrors() -> tuple[str, str]:
+    """Return the addresses of Debian's main and (or "") security archive, as apt is set here."""
+    wanted = "$(ORIGIN)|$(LABEL)|$(SITE)"
+    listed = subprocess.run(
+        ["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    sites: dict[str, str] = {}
+    for line in listed:
+        origin, label, site = line.split("|")
+        if origin == "Debian":
+            sites.setdefault(label, site)
+    if "Debian" not in sites:
+        raise LabMissingError("apt on this machine names no Debian mirror (apt-get indextargets)")
+    return sites["Debian"], sites.get("Debian-Security", "")
+
+
+def _run(command: list[str], suite: str) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    ended = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if ended.returncode:
+        said = (ended.stderr.strip() or ended.stdout.strip())[-2000:]
+        raise LabMissingError(f"packages of Debian {suite} cannot be fetched: {said}")

@@ -1,0 +1,175 @@
+"""The lab itself: its daemons stand apart, tell why they fail, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab.c_binding import CBinding, CBindingError
+from tests.lab.capture import Capture
+from tests.lab.daemon import DaemonError, PrivateDaemon
+from tests.lab.fixtures import private_daemon
+from tests.lab.guests import GREETING, EchoGuest, boot_disk
+from tests.lab.place import LabMissingError, made_whole, repository
+from tests.lab.rawcall import AUTH_LIST, RawConnection
+from tests.lab.relay import TcpRelay
+from tests.lab.seed import kept_capabilities
+
+pytestmark = pytest.mark.lab
+
+
+def _exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_daemon_answers_and_is_gone_after_stop() -> None:
+    daemon = private_daemon("9.0.0")
+    daemon.start()
+    folder, pid = daemon.folder, daemon.pid
+    with RawConnection(daemon.socket_path, 10) as connection:
+        assert connection.call(AUTH_LIST) == struct.pack(">II", 1, 0)
+    daemon.stop()
+    assert not folder.exists()
+    assert not _exists(pid)
+
+
+def test_two_daemons_share_nothing(libvirtd: PrivateDaemon) -> None:
+    with private_daemon("9.0.0") as other:
+        assert other.pid != libvirtd.pid
+        with CBinding(other.uri("test:///default")) as theirs:
+            theirs.ask_domain("test", "destroy")
+            with CBinding(libvirtd.uri("test:///default")) as ours:
+                assert ours.ask_domain("test", "isActive") == 1
+
+
+def test_bad_setting_is_reported_with_what_the_daemon_said() -> None:
+    daemon = PrivateDaemon(settings={"max_clients": "many"})
+    with pytest.raises(DaemonError, match="max_clients"):
+        daemon.start()
+    with pytest.raises(DaemonError, match="not started"):
+        _ = daemon.folder
+
+
+def test_missing_binary_is_reported() -> None:
+    with pytest.raises(LabMissingError, match=r"no-such-libvirtd .* run \./test"):
+        PrivateDaemon(binary="no-such-libvirtd").start()
+
+
+def test_killed_daemon_can_still_be_stopped() -> None:
+    daemon = private_daemon("9.0.0")
+    daemon.start()
+    folder = daemon.folder
+    daemon.kill()
+    assert not _exists(daemon.pid)
+    daemon.stop()
+    assert not folder.exists()
+
+
+def test_daemon_and_guest_end_when_the_test_run_is_killed() -> None:
+    program = """
+import sys, time
+from tests.lab.c_binding import CBinding
+from tests.lab.fixtures import private_daemon
+from tests.lab.guests import EchoGuest
+daemon = private_daemon("9.0.0")
+daemon.start()
+with EchoGuest(daemon.folder) as guest, CBinding(daemon.uri("qemu:///system")) as binding:
+    binding.ask("createXML", guest.xml)
+    print(daemon.pid, int((daemon.folder / "run/qemu/echo.pid").read_text()), daemon.folder)
+    sys.stdout.flush()
+    time.sleep(600)
+"""
+    run = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=repository, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    with run.stdout:
+        daemon, guest, folder = run.stdout.readline().split()
+    assert _exists(int(daemon))
+    assert _exists(int(guest))
+    warden = Path(f"/proc/{daemon}/stat").read_text().split()[3]
+    # These are no children of this process: the kernel tells by a descriptor when they end.
+    handles = [os.pidfd_open(int(pid)) for pid in (daemon, guest, warden)]
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    for handle in handles:
+        _wait_for_end(handle)
+    assert not Path(folder).exists()
+
+
+def _wait_for_end(handle: int) -> None:
+    try:
+        assert select.select([handle], [], [], 20.0)[0], "the process is still there"
+    finally:
+        os.close(handle)
+
+
+def test_guest_boots_and_echoes(libvirtd: PrivateDaemon) -> None:
+    with (
+        EchoGuest(libvirtd.folder, "talker") as guest,
+        CBinding(libvirtd.uri("qemu:///system")) as binding,
+    ):
+        binding.ask("createXML", guest.xml)
+        try:
+            assert guest.talk(b"hello") == GREETING + b"hello"
+        finally:
+            binding.ask_domain("talker", "destroy")
+
+
+def test_boot_disk_fits_its_sector() -> None:
+    disk = boot_disk()
+    assert len(disk) == 1024 * 1024
+    assert disk[510:512] == b"\x55\xaa"
+    assert disk[0x36:].startswith(GREETING)
+
+
+def test_capabilities_are_kept(libvirtd: PrivateDaemon) -> None:
+    kept = kept_capabilities()
+    assert kept is not None
+    assert list(kept.rglob("*.xml"))
+    started = time.monotonic()
+    with CBinding(libvirtd.uri("qemu:///system")) as binding:
+        assert "qemu" in binding.ask("getCapabilities")
+    assert time.monotonic() - started < 60
+
+
+def test_c_binding_passes_errors_on(libvirtd: PrivateDaemon) -> None:
+    with CBinding(libvirtd.uri("test:///default")) as binding:
+        with pytest.raises(CBindingError) as caught:
+            binding.ask("lookupByName", "nosuch")
+        assert caught.value.fields["code"] == 42
+        assert binding.ask_domain("test", "UUID").hex() == "6695eb01f6a4830479aa97f2502e193f"
+
+
+def test_capture_sees_what_the_relay_carries(libvirtd: PrivateDaemon, tmp_path: Path) -> None:
+    with TcpRelay(libvirtd.socket_path) as relay, Capture(relay.port, tmp_path) as capture:
+        with RawConnection(relay.socket_path, 10) as connection:
+            connection.call(AUTH_LIST)
+        assert relay.recordings[0].ended.wait(10)
+    call, reply = capture.messages()
+    assert (call.from_client, reply.from_client) == (True, False)
+    assert not call.malformed
+    assert not reply.malformed
+    sent = b"".join(field.value for field in call.fields)
+    assert sent == bytes(relay.recordings[0].from_client)
+    assert reply.fields[-1].name == "libvirt.remote_auth_list_ret"
+
+
+def test_half_made_folders_are_swept(tmp_path: Path) -> None:
+    target = tmp_path / "thing"
+    stale = tmp_path / "thing.part-old"
+    stale.mkdir()
+    with pytest.raises(IsADirectoryError), made_whole(target) as scratch:
+        scratch.read_bytes()
+    assert list(tmp_path.iterdir()) == []
+    with made_whole(target) as scratch:
+        (scratch / "whole").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["thing", "whole"]
