@@ -30,6 +30,7 @@ __all__ = ["Packet", "PacketReader", "pack_packet", "pack_header"]
 _HEADER = Struct(">IIIiiIi")
 _WORD = Struct(">I")
 _TYPES_WITH_FDS = (CALL_WITH_FDS, REPLY_WITH_FDS)
+_new_packet = object.__new__
 
 # Pieces of an unfinished payload below this size are gathered in one buffer, larger ones are kept
 # as they came and joined once: neither bytes that trickle in nor 32 MiB cost more than linear time.
@@ -118,20 +119,19 @@ def pack_header(
     Raises EncodeError for a payload or a count above the protocol's limit and for a number that
     its header word cannot hold.
     """
-    words = b""
+    length = PACKET_MIN + size
     if nfds is not None:
         if not 0 <= nfds <= FDS_MAX:
             raise EncodeError(f"{nfds} descriptors in one packet, the limit is {FDS_MAX}")
-        words = _WORD.pack(nfds)
-    length = PACKET_MIN + len(words) + size
+        length += LENGTH_SIZE
     if length > PACKET_MAX:
-        room = PAYLOAD_MAX - len(words)
+        room = PAYLOAD_MAX if nfds is None else PAYLOAD_MAX - LENGTH_SIZE
         raise EncodeError(f"a payload of {size} bytes, the limit is {room}")
     try:
         header = _HEADER.pack(length, program, version, procedure, type, serial, status)
     except StructError as error:
         raise EncodeError(f"a header word out of range: {error}") from None
-    return header + words
+    return header if nfds is None else header + _WORD.pack(nfds)
 
 
 def pack_packet(
@@ -253,6 +253,19 @@ class PacketReader:
         else:
             pieces.append(bytearray(data))
 
+    def header_of_whole(self, data: bytes) -> Header | None:
+        """Return the header of ``data`` if it is exactly one packet and nothing came before it.
+
+        The length word is the first of the seven. Nothing is taken: for anything else `feed` it.
+        """
+        if self._data or self._header or self._packet or self.error or type(data) is not bytes:
+            return None
+        size = len(data)
+        if size < PACKET_MIN:
+            return None
+        header = _HEADER.unpack_from(data)
+        return header if header[0] == size <= PACKET_MAX else None
+
     def next_packet(self) -> Packet | None:
         """Return the next complete packet, None when more bytes are needed or after a failure."""
         if self._header is not None or self._packet is not None or self.error is not None:
@@ -283,9 +296,20 @@ class PacketReader:
             self._pos = 0
         else:
             self._pos = end
-        _, program, version, procedure, kind, serial, status = header
-        packet = Packet(program, version, procedure, kind, serial, status, data[body:end])
-        if kind in _TYPES_WITH_FDS:
+        # A Packet without the call of its __init__, which would cost as much as all of this.
+        packet = _new_packet(Packet)
+        (
+            _,
+            packet.program,
+            packet.version,
+            packet.procedure,
+            packet.type,
+            packet.serial,
+            packet.status,
+        ) = header
+        packet.payload = data[body:end]
+        packet.nfds = None
+        if packet.type in _TYPES_WITH_FDS:
             return self._count_fds(packet)
         return packet
 

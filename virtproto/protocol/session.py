@@ -72,7 +72,16 @@ class Session:
     where `fds_expected` is not 0, and writes descriptors where `fds_due` is not 0.
     """
 
-    __slots__ = ("phase", "_reader", "_events", "_out", "_fd_marks", "_fds_due", "_keepalive")
+    __slots__ = (
+        "phase",
+        "_reader",
+        "_events",
+        "_out",
+        "_fd_marks",
+        "_fds_due",
+        "_heard",
+        "_keepalive",
+    )
 
     def __init__(self, *, fd_passing: bool = False) -> None:
         self.phase = CONNECTED
@@ -83,6 +92,8 @@ class Session:
         self._fd_marks: list[tuple[int, int]] | None = [] if fd_passing else None
         self._fds_due = 0
         self._keepalive: KeepAlive | None = None
+        # A packet arrived at a time that nobody told.
+        self._heard = False
 
     # Bytes in.
 
@@ -90,6 +101,7 @@ class Session:
         """Take bytes from the peer, split anywhere; never raises for what they hold.
 
         ``now`` matters only while own keepalive pings are on: the time of arrival in seconds.
+        Without it a packet counts as having arrived at the next `tick`.
         """
         reader = self._reader
         reader.feed(data)
@@ -97,8 +109,8 @@ class Session:
             packet = reader.next_packet()
             if packet is None:
                 break
-            if self._keepalive is not None and now is not None:
-                self._keepalive.packet_received(now)
+            if self._keepalive is not None:
+                self._note_packet(self._keepalive, now)
             try:
                 self._receive_packet(packet)
             except ProtocolError as error:
@@ -185,10 +197,15 @@ class Session:
         return self._keepalive.next_deadline()
 
     def tick(self, now: float) -> None:
-        """Do what is due: send a ping, or fail with ConnectionLostError."""
+        """Do what is due: queue a ping, or fail with ConnectionLostError.
+
+        Read what the peer has sent before: a packet that waits unread is a sign of life too.
+        """
         keepalive = self._keepalive
         if keepalive is None or self.phase is not CONNECTED:
             return
+        if self._heard:
+            self._note_packet(keepalive, now)
         due = keepalive.tick(now)
         if due is SEND_PING:
             self._out.append(PING_PACKET)
@@ -196,6 +213,11 @@ class Session:
             silent_s = keepalive.interval_s * (keepalive.count + 1)
             reason = f"no packet from the peer in {silent_s:g} s"
             self._fail(ConnectionLostError(f"{reason}, {keepalive.count} pings unanswered"))
+
+    def _note_packet(self, keepalive: KeepAlive, now: float | None) -> None:
+        self._heard = now is None
+        if now is not None:
+            keepalive.packet_received(now)
 
     # The end.
 

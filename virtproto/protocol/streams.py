@@ -56,73 +56,64 @@ DISCARD = "discard"
 SEND = "send"
 SEND_ABORT = "send abort"
 
-_AWAITING_REPLY: Table = {
+_TRAFFIC = (DATA, END, HOLE)
+
+
+def _loop(state: str, inputs: tuple[str, ...], action: str) -> Table:
+    """Return the transitions that stay where they are."""
+    return {(state, what): (state, action) for what in inputs}
+
+
+_BEFORE_REPLY: Table = {
+    **_loop(OPENING, _TRAFFIC, REPORT),
     (OPENING, REPLY_OK): (OPEN, REPORT_REPLY),
     (OPENING, REPLY_ERROR): (CLOSED, REPORT_REPLY),
-    (OPENING, DATA): (OPENING, REPORT),
-    (OPENING, END): (OPENING, REPORT),
-    (OPENING, HOLE): (OPENING, REPORT),
     (OPENING, STREAM_ERROR): (FAILED_OPENING, REPORT_FAILURE),
+    **_loop(FAILED_OPENING, (*_TRAFFIC, STREAM_ERROR), DISCARD),
     (FAILED_OPENING, REPLY_OK): (FAILED, REPORT_REPLY),
     (FAILED_OPENING, REPLY_ERROR): (CLOSED, REPORT_REPLY),
-    (FAILED_OPENING, DATA): (FAILED_OPENING, DISCARD),
-    (FAILED_OPENING, END): (FAILED_OPENING, DISCARD),
-    (FAILED_OPENING, HOLE): (FAILED_OPENING, DISCARD),
-    (FAILED_OPENING, STREAM_ERROR): (FAILED_OPENING, DISCARD),
-    (FAILED_OPENING, STREAM_OK): (FAILED_OPENING, DISCARD),
 }
 
+# A hole that the server could not apply is answered by an error REPLY on the stream's serial: it is
+# taken as the stream error that it means.
 _IN_USE: Table = {
-    (OPEN, DATA): (OPEN, REPORT),
-    (OPEN, END): (OPEN, REPORT),
-    (OPEN, HOLE): (OPEN, REPORT),
+    **_loop(OPEN, _TRAFFIC, REPORT),
     (OPEN, STREAM_ERROR): (FAILED, REPORT_FAILURE),
-    # A hole that the server could not apply is answered by a REPLY on the stream's serial.
     (OPEN, REPLY_ERROR): (FAILED, REPORT_FAILURE),
 }
 
 _ENDING: Table = {
-    (state, DATA): (state, DISCARD) for state in (FINISHING, ABORTING, DISOWNED_ABORTING)
+    **_loop(FINISHING, _TRAFFIC, DISCARD),
+    (FINISHING, STREAM_OK): (CLOSED, REPORT),
+    (FINISHING, STREAM_ERROR): (FAILED, REPORT_FAILURE),
+    (FINISHING, REPLY_ERROR): (FAILED, REPORT_FAILURE),
+    **_loop(ABORTING, _TRAFFIC, DISCARD),
+    (ABORTING, STREAM_OK): (CLOSED, REPORT),
+    (ABORTING, STREAM_ERROR): (FAILED, REPORT_FAILURE),
+    (ABORTING, REPLY_ERROR): (FAILED, REPORT_FAILURE),
 }
-for _state in (FINISHING, ABORTING, DISOWNED_ABORTING):
-    _ENDING[_state, END] = (_state, DISCARD)
-    _ENDING[_state, HOLE] = (_state, DISCARD)
-for _state in (FINISHING, ABORTING):
-    _ENDING[_state, STREAM_OK] = (CLOSED, REPORT)
-    _ENDING[_state, STREAM_ERROR] = (FAILED, REPORT_FAILURE)
-    _ENDING[_state, REPLY_ERROR] = (FAILED, REPORT_FAILURE)
 
-_UNHEARD: Table = {
-    # After a failure the server may have more on its way; a confirmation too, if a hole failed
-    # while finish was under way.
-    (FAILED, DATA): (FAILED, DISCARD),
-    (FAILED, END): (FAILED, DISCARD),
-    (FAILED, HOLE): (FAILED, DISCARD),
-    (FAILED, STREAM_OK): (FAILED, DISCARD),
-    (FAILED, STREAM_ERROR): (FAILED, DISCARD),
-    (FAILED, REPLY_ERROR): (FAILED, DISCARD),
+# After a failure more may be on its way; even a confirmation, if a hole failed before a finish.
+_FAILED: Table = _loop(FAILED, (*_TRAFFIC, STREAM_OK, STREAM_ERROR, REPLY_ERROR), DISCARD)
+
+_DISOWNED: Table = {
+    **_loop(DISOWNED, _TRAFFIC, DISCARD),
     (DISOWNED, REPLY_OK): (DISOWNED_ABORTING, SEND_ABORT),
     (DISOWNED, REPLY_ERROR): (CLOSED, DISCARD),
-    (DISOWNED, DATA): (DISOWNED, DISCARD),
-    (DISOWNED, END): (DISOWNED, DISCARD),
-    (DISOWNED, HOLE): (DISOWNED, DISCARD),
     (DISOWNED, STREAM_ERROR): (DISOWNED_FAILED, DISCARD),
-    (DISOWNED_FAILED, REPLY_OK): (CLOSED, DISCARD),
+    **_loop(DISOWNED_FAILED, (*_TRAFFIC, STREAM_ERROR), DISCARD),
+    (DISOWNED_FAILED, REPLY_OK): (FAILED, DISCARD),
     (DISOWNED_FAILED, REPLY_ERROR): (CLOSED, DISCARD),
-    (DISOWNED_FAILED, DATA): (DISOWNED_FAILED, DISCARD),
-    (DISOWNED_FAILED, END): (DISOWNED_FAILED, DISCARD),
-    (DISOWNED_FAILED, HOLE): (DISOWNED_FAILED, DISCARD),
-    (DISOWNED_FAILED, STREAM_ERROR): (DISOWNED_FAILED, DISCARD),
+    **_loop(DISOWNED_ABORTING, _TRAFFIC, DISCARD),
     (DISOWNED_ABORTING, STREAM_OK): (CLOSED, DISCARD),
     (DISOWNED_ABORTING, STREAM_ERROR): (FAILED, DISCARD),
     (DISOWNED_ABORTING, REPLY_ERROR): (FAILED, DISCARD),
 }
 
-CLIENT_RECEIVES: Table = {**_AWAITING_REPLY, **_IN_USE, **_ENDING, **_UNHEARD}
+CLIENT_RECEIVES: Table = {**_BEFORE_REPLY, **_IN_USE, **_ENDING, **_FAILED, **_DISOWNED}
 
 CLIENT_WISHES: Table = {
-    (OPEN, DATA): (OPEN, SEND),
-    (OPEN, HOLE): (OPEN, SEND),
+    **_loop(OPEN, (DATA, HOLE), SEND),
     (OPEN, FINISH): (FINISHING, SEND),
     (OPEN, ABORT): (ABORTING, SEND),
     (OPENING, ABANDON): (DISOWNED, DISCARD),
@@ -132,31 +123,24 @@ CLIENT_WISHES: Table = {
 # A server's stream is known from `open_stream` on, before the reply to its call is sent. What a
 # client sends on a closed stream is dropped by not knowing it.
 SERVER_RECEIVES: Table = {
-    (OPEN, DATA): (OPEN, REPORT),
+    **_loop(OPEN, (DATA, HOLE), REPORT),
     (OPEN, END): (OPEN, DISCARD),  # an empty packet from a client means nothing
-    (OPEN, HOLE): (OPEN, REPORT),
     (OPEN, FINISH): (FINISHING, REPORT),
     (OPEN, ABORT): (ABORTING, REPORT),
+    **_loop(FINISHING, (*_TRAFFIC, FINISH, ABORT), DISCARD),
+    **_loop(ABORTING, (*_TRAFFIC, FINISH, ABORT), DISCARD),
 }
-for _state in (FINISHING, ABORTING):
-    for _input in (DATA, END, HOLE, FINISH, ABORT):
-        SERVER_RECEIVES[_state, _input] = (_state, DISCARD)
 
+# Data that a server had queued may still follow a finish or abort, before the confirmation.
 SERVER_WISHES: Table = {
-    (OPEN, DATA): (OPEN, SEND),
-    (OPEN, HOLE): (OPEN, SEND),
-    (OPEN, END): (OPEN, SEND),
-    (FINISHING, DATA): (FINISHING, SEND),
-    (ABORTING, DATA): (ABORTING, SEND),
-    (FINISHING, HOLE): (FINISHING, SEND),
-    (ABORTING, HOLE): (ABORTING, SEND),
-    (FINISHING, END): (FINISHING, SEND),
-    (ABORTING, END): (ABORTING, SEND),
+    **_loop(OPEN, _TRAFFIC, SEND),
     (OPEN, FAIL): (CLOSED, SEND),
-    (FINISHING, FAIL): (CLOSED, SEND),
-    (ABORTING, FAIL): (CLOSED, SEND),
+    **_loop(FINISHING, _TRAFFIC, SEND),
     (FINISHING, CONFIRM): (CLOSED, SEND),
+    (FINISHING, FAIL): (CLOSED, SEND),
+    **_loop(ABORTING, _TRAFFIC, SEND),
     (ABORTING, CONFIRM): (CLOSED, SEND),
+    (ABORTING, FAIL): (CLOSED, SEND),
 }
 
 
