@@ -2,4 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
+
 pytest_plugins = ["tests.lab.fixtures"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the one way in which the suites against real daemons are left out."""
+    parser.addoption(
+        "--without-lab",
+        action="store_true",
+        help="leave out the tests that need real libvirt daemons",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests that need the lab, if that was asked for; otherwise they run or fail."""
+    if not config.getoption("--without-lab"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("lab")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("lab")]

@@ -16,6 +16,7 @@ from tests.lab.place import LabMissingError
 
 __all__ = ["download_closure"]
 
+_ONLY_PACKAGES = ["Created-By: Packages"]
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # Everything apt writes goes below a folder of ours, and dpkg's state is an empty file, so that the
@@ -65,21 +66,28 @@ def _sources(suite: str) -> list[str]:
 
 def _mirrors() -> tuple[str, str]:
     """Return the addresses of Debian's main and (or "") security archive, as apt is set here."""
-    wanted = "$(ORIGIN)|$(LABEL)|$(SITE)"
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", wanted, "Created-By: Packages"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    sites: dict[str, str] = {}
-    for line in listed:
-        origin, label, site = line.split("|")
-        if origin == "Debian":
-            sites.setdefault(label, site)
+    sites = _sites()
+    if "Debian" not in sites:  # whose archive it is stands in the lists, which may never have come
+        subprocess.run(["apt-get", "-q", "-q", "update"], check=False, capture_output=True)
+        sites = _sites()
     if "Debian" not in sites:
         raise LabMissingError("apt on this machine names no Debian mirror (apt-get indextargets)")
     return sites["Debian"], sites.get("Debian-Security", "")
+
+
+def _sites() -> dict[str, str]:
+    listed = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(SITE)", *_ONLY_PACKAGES],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    sites: dict[str, str] = {}
+    for line in listed.splitlines():
+        origin, label, site = line.split("|")
+        if origin == "Debian":
+            sites.setdefault(label, site)
+    return sites
 
 
 def _run(command: list[str], suite: str) -> None:

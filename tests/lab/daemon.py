@@ -28,6 +28,7 @@ __all__ = ["DaemonError", "PrivateDaemon"]
 
 _START_S = 30.0
 _STOP_S = 20.0
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _SYSTEM_FOLDERS = {
     "run": "/run/libvirt",
@@ -128,7 +129,7 @@ class PrivateDaemon:
         """Start the daemon and return once it answers calls; DaemonError says why it does not."""
         if self._folder is not None:
             raise DaemonError("the daemon was started before")
-        if self._root is None and shutil.which(self._binary) is None:
+        if self._root is None and shutil.which(self._binary, path=_PATH) is None:
             raise LabMissingError(f"{self._binary} is not installed on this machine: run ./test")
         # A unix socket's path has 108 bytes at most, so not below pytest's long temporary folders.
         self._folder = Path(tempfile.mkdtemp(prefix="vp-", dir="/tmp"))
@@ -225,8 +226,7 @@ class PrivateDaemon:
             )
 
     def _environment(self) -> dict[str, str]:
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        environment = {"PATH": path, "LC_ALL": "C", "HOME": str(self.folder)}
+        environment = {"PATH": _PATH, "LC_ALL": "C", "HOME": str(self.folder)}
         if not self._as_root:
             for variable, name in (
                 ("XDG_RUNTIME_DIR", "run"),

@@ -6,7 +6,8 @@ its standard input ends, because the test closed it or died in whatever way, it 
 every one of those, and removes the daemon's folder. It must not know what the daemon is.
 
 Argument: one JSON object with "command", "folder", "binds" [[source, target]...] and "root" (a
-folder to change root to, or ""). It prints the daemon's process id, and exits with the daemon's code.
+folder to change root to, or ""). It prints the daemon's process id, and exits with the
+daemon's code.
 """
 
 from __future__ import annotations

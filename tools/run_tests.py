@@ -1,0 +1,95 @@
+"""Set this machine up for the tests and run them; ./test is its front door.
+
+Exit codes: 0 all that should run is green, 1 something failed, 2 no environment could be made,
+3 the rest is green but the suites against real daemons could not run and nobody said they need not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from setup.checks import run_pytest, run_static_checks
+from setup.debian import ENVIRONMENT_PACKAGES, install, lab_packages, why_not
+from setup.environment import PROJECT, ready_environment
+from setup.progress import SetupError, tell
+
+_WITHOUT_LAB = "--without-lab"
+_EXIT_NO_ENVIRONMENT = 2
+_EXIT_NO_LAB = 3
+_EXIT_INTERRUPTED = 130
+
+
+def main(arguments: list[str]) -> int:
+    """Do what ``./test ARGUMENTS`` promises; return the exit code."""
+    parser = argparse.ArgumentParser(prog="./test", add_help=False)
+    parser.add_argument(_WITHOUT_LAB, action="store_true")
+    options, for_pytest = parser.parse_known_args(arguments)
+    try:
+        lab_missing = None if options.without_lab else _install_lab_packages()
+        if (options.without_lab or lab_missing) and why_not() is None:
+            install(ENVIRONMENT_PACKAGES)
+        python = ready_environment("dev")
+    except SetupError as error:
+        tell(f"the tests cannot run: {error}")
+        return _EXIT_NO_ENVIRONMENT
+    if not options.without_lab and lab_missing is None:
+        lab_missing = _prepare_lab(python)
+    if lab_missing:
+        tell(_no_lab(lab_missing))
+    failed = [] if for_pytest else run_static_checks(python)
+    left_out = [_WITHOUT_LAB] if options.without_lab or lab_missing else []
+    if run_pytest(python, [*left_out, *for_pytest]):
+        failed.append("pytest")
+    return _conclude(failed, lab_missing, without_lab=options.without_lab)
+
+
+def _install_lab_packages() -> str | None:
+    """Return None, or why they cannot be installed."""
+    try:
+        install(lab_packages())
+    except SetupError as error:
+        return str(error)
+    return None
+
+
+def _prepare_lab(python: Path) -> str | None:
+    """Return None, or why the lab cannot be had here."""
+    prepared = subprocess.run(
+        [str(python), "-m", "tests.lab"],
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if prepared.returncode:
+        return " / ".join(prepared.stderr.strip().splitlines()[-5:])
+    return None
+
+
+def _no_lab(reason: str) -> str:
+    return f"the suites against real daemons are left out: {reason}"
+
+
+def _conclude(failed: list[str], lab_missing: str | None, *, without_lab: bool) -> int:
+    if without_lab:
+        tell(_no_lab(f"{_WITHOUT_LAB} was asked for"))
+    if lab_missing:
+        tell(f"{_no_lab(lab_missing)} ({_WITHOUT_LAB} accepts that)")
+    if failed:
+        tell(f"FAILED: {', '.join(failed)}")
+        return 1
+    if lab_missing:
+        return _EXIT_NO_LAB
+    tell("all green")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        tell("stopped")
+        sys.exit(_EXIT_INTERRUPTED)

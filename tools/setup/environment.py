@@ -1,0 +1,59 @@
+"""The virtual environment in .venv, with this project installed in it as it stands.
+
+Responsible for making it and for noticing that it is out of date. Where pip finds packages is the
+machine's own setting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setup.progress import SetupError, tell
+
+__all__ = ["PROJECT", "ready_environment"]
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+_ENVIRONMENT = PROJECT / ".venv"
+
+
+def ready_environment(extra: str) -> Path:
+    """Return the Python of an environment that has virtproto with ``extra`` ("cli" or "dev")."""
+    python = _ENVIRONMENT / "bin" / "python"
+    wanted = _fingerprint()
+    stamps = [_stamp(name) for name in {extra, "dev"}]  # "dev" has all that "cli" has
+    if any(stamp.exists() and stamp.read_text() == wanted for stamp in stamps):
+        return python
+    tell(f"making .venv with virtproto[{extra}]")
+    shutil.rmtree(_ENVIRONMENT, ignore_errors=True)
+    _run([sys.executable, "-m", "venv", str(_ENVIRONMENT)])
+    pip = [str(python), "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check"]
+    _run([*pip, "install", "--editable", f"{PROJECT}[{extra}]"])
+    _stamp(extra).write_text(wanted)
+    return python
+
+
+def _stamp(extra: str) -> Path:
+    return _ENVIRONMENT / f"virtproto-{extra}.stamp"
+
+
+def _fingerprint() -> str:
+    """Return what the environment depends on, as one short text."""
+    facts = [sys.version, sys.executable, str(PROJECT), (PROJECT / "pyproject.toml").read_text()]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+
+def _run(command: list[str]) -> None:
+    ended = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if ended.returncode:
+        said = " / ".join(line for line in ended.stdout.splitlines()[-8:] if line.strip())
+        raise SetupError(f"{' '.join(command[1:4])} failed: {said}")
