@@ -1,0 +1,93 @@
+"""libvirt's RPC protocol from pure Python.
+
+``virtproto.open(uri)`` gives a blocking connection, ``await virtproto.aio.open(uri)`` one for
+asyncio, ``virtproto.errors`` holds every exception. Importing this module loads none of them: each
+name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto import aio as aio
+    from virtproto import errors as errors
+    from virtproto import sync as sync
+    from virtproto import wire as wire
+    from virtproto.errors import AuthenticationError as AuthenticationError
+    from virtproto.errors import ConnectError as ConnectError
+    from virtproto.errors import ConnectionClosedError as ConnectionClosedError
+    from virtproto.errors import ConnectionLostError as ConnectionLostError
+    from virtproto.errors import DeadlineError as DeadlineError
+    from virtproto.errors import DecodeError as DecodeError
+    from virtproto.errors import EncodeError as EncodeError
+    from virtproto.errors import FramingError as FramingError
+    from virtproto.errors import LibvirtError as LibvirtError
+    from virtproto.errors import NoDomainError as NoDomainError
+    from virtproto.errors import NoSupportError as NoSupportError
+    from virtproto.errors import ProtocolError as ProtocolError
+    from virtproto.errors import SequenceError as SequenceError
+    from virtproto.errors import SocketMissingError as SocketMissingError
+    from virtproto.errors import SocketPermissionError as SocketPermissionError
+    from virtproto.errors import SocketRefusedError as SocketRefusedError
+    from virtproto.errors import TransportError as TransportError
+    from virtproto.errors import UnknownProcedureError as UnknownProcedureError
+    from virtproto.errors import URIError as URIError
+    from virtproto.errors import UsageError as UsageError
+    from virtproto.errors import VirtprotoError as VirtprotoError
+    from virtproto.sync import Connection as Connection
+    from virtproto.sync import Domain as Domain
+    from virtproto.sync import open as open  # noqa: A004
+
+__version__ = "0.1.0"
+
+_MODULES = ("aio", "errors", "sync", "wire")
+_FRONT_END = ("open", "Connection", "Domain")
+_ERRORS = (
+    "VirtprotoError",
+    "URIError",
+    "UsageError",
+    "ProtocolError",
+    "EncodeError",
+    "DecodeError",
+    "FramingError",
+    "SequenceError",
+    "TransportError",
+    "ConnectError",
+    "SocketMissingError",
+    "SocketPermissionError",
+    "SocketRefusedError",
+    "ConnectionLostError",
+    "ConnectionClosedError",
+    "DeadlineError",
+    "AuthenticationError",
+    "LibvirtError",
+    "NoSupportError",
+    "UnknownProcedureError",
+    "NoDomainError",
+)
+
+__all__ = [
+    "__version__",
+    *_MODULES,
+    *_FRONT_END,
+    *_ERRORS,
+]
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f"virtproto.{name}")
+    if name in _FRONT_END:
+        value: object = getattr(import_module("virtproto.sync"), name)
+    elif name in _ERRORS:
+        value = getattr(import_module("virtproto.errors"), name)
+    else:
+        raise AttributeError(f"module 'virtproto' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,60 @@
+"""The front end for asyncio: ``open``, Connection, Domain; same names as in ``virtproto.sync``.
+
+Connections belong to the event loop that opened them. Must not load the other front end.
+"""
+
+from __future__ import annotations
+
+from virtproto.aio.connection import Connection, open_connection_to
+from virtproto.aio.domain import Domain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import TracebackType
+    from typing import Any
+
+__all__ = ["Connection", "Domain", "open"]
+
+
+class open:
+    """Open a connection: ``conn = await open(uri)``, or ``async with open(uri) as conn``.
+
+    ``uri`` is a libvirt connection URI ("qemu:///system", "test:///default?socket=/path"); None
+    means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
+    driver of the system daemon, since this client has none in its own process. ``readonly`` asks
+    for a connection that can change nothing. ``timeout_s`` bounds each step of opening, None waits
+    for ever.
+
+    Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
+    DeadlineError, AuthenticationError, LibvirtError (the driver refused), and ProtocolError or
+    ConnectionLostError where the peer is no libvirt daemon. Source: virConnectOpen.
+    """
+
+    __slots__ = ("_connection", "_readonly", "_timeout_s", "_uri")
+
+    def __init__(
+        self, uri: str | None = None, *, readonly: bool = False, timeout_s: float | None = 10.0
+    ) -> None:
+        self._uri = uri
+        self._readonly = readonly
+        self._timeout_s = timeout_s
+        self._connection: Connection | None = None
+
+    def __await__(self) -> Generator[Any, Any, Connection]:
+        return open_connection_to(
+            self._uri, readonly=self._readonly, timeout_s=self._timeout_s
+        ).__await__()
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self
+        return self._connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()

@@ -1,0 +1,262 @@
+"""One connection to a daemon for asyncio: one protocol object, a future per call.
+
+Responsible for moving bytes between an event loop and the protocol core, for deadlines, and for
+staying usable after a cancelled call. Knows procedures by number only; what their payloads hold is
+the caller's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+from virtproto.errors import ConnectionClosedError, TransportError, VirtprotoError
+from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of, repeated
+from virtproto.protocol.client import ClientSession
+from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
+from virtproto.transport.unix import connect_error, new_socket, socket_address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from virtproto.model.endpoint import Endpoint
+    from virtproto.xdr.procedure import Procedure
+
+    Answer = ReplyReceived | CallFailed
+
+__all__ = ["Channel"]
+
+# A larger buffer per loop would gain nothing: libvirtd writes at most this much at once.
+_BUFFER_SIZE = 65536
+# The rest of a packet larger than that is read into a buffer of its own, up to this much at a time.
+_LARGE_READ_SIZE = 1 << 20
+# Pause between attempts to connect to a daemon that is too busy to accept.
+_RETRY_S = 0.01
+
+# One receive buffer serves all connections of a loop: the loop asks for it, fills it and reports
+# within one step, so two connections never hold it at a time.
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+
+
+class Channel(asyncio.BufferedProtocol):
+    """A connected socket and the state of the conversation on it; belongs to one event loop."""
+
+    # The loop reads all the time, so the daemon's pings are always answered.
+    answers_pings = True
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, path: str) -> None:
+        self._loop = loop
+        self._path = path
+        self._session = ClientSession()
+        self._transport: asyncio.Transport | None = None
+        self._gone = loop.create_future()
+        # Why no call can be made any more, None while calls can be made.
+        self._closed: str | None = None
+        self._waiting: dict[int, tuple[asyncio.Future[Answer], Procedure[Any, Any]]] = {}
+        self._flush_due = False
+        # Deadline by serial; one timer watches the earliest.
+        self._deadlines: dict[int, tuple[float, float]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        shared = _buffers.get(loop)
+        if shared is None:
+            shared = _buffers[loop] = memoryview(bytearray(_BUFFER_SIZE))
+        self._shared = shared
+        # A large packet's own buffer, and how much of it is filled.
+        self._large: memoryview | None = None
+        self._filled = 0
+
+    @classmethod
+    async def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
+        """Return a channel to ``endpoint``. Raises as ``transport.unix.connect`` does."""
+        loop = asyncio.get_running_loop()
+        address = socket_address(endpoint.path)
+        deadline = None if timeout_s is None else loop.time() + timeout_s
+        sock = new_socket()
+        try:
+            sock.setblocking(False)
+            while True:
+                try:
+                    sock.connect(address)
+                    break
+                except BlockingIOError as exc:
+                    # The queue of the listening socket is full, and there is no way to wait on it.
+                    if deadline is not None and loop.time() >= deadline:
+                        raise connect_error(endpoint, exc, timeout_s) from exc
+                    await asyncio.sleep(_RETRY_S)
+            _, channel = await loop.create_unix_connection(
+                lambda: cls(loop, endpoint.path), sock=sock
+            )
+        except TransportError:
+            sock.close()
+            raise
+        except OSError as exc:
+            sock.close()
+            raise connect_error(endpoint, exc, timeout_s) from exc
+        except BaseException:
+            sock.close()
+            raise
+        return channel
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made, as far as is known without asking the daemon."""
+        return self._closed is None
+
+    async def call(
+        self, procedure: Procedure[Any, Any], args: bytes, timeout_s: float | None = None
+    ) -> bytes:
+        """Make one call and return the payload of its reply.
+
+        ``timeout_s`` bounds sending and waiting. Raises LibvirtError for the daemon's refusal,
+        DeadlineError (the channel stays usable, a late reply is dropped), ConnectionLostError,
+        ConnectionClosedError, and ProtocolError. Cancelling gives the call up: the daemon goes on
+        with it, and its reply is dropped.
+        """
+        if self._closed is not None:
+            raise ConnectionClosedError(f"no call can be made on this connection: {self._closed}")
+        session = self._session
+        serial = session.send_call(procedure.program, procedure.version, procedure.number, args)
+        waiting = self._waiting
+        if not waiting:
+            self._flush()
+        elif not self._flush_due:
+            # Many calls at once leave in one write, at the end of this turn of the loop.
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        waiting[serial] = (future, procedure)
+        if timeout_s is not None:
+            self._set_deadline(serial, timeout_s)
+        try:
+            reply = await future
+        finally:
+            if timeout_s is not None:
+                self._deadlines.pop(serial, None)
+            if waiting.pop(serial, None) is not None:
+                session.abandon_call(serial)
+        return payload_of(procedure, reply)
+
+    async def close(self, goodbye: Procedure[Any, Any] | None = None) -> None:
+        """Close the connection; does nothing if it is closed already.
+
+        ``goodbye`` is a procedure to call first, for at most CLOSE_TIMEOUT_S. Calls that wait for
+        their reply fail with ConnectionClosedError.
+        """
+        try:
+            if goodbye is not None and self._closed is None:
+                await self.call(goodbye, b"", CLOSE_TIMEOUT_S)
+        except VirtprotoError:
+            # The daemon is gone or busy; it will notice the closed socket.
+            pass
+        finally:
+            self._end("it was closed", None)
+        await self._gone
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        if self._large is not None:
+            return self._large[self._filled :]
+        return self._shared
+
+    def buffer_updated(self, nbytes: int) -> None:
+        session = self._session
+        if self._large is None:
+            session.receive_data(bytes(self._shared[:nbytes]))
+        else:
+            self._filled += nbytes
+            if self._filled < len(self._large):
+                return
+            session.receive_data(self._large)
+            self._large = None
+        wanted = session.bytes_wanted
+        if wanted > _BUFFER_SIZE:
+            self._large = memoryview(bytearray(min(wanted, _LARGE_READ_SIZE)))
+            self._filled = 0
+        self._dispatch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._large is not None:
+            self._session.receive_data(self._large[: self._filled])
+        self._session.receive_eof()
+        if exc is not None:
+            self._end(f"it broke: {exc}", None)
+        self._dispatch()
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+    # Inside.
+
+    def _dispatch(self) -> None:
+        session = self._session
+        for event in session.events_received():
+            if isinstance(event, ReplyReceived | CallFailed):
+                entry = self._waiting.pop(event.serial, None)
+                if entry is not None and not entry[0].done():
+                    entry[0].set_result(event)
+            elif isinstance(event, SessionFailed):
+                self._end(f"it failed: {event.error}", event.error)
+            elif isinstance(event, PeerClosed):
+                self._end("the daemon closed it", None, event.bytes_held)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what the core wants sent."""
+        self._flush_due = False
+        chunks = self._session.data_to_send()
+        if chunks and self._transport is not None:
+            self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+
+    def _end(self, why: str, error: VirtprotoError | None, bytes_held: int = 0) -> None:
+        """Make no more calls; fail those that wait, with ``error`` if there is one."""
+        if self._closed is not None:
+            return
+        self._closed = why
+        closed_here = why == "it was closed"
+        self._session.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for future, procedure in self._waiting.values():
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(repeated(error))
+            elif closed_here:
+                future.set_exception(
+                    ConnectionClosedError(f"the connection was closed during {procedure.name}")
+                )
+            else:
+                future.set_exception(lost(procedure, why, bytes_held))
+        self._waiting.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _set_deadline(self, serial: int, timeout_s: float) -> None:
+        when = self._loop.time() + timeout_s
+        self._deadlines[serial] = (when, timeout_s)
+        timer = self._timer
+        if timer is None or timer.when() > when:
+            if timer is not None:
+                timer.cancel()
+            self._timer = self._loop.call_at(when, self._sweep)
+
+    def _sweep(self) -> None:
+        """Fail the calls whose time is up; look again when the next one's will be."""
+        now = self._loop.time()
+        self._timer = None
+        for serial, (when, timeout_s) in list(self._deadlines.items()):
+            if when <= now:
+                del self._deadlines[serial]
+                entry = self._waiting.get(serial)
+                # Absent when the reply has come and the caller has not had its turn yet.
+                if entry is not None and not entry[0].done():
+                    entry[0].set_exception(late(entry[1], timeout_s))
+        if self._deadlines:
+            earliest = min(when for when, _ in self._deadlines.values())
+            self._timer = self._loop.call_at(earliest, self._sweep)

@@ -1,0 +1,199 @@
+"""A domain: one virtual machine as the daemon knows it.
+
+Responsible for the methods of one domain and for what its handle remembers (name, UUID, id). Its
+twin of the other colour differs in ``async`` and ``await`` only.
+"""
+
+from __future__ import annotations
+
+from virtproto.model.recipes import create_domain_handle
+from virtproto.model.records import NO_ID, DomainInfo, DomainState
+from virtproto.model.refs import check_unsigned, pack_flags, uuid_to_text
+from virtproto.wire.remote.domain import (
+    DOMAIN_DESTROY,
+    DOMAIN_DESTROY_FLAGS,
+    DOMAIN_GET_INFO,
+    DOMAIN_GET_STATE,
+    DOMAIN_GET_XML_DESC,
+    DOMAIN_IS_ACTIVE,
+    DOMAIN_IS_PERSISTENT,
+    DOMAIN_UNDEFINE,
+    DOMAIN_UNDEFINE_FLAGS,
+    DomainGetInfoRet,
+    DomainGetStateRet,
+    DomainGetXmlDescRet,
+    DomainIsActiveRet,
+    DomainIsPersistentRet,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.wire.remote.types import NonnullDomain
+
+    from .connection import Connection
+
+__all__ = ["Domain"]
+
+
+class Domain:
+    """A handle on one domain of a connection; made by the connection's lookups and lists.
+
+    Two handles are equal when they mean the same domain (UUID) on the same connection. The id is
+    the one the daemon named when the handle was made, or this handle's own ``create`` and
+    ``destroy`` brought about; a domain that others start or stop does not change it.
+    """
+
+    # No __init__: lists of thousands are built by storing the two attributes. _packed is set when
+    # it is first needed.
+    __slots__ = ("_connection", "_packed", "_wire")
+
+    _connection: Connection
+    _packed: bytes
+    _wire: NonnullDomain
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Domain):
+            return NotImplemented
+        return self._wire.uuid == other._wire.uuid and self._connection is other._connection
+
+    def __hash__(self) -> int:
+        return hash(self._wire.uuid)
+
+    def __repr__(self) -> str:
+        return f"<Domain {self._wire.name!r} {uuid_to_text(self._wire.uuid)}>"
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that the domain belongs to."""
+        return self._connection
+
+    def get_name(self) -> str:
+        """Return the domain's name. No call is made."""
+        return self._wire.name
+
+    def get_uuid(self) -> bytes:
+        """Return the UUID as 16 raw bytes. No call is made."""
+        return self._wire.uuid
+
+    def get_uuid_string(self) -> str:
+        """Return the UUID as text of 36 characters. No call is made."""
+        return uuid_to_text(self._wire.uuid)
+
+    def get_id(self) -> int:
+        """Return the id as far as this handle knows, -1 if it was not running. No call is made."""
+        return self._wire.id
+
+    async def is_active(self) -> bool:
+        """Return whether the domain is running, paused included. Procedure: DOMAIN_IS_ACTIVE."""
+        payload = await self._connection.call_packed(DOMAIN_IS_ACTIVE, self._reference())
+        return bool(DomainIsActiveRet.unpack(payload).active)
+
+    async def is_persistent(self) -> bool:
+        """Return whether a definition of the domain is stored. Procedure: DOMAIN_IS_PERSISTENT."""
+        payload = await self._connection.call_packed(DOMAIN_IS_PERSISTENT, self._reference())
+        return bool(DomainIsPersistentRet.unpack(payload).persistent)
+
+    async def get_info(self) -> DomainInfo:
+        """Return state, memory (KiB), virtual CPUs and CPU time (ns).
+
+        Raises NoDomainError for a domain that is gone. Procedure: DOMAIN_GET_INFO.
+        """
+        payload = await self._connection.call_packed(DOMAIN_GET_INFO, self._reference())
+        ret = DomainGetInfoRet.unpack(payload)
+        return DomainInfo(ret.state, ret.maxMem, ret.memory, ret.nrVirtCpu, ret.cpuTime)
+
+    async def get_state(self, flags: int = 0) -> DomainState:
+        """Return the pair (state, reason), both numbers (virDomainState and its reasons).
+
+        ``flags`` must be 0 with today's daemons. Procedure: DOMAIN_GET_STATE.
+        """
+        payload = await self._connection.call_packed(
+            DOMAIN_GET_STATE, self._reference() + pack_flags(flags)
+        )
+        ret = DomainGetStateRet.unpack(payload)
+        return DomainState(ret.state, ret.reason)
+
+    async def get_xml_description(self, flags: int = 0) -> str:
+        """Return the domain's definition as XML.
+
+        ``flags`` (virDomainXMLFlags): 1 with secrets, 2 the stored definition of a running domain,
+        4 with CPU features expanded, 8 fit for migration. Raises LibvirtError for 1 and 8 on a
+        read-only connection. Procedure: DOMAIN_GET_XML_DESC.
+        """
+        payload = await self._connection.call_packed(
+            DOMAIN_GET_XML_DESC, self._reference() + pack_flags(flags)
+        )
+        return DomainGetXmlDescRet.unpack(payload).xml
+
+    async def create(self, flags: int = 0) -> None:
+        """Start the domain and learn its id.
+
+        ``flags`` (virDomainCreateFlags): 1 starts it paused, 2 destroys it when this connection
+        closes, 4 without its managed save image. Raises LibvirtError (code 55: it runs already).
+        Procedures: DOMAIN_CREATE and DOMAIN_LOOKUP_BY_UUID, or DOMAIN_CREATE_WITH_FLAGS.
+        """
+        check_unsigned("flags", flags)
+        self._set_id(await self._connection.run(create_domain_handle(self._wire, flags)))
+
+    async def destroy(self, flags: int = 0) -> None:
+        """Stop the domain at once, as pulling the plug does; its id becomes -1.
+
+        ``flags`` (virDomainDestroyFlagsValues): 1 asks the hypervisor to end by itself and never
+        kills it. Raises LibvirtError (code 55: it does not run). Procedures: DOMAIN_DESTROY,
+        DOMAIN_DESTROY_FLAGS.
+        """
+        packed_flags = pack_flags(flags)
+        if flags:
+            await self._connection.call_packed(
+                DOMAIN_DESTROY_FLAGS, self._reference() + packed_flags
+            )
+        else:
+            await self._connection.call_packed(DOMAIN_DESTROY, self._reference())
+        self._set_id(NO_ID)
+
+    async def undefine(self, flags: int = 0) -> None:
+        """Drop the stored definition; a running domain goes on and is gone once it stops.
+
+        ``flags`` (virDomainUndefineFlagsValues): 1 drops the managed save image too, 2 the
+        snapshots' metadata, 4 the NVRAM file, 8 keeps the NVRAM file, 16 drops the checkpoints'
+        metadata. Raises LibvirtError. Procedures: DOMAIN_UNDEFINE, DOMAIN_UNDEFINE_FLAGS.
+        """
+        packed_flags = pack_flags(flags)
+        if flags:
+            await self._connection.call_packed(
+                DOMAIN_UNDEFINE_FLAGS, self._reference() + packed_flags
+            )
+        else:
+            await self._connection.call_packed(DOMAIN_UNDEFINE, self._reference())
+
+    def _reference(self) -> bytes:
+        """Return the XDR of name, UUID and id, which every procedure on a domain begins with."""
+        try:
+            return self._packed
+        except AttributeError:
+            packed = self._packed = self._wire.pack()
+            return packed
+
+    def _set_id(self, number: int) -> None:
+        self._wire.id = number
+        self._packed = self._wire.pack()
+
+
+def domain_handle(connection: Connection, wire: NonnullDomain) -> Domain:
+    """Return a handle for a domain that the daemon named."""
+    domain = Domain()
+    domain._connection = connection
+    domain._wire = wire
+    return domain
+
+
+def domain_handles(connection: Connection, wires: list[NonnullDomain]) -> list[Domain]:
+    """Return handles for many domains."""
+    domains: list[Domain] = []
+    append = domains.append
+    for wire in wires:
+        domain = Domain()
+        domain._connection = connection
+        domain._wire = wire
+        append(domain)
+    return domains

@@ -1,0 +1,73 @@
+"""One call's arguments on their way out and its result on its way in.
+
+Responsible for refusing, before anything is sent, what cannot be one plain call. Must not know how
+bytes travel.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    from virtproto.xdr.procedure import Procedure
+
+    R = TypeVar("R")
+
+__all__ = ["check_plain_call", "pack_args", "unpack_ret"]
+
+_REMOTE = 0x20008086
+_QEMU = 0x20008087
+_LXC = 0x00068000
+
+# Procedures that make no sense without file descriptors beside the bytes, by (program, number).
+_WITH_DESCRIPTORS = frozenset(
+    (
+        (_REMOTE, 249),  # DOMAIN_OPEN_GRAPHICS
+        (_REMOTE, 343),  # DOMAIN_OPEN_GRAPHICS_FD
+        (_REMOTE, 443),  # DOMAIN_FD_ASSOCIATE
+        (_QEMU, 7),  # DOMAIN_MONITOR_COMMAND_WITH_FILES
+        (_LXC, 1),  # DOMAIN_OPEN_NAMESPACE
+    )
+)
+# Opens a stream without an annotation that says so.
+_TUNNEL = (_REMOTE, 304)  # DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS
+
+
+def check_plain_call(procedure: Procedure[Any, Any]) -> None:
+    """Raise UsageError unless the procedure is one request and one reply, bytes only."""
+    if procedure.is_event:
+        raise UsageError(f"{procedure.name} is an event: the daemon sends it, nobody calls it")
+    key = (procedure.program, procedure.number)
+    if procedure.read_stream or procedure.write_stream or key == _TUNNEL:
+        raise UsageError(f"{procedure.name} opens a stream, which is not available yet")
+    if key in _WITH_DESCRIPTORS:
+        raise UsageError(f"{procedure.name} passes file descriptors, which is not available yet")
+
+
+def pack_args(procedure: Procedure[Any, Any], args: Any) -> bytes:
+    """Return the arguments of a call as XDR.
+
+    Raises UsageError for a procedure that is no plain call or arguments of another type, and
+    EncodeError, with the field, for values that do not fit.
+    """
+    check_plain_call(procedure)
+    wanted = procedure.args
+    if wanted is None:
+        if args is not None:
+            raise UsageError(f"{procedure.name} takes no arguments, not {type(args).__name__}")
+        return b""
+    if not isinstance(args, wanted):
+        raise UsageError(f"{procedure.name} takes a {wanted.__name__}, not {type(args).__name__}")
+    packed: bytes = args.pack()
+    return packed
+
+
+def unpack_ret(procedure: Procedure[Any, R], payload: bytes) -> R:
+    """Return the result of a call, None for a procedure without one. Raises DecodeError."""
+    ret: Any = procedure.ret
+    result: Any = ret.unpack(payload) if ret is not None else None
+    checked: R = result
+    return checked

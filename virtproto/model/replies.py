@@ -1,0 +1,132 @@
+"""What came of a call: its payload, or the exception that says why there is none.
+
+Responsible for the daemon's errors as exceptions and for the words of errors that both front ends
+raise. Must not know how the reply arrived.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import (
+    VIR_ERR_NO_SUPPORT,
+    VIR_ERR_RPC,
+    ConnectionLostError,
+    DeadlineError,
+    LibvirtError,
+    ProtocolError,
+    UnknownProcedureError,
+    error_class,
+)
+from virtproto.protocol.events import ReplyReceived
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from virtproto.errors import VirtprotoError
+    from virtproto.protocol.events import CallFailed
+    from virtproto.xdr.procedure import Procedure
+
+__all__ = [
+    "CLOSE_TIMEOUT_S",
+    "error_from_payload",
+    "late",
+    "lost",
+    "payload_of",
+    "repeated",
+]
+
+# How long a connection that is being closed waits for the daemon to agree.
+CLOSE_TIMEOUT_S = 2.0
+
+_OK = 0
+_LEVEL_ERROR = 2
+# virErrorDomain of the two layers that speak of unknown procedures: VIR_FROM_RPC, VIR_FROM_REMOTE.
+_RPC_DOMAINS = (7, 13)
+
+
+def payload_of(procedure: Procedure[Any, Any], reply: ReplyReceived | CallFailed) -> bytes:
+    """Return the payload of a good reply.
+
+    Raises the LibvirtError that the daemon sent, ProtocolError for a reply that makes no sense and
+    DecodeError for an error that cannot be read. Only this call is affected.
+    """
+    if not isinstance(reply, ReplyReceived):
+        raise reply.error
+    if reply.status == _OK:
+        return reply.payload
+    raise error_from_payload(procedure, reply.payload)
+
+
+def error_from_payload(procedure: Procedure[Any, Any], payload: bytes) -> LibvirtError:
+    """Return the exception for an error struct; also for code 0, which is a failure all the same.
+
+    Raises DecodeError. Sources: virNetMessageError, virNetClientProgramDispatchError.
+    """
+    from virtproto.wire.rpc import MessageError
+
+    wire = MessageError.unpack(payload)
+    code = wire.code
+    kind = error_class(code)
+    text = wire.message
+    since = None
+    if (
+        code == VIR_ERR_RPC
+        and wire.domain in _RPC_DOMAINS
+        and wire.level == _LEVEL_ERROR
+        and (wire.message or "").startswith("unknown procedure")
+    ):
+        # The only sign there is; libvirt's own client goes by it too.
+        code, kind = VIR_ERR_NO_SUPPORT, UnknownProcedureError
+        since = _first_release(procedure)
+        text = f"{procedure.name} is not known to this daemon"
+        text += f"; it takes libvirt {since} or later" if since else f" ({wire.message})"
+    error = kind(
+        text,
+        code=code,
+        domain=wire.domain,
+        level=wire.level,
+        str1=wire.str1,
+        str2=wire.str2,
+        str3=wire.str3,
+        int1=wire.int1,
+        int2=wire.int2,
+        procedure=procedure.name,
+    )
+    error.message = wire.message
+    if isinstance(error, UnknownProcedureError):
+        error.since = since
+    return error
+
+
+def _first_release(procedure: Procedure[Any, Any]) -> str | None:
+    # Both are needed only here, and the table is long.
+    from virtproto.wire import PROGRAMS
+    from virtproto.wire.since import SINCE
+
+    for program, number in PROGRAMS.items():
+        if number == procedure.program:
+            return SINCE.get(program, {}).get(procedure.number)
+    return None
+
+
+def late(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineError:
+    """Return the error for a call that was not answered in time."""
+    if timeout_s is None:
+        return DeadlineError(f"{procedure.name}: no answer in time")
+    return DeadlineError(f"{procedure.name}: no answer within {timeout_s:g} s")
+
+
+def lost(procedure: Procedure[Any, Any], why: str, bytes_held: int = 0) -> ConnectionLostError:
+    """Return the error for a call during which the connection ended.
+
+    ``bytes_held`` is how much of an unfinished packet had arrived.
+    """
+    cut = f" ({bytes_held} bytes of an unfinished packet had arrived)" if bytes_held else ""
+    return ConnectionLostError(f"{procedure.name}: the connection ended, {why}{cut}")
+
+
+def repeated(error: VirtprotoError) -> VirtprotoError:
+    """Return an equal exception for one more caller: a raised one carries its own traceback."""
+    if isinstance(error, ProtocolError):
+        return type(error)(error.reason, offset=error.offset, path=error.path)
+    return type(error)(*error.args)

@@ -1,0 +1,12 @@
+"""The front end for threads: ``open``, Connection, Domain.
+
+Blocking calls on the thread that makes them; no thread of its own. Must not load asyncio.
+"""
+
+from __future__ import annotations
+
+from virtproto.sync.connection import Connection
+from virtproto.sync.connection import open_connection_to as open  # noqa: A004
+from virtproto.sync.domain import Domain
+
+__all__ = ["Connection", "Domain", "open"]

@@ -1,0 +1,280 @@
+"""A connection to a daemon, and the methods that belong to it rather than to one domain.
+
+Responsible for opening, the typed door ``call``, lookups and lists. Its twin of the other colour
+differs in ``async`` and ``await`` only.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import LibvirtError
+from virtproto.model.calls import pack_args, unpack_ret
+from virtproto.model.recipes import open_connection
+from virtproto.model.refs import check_signed, check_text, check_unsigned, uuid_to_raw
+from virtproto.transport.resolve import resolve
+from virtproto.wire.remote.connect import (
+    CONNECT_CLOSE,
+    CONNECT_GET_HOSTNAME,
+    CONNECT_GET_LIB_VERSION,
+    CONNECT_GET_TYPE,
+    CONNECT_GET_VERSION,
+)
+from virtproto.wire.remote.connect_list import (
+    CONNECT_LIST_ALL_DOMAINS,
+    ConnectListAllDomainsArgs,
+)
+from virtproto.wire.remote.domain import (
+    DOMAIN_CREATE_XML,
+    DOMAIN_DEFINE_XML,
+    DOMAIN_DEFINE_XML_FLAGS,
+    DOMAIN_LOOKUP_BY_ID,
+    DOMAIN_LOOKUP_BY_NAME,
+    DOMAIN_LOOKUP_BY_UUID,
+    DomainCreateXmlArgs,
+    DomainDefineXmlArgs,
+    DomainDefineXmlFlagsArgs,
+    DomainLookupByIdArgs,
+    DomainLookupByNameArgs,
+    DomainLookupByUuidArgs,
+)
+
+from .channel import Channel
+from .domain import Domain, domain_handle, domain_handles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Self, TypeVar
+
+    from virtproto.model.recipes import Opened, Recipe
+    from virtproto.xdr.procedure import Procedure
+
+    A = TypeVar("A")
+    R = TypeVar("R")
+    T = TypeVar("T")
+
+__all__ = ["Connection", "open_connection_to"]
+
+
+def open_connection_to(
+    uri: str | None = None, *, readonly: bool = False, timeout_s: float | None = 10.0
+) -> Connection:
+    """Open a connection to the daemon that ``uri`` means.
+
+    ``uri`` is a libvirt connection URI ("qemu:///system", "test:///default?socket=/path"); None
+    means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
+    driver of the system daemon, since this client has none in its own process. ``readonly`` asks
+    for a connection that can change nothing. ``timeout_s`` bounds each step of opening, None waits
+    for ever.
+
+    Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
+    DeadlineError, AuthenticationError, LibvirtError (the driver refused), and ProtocolError or
+    ConnectionLostError where the peer is no libvirt daemon. Source: virConnectOpen.
+    """
+    where, endpoint = resolve(uri, readonly=readonly)
+    channel = Channel.connect(endpoint, timeout_s)
+    try:
+        recipe = open_connection(where, readonly=readonly, answers_pings=channel.answers_pings)
+        opened = _run(channel, recipe, timeout_s)
+    except BaseException:
+        channel.close()
+        raise
+    return Connection(channel, opened, readonly=readonly)
+
+
+class Connection:
+    """An open connection to a daemon; made by ``open``.
+
+    It is a context manager that closes the connection at its end. ``call_timeout_s`` bounds every
+    call from then on, in seconds; None, as at first, waits as long as the daemon takes.
+    """
+
+    def __init__(self, channel: Channel, opened: Opened, *, readonly: bool) -> None:
+        self.call_timeout_s: float | None = None
+        self._channel = channel
+        self._opened = opened
+        self._readonly = readonly
+        self._type: str | None = None
+
+    def __repr__(self) -> str:
+        from virtproto.model.uri import shown
+
+        state = "" if self._channel.is_open else " closed"
+        return f"<Connection {shown(self._opened.uri)}{state}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say goodbye to the daemon and close the connection; does nothing the second time.
+
+        Waits briefly for the daemon's answer. Procedure: CONNECT_CLOSE.
+        """
+        self._channel.close(CONNECT_CLOSE)
+
+    def is_alive(self) -> bool:
+        """Return whether the connection is usable, as far as is known without asking the daemon.
+
+        Source: virConnectIsAlive.
+        """
+        return self._channel.is_open
+
+    def is_readonly(self) -> bool:
+        """Return whether the connection was opened read-only."""
+        return self._readonly
+
+    def get_uri(self) -> str:
+        """Return the connection's URI: as it was given, or as the daemon chose it.
+
+        Source: virConnectGetURI; no call is made.
+        """
+        return self._opened.uri
+
+    def get_library_version(self) -> int:
+        """Return the daemon's libvirt release as major * 1000000 + minor * 1000 + patch.
+
+        Procedure: CONNECT_GET_LIB_VERSION.
+        """
+        return (self.call(CONNECT_GET_LIB_VERSION, None)).lib_ver
+
+    def get_version(self) -> int:
+        """Return the hypervisor's version as major * 1000000 + minor * 1000 + patch; 0 if unknown.
+
+        Procedure: CONNECT_GET_VERSION.
+        """
+        return (self.call(CONNECT_GET_VERSION, None)).hv_ver
+
+    def get_hostname(self) -> str:
+        """Return the name of the daemon's host. Procedure: CONNECT_GET_HOSTNAME."""
+        return (self.call(CONNECT_GET_HOSTNAME, None)).hostname
+
+    def get_type(self) -> str:
+        """Return the hypervisor driver's name ("QEMU", "TEST"); asked once, then remembered.
+
+        Procedure: CONNECT_GET_TYPE.
+        """
+        if self._type is None:
+            self._type = (self.call(CONNECT_GET_TYPE, None)).type
+        return self._type
+
+    def list_all_domains(self, flags: int = 0) -> list[Domain]:
+        """Return all domains, running or not, in the daemon's order.
+
+        ``flags`` (virConnectListAllDomainsFlags) filter: 1 active, 2 inactive, 4 persistent, 8
+        transient, 16 running, 32 paused, 64 shut off ... Procedure: CONNECT_LIST_ALL_DOMAINS.
+        """
+        check_unsigned("flags", flags)
+        ret = self.call(
+            CONNECT_LIST_ALL_DOMAINS, ConnectListAllDomainsArgs(need_results=1, flags=flags)
+        )
+        return domain_handles(self, ret.domains)
+
+    def get_domain_by_name(self, name: str) -> Domain:
+        """Return the domain of that name.
+
+        Raises NoDomainError. Procedure: DOMAIN_LOOKUP_BY_NAME.
+        """
+        check_text("name", name)
+        ret = self.call(DOMAIN_LOOKUP_BY_NAME, DomainLookupByNameArgs(name=name))
+        return domain_handle(self, ret.dom)
+
+    def get_domain_by_id(self, domain_id: int) -> Domain:
+        """Return the running domain of that id.
+
+        Raises NoDomainError. Procedure: DOMAIN_LOOKUP_BY_ID.
+        """
+        check_signed("domain_id", domain_id)
+        ret = self.call(DOMAIN_LOOKUP_BY_ID, DomainLookupByIdArgs(id=domain_id))
+        return domain_handle(self, ret.dom)
+
+    def get_domain_by_uuid(self, uuid: bytes | str) -> Domain:
+        """Return the domain of that UUID: 16 raw bytes, or text of 32 digits, hyphens optional.
+
+        Raises NoDomainError, and UsageError for what is no UUID. Procedure: DOMAIN_LOOKUP_BY_UUID.
+        """
+        raw = uuid_to_raw("uuid", uuid)
+        ret = self.call(DOMAIN_LOOKUP_BY_UUID, DomainLookupByUuidArgs(uuid=raw))
+        return domain_handle(self, ret.dom)
+
+    def define_domain(self, xml: str, flags: int = 0) -> Domain:
+        """Store a domain's definition without starting it, and return the domain.
+
+        ``flags`` (virDomainDefineFlags): 1 checks the XML against its schema. Raises LibvirtError
+        for XML that the driver does not take. Procedures: DOMAIN_DEFINE_XML,
+        DOMAIN_DEFINE_XML_FLAGS.
+        """
+        check_text("xml", xml)
+        check_unsigned("flags", flags)
+        if flags:
+            stored = self.call(
+                DOMAIN_DEFINE_XML_FLAGS, DomainDefineXmlFlagsArgs(xml=xml, flags=flags)
+            )
+            return domain_handle(self, stored.dom)
+        ret = self.call(DOMAIN_DEFINE_XML, DomainDefineXmlArgs(xml=xml))
+        return domain_handle(self, ret.dom)
+
+    def create_domain(self, xml: str, flags: int = 0) -> Domain:
+        """Start a domain from XML; unless defined, it is gone once it stops.
+
+        ``flags`` (virDomainCreateFlags): 1 starts it paused, 2 destroys it when this connection
+        closes. Raises LibvirtError. Procedure: DOMAIN_CREATE_XML.
+        """
+        check_text("xml", xml)
+        check_unsigned("flags", flags)
+        ret = self.call(DOMAIN_CREATE_XML, DomainCreateXmlArgs(xml_desc=xml, flags=flags))
+        return domain_handle(self, ret.dom)
+
+    def call(self, procedure: Procedure[A, R], args: A, *, timeout_s: float | None = None) -> R:
+        """Make one call: the door to every procedure of the protocol.
+
+        ``procedure`` is one of the constants of ``virtproto.wire``, ``args`` its message of
+        arguments (None where it has none); the result is its message of results, or None.
+        ``timeout_s`` bounds this call, else ``call_timeout_s`` does.
+
+        Raises UsageError and EncodeError before anything is sent; LibvirtError for the daemon's
+        refusal (UnknownProcedureError from a daemon older than the procedure); DeadlineError;
+        DecodeError; ConnectionLostError; ConnectionClosedError.
+        """
+        payload = self.call_packed(procedure, pack_args(procedure, args), timeout_s=timeout_s)
+        return unpack_ret(procedure, payload)
+
+    def call_packed(
+        self, procedure: Procedure[Any, Any], packed: bytes, *, timeout_s: float | None = None
+    ) -> bytes:
+        """Make one call with arguments that are XDR already; return the result's XDR.
+
+        Raises as ``call`` does.
+        """
+        if timeout_s is None:
+            timeout_s = self.call_timeout_s
+        return self._channel.call(procedure, packed, timeout_s)
+
+    def run(self, recipe: Recipe[T]) -> T:
+        """Make the calls that a recipe of ``virtproto.model.recipes`` asks for; return its result.
+
+        Raises as ``call`` does.
+        """
+        return _run(self._channel, recipe, self.call_timeout_s)
+
+
+def _run(channel: Channel, recipe: Recipe[T], timeout_s: float | None) -> T:
+    try:
+        procedure, args = next(recipe)
+        while True:
+            packed = pack_args(procedure, args)
+            try:
+                payload = channel.call(procedure, packed, timeout_s)
+            except LibvirtError as error:
+                procedure, args = recipe.throw(error)
+            else:
+                procedure, args = recipe.send(unpack_ret(procedure, payload))
+    except StopIteration as done:
+        result: T = done.value
+        return result
