@@ -43,7 +43,14 @@ def main(arguments: list[str]) -> int:
     left_out = [_WITHOUT_LAB] if options.without_lab or lab_missing else []
     if run_pytest(python, [*left_out, *for_pytest]):
         failed.append("pytest")
-    return _conclude(failed, lab_missing, without_lab=options.without_lab)
+    _tell_left_out(lab_missing, without_lab=options.without_lab)
+    if failed:
+        tell(f"FAILED: {', '.join(failed)}")
+        return 1
+    if lab_missing:
+        return _EXIT_NO_LAB
+    tell("all green" if not for_pytest else "green")
+    return 0
 
 
 def _install_lab_packages() -> str | None:
@@ -73,18 +80,11 @@ def _no_lab(reason: str) -> str:
     return f"the suites against real daemons are left out: {reason}"
 
 
-def _conclude(failed: list[str], lab_missing: str | None, *, without_lab: bool) -> int:
+def _tell_left_out(lab_missing: str | None, *, without_lab: bool) -> None:
     if without_lab:
         tell(_no_lab(f"{_WITHOUT_LAB} was asked for"))
     if lab_missing:
         tell(f"{_no_lab(lab_missing)} ({_WITHOUT_LAB} accepts that)")
-    if failed:
-        tell(f"FAILED: {', '.join(failed)}")
-        return 1
-    if lab_missing:
-        return _EXIT_NO_LAB
-    tell("all green")
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,19 +16,20 @@ first_new_enough() {
     return 1
 }
 
+install_python() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -e /usr/bin/python3 ] || return 0
+    echo "installing python3"
+    {
+        apt-get -qq update
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+            -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 install python3 >/dev/null
+    } </dev/null
+}
+
 find_python() {
-    if ! first_new_enough; then
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -e /usr/bin/python3 ]; then
-            echo "installing python3" >&2
-            {
-                apt-get -qq update
-                DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-                    -o DPkg::Lock::Timeout=300 install python3
-            } </dev/null >&2
-        fi
-        if ! first_new_enough; then
-            echo "virtproto needs Python 3.11 or newer: install it, or name it with PYTHON=" >&2
-            return 1
-        fi
-    fi
+    first_new_enough && return
+    install_python >&2
+    first_new_enough && return
+    echo "virtproto needs Python 3.11 or newer: install it, or name it with PYTHON=" >&2
+    return 1
 }
