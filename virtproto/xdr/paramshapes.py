@@ -26,11 +26,9 @@ from virtproto.errors import DecodeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Sequence
 
     Value = int | float | str
-    Segment = tuple[Callable[[bytes, int], tuple[Any, ...]], tuple[bytes, ...], int, bool]
 
 __all__ = ["EMPTY", "STRING_MAX", "TYPE_NAMES", "VALUE_CODES", "Heading", "decode"]
 
@@ -53,17 +51,21 @@ STRING_MAX = 4194304
 # Smallest parameter: empty name, type, one word of value.
 SMALLEST = 12
 
-# What is remembered, all of it forgotten together when a bound is passed. A daemon's own names
-# are a few hundred; only a peer that invents names without end reaches these.
+# What is remembered is forgotten when a bound is passed. A daemon's own names are a few hundred;
+# only a peer that invents names or lists without end reaches these.
 _MAX_KEYS = 4096
 _MAX_KEY_SIZE = 128
 _MAX_LEARNED_PARAMS = 32768
 _MAX_HEADING = 4096
 # Lists shorter than this gain nothing from a shape.
-_MIN_SHAPE = 8
-# Shapes of one count that are tried, and how many of those may fail after their probe agreed.
+_MIN_SHAPE = 3
+# Formats that are tried at one place, and how many of them may fail though their probe agreed.
 _MAX_RIVALS = 16
 _MAX_FAILURES = 2
+
+# What a segment unpacks to: keys and values in turn.
+_KEYS = slice(0, None, 2)
+_VALUES = slice(1, None, 2)
 
 _word = Struct(">I").unpack_from
 _value_and_next = {kind: Struct(f">{code}I").unpack_from for kind, code in VALUE_CODES.items()}
@@ -72,50 +74,99 @@ _value_size = {kind: Struct(f">{code}").size for kind, code in VALUE_CODES.items
 
 
 class _Key:
-    """What the bytes from one name's length word to its type say."""
+    """What the bytes from one name's length word to its type say.
 
-    __slots__ = ("kind", "name", "raw", "size", "unpack")
+    ``unpack`` gives the value and the next length word, ``alone`` the value; for a string, which
+    has no fixed size, both are None. ``code`` is the format of key and value in a segment.
+    """
+
+    __slots__ = ("alone", "code", "kind", "name", "raw", "size", "unpack")
 
     def __init__(self, raw: bytes, name: str, kind: int) -> None:
         self.raw = raw
         self.name = name
         self.kind = kind
-        # None for a string, which has no fixed size.
         self.unpack = _value_and_next.get(kind)
+        self.alone = _value_alone.get(kind)
         self.size = _value_size.get(kind, 0)
+        self.code = f"{len(raw)}s{VALUE_CODES.get(kind, 'I')}"
+
+
+class _Segment:
+    """A run of parameters with fixed places, at most the last of which is a string.
+
+    ``unpack`` gives key, value, key, value...; of a string the length word. ``keys`` is what the
+    keys must be, and ``probe`` the last of them: looking for it at ``probe_offset`` rules most
+    others out at little cost. ``heading`` is set if a list ends here, ``following`` holds what was
+    seen to follow.
+    """
+
+    __slots__ = (
+        "ends_in_string",
+        "following",
+        "heading",
+        "keys",
+        "probe",
+        "probe_offset",
+        "size",
+        "unpack",
+    )
+
+    def __init__(self, keys: Sequence[_Key]) -> None:
+        last = keys[-1]
+        layout = Struct(">" + "".join([key.code for key in keys]))
+        self.unpack = layout.unpack_from
+        self.size = layout.size
+        self.keys = tuple([key.raw for key in keys])
+        self.ends_in_string = last.kind == STRING
+        self.probe = last.raw
+        self.probe_offset = layout.size - (last.size or 4) - len(last.raw)
+        self.following: list[_Segment] = []
+        self.heading: Heading | None = None
 
 
 class Heading:
     """The names and types of a list, shared by all lists that agree in them.
 
-    ``booleans`` are the positions whose values mean truth. ``segments`` is the shape, once learned;
-    ``probe`` at ``probe_offset`` is a key that tells the shape from others at little cost.
+    ``booleans`` are the positions whose values mean truth, ``boolean_names`` the names of which the
+    last occurrence is such a value; ``blank`` is a dict with the names, to be copied and filled,
+    once one was asked for; ``path`` is the shape, once learned.
     """
 
-    __slots__ = ("booleans", "flat", "names", "probe", "probe_offset", "segments", "types")
+    __slots__ = ("blank", "boolean_names", "booleans", "names", "path", "types")
 
     def __init__(self, names: tuple[str, ...], types: tuple[int, ...]) -> None:
         self.names = names
         self.types = types
-        self.booleans = tuple(i for i, kind in enumerate(types) if kind == BOOLEAN)
-        self.segments: tuple[Segment, ...] = ()
-        self.flat: Segment | None = None
-        self.probe = b""
-        self.probe_offset = 0
+        self.booleans: tuple[int, ...] = ()
+        self.boolean_names: tuple[str, ...] = ()
+        if BOOLEAN in types:
+            self.booleans = tuple([i for i, kind in enumerate(types) if kind == BOOLEAN])
+            last = dict(zip(names, types, strict=True))
+            self.boolean_names = tuple([name for name in last if last[name] == BOOLEAN])
+        self.blank: dict[str, Value] = {}
+        self.path: tuple[_Segment, ...] = ()
 
 
 EMPTY = Heading((), ())
 
 _keys: dict[bytes, _Key] = {}
 _headings: dict[tuple[_Key, ...], Heading] = {}
-_shapes: dict[int, list[Heading]] = {}
+# By count of parameters, the first segments of the shapes learned, the latest used in front.
+_shapes: dict[int, list[_Segment]] = {}
 _learned_params = 0
+# How many keys were too long to be kept; a list in which one occurs is not worth learning.
+_unkept_keys = 0
 
 
 def forget() -> None:
     """Forget all that was learned; the next lists are read as the first were."""
-    global _learned_params
     _keys.clear()
+    _forget_headings()
+
+
+def _forget_headings() -> None:
+    global _learned_params
     _headings.clear()
     _shapes.clear()
     _learned_params = 0
@@ -126,88 +177,92 @@ def decode(data: bytes, pos: int, count: int) -> tuple[Heading, tuple[Value, ...
 
     Raise DecodeError if there are not as many, or one is of an unknown type.
     """
-    rivals = _shapes.get(count)
-    if rivals is not None:
-        found = _decode_by_shape(rivals, data, pos)
+    segments = _shapes.get(count)
+    if segments is not None:
+        found = _decode_by_shape(segments, data, pos)
         if found is not None:
             return found
     if count == 0:
         return EMPTY, (), pos
+    unkept = _unkept_keys
     try:
-        keys, values, end = _decode_by_key(data, pos, count)
+        keys, values, pos = _decode_by_key(data, pos, count)
     except StructError:
-        keys, values, end = _decode_carefully(data, pos, count)
-    return _heading(tuple(keys)), tuple(values), end
+        keys, values, pos = _decode_carefully(data, pos, count)
+    return _heading(tuple(keys), unkept == _unkept_keys), tuple(values), pos
 
 
 def _decode_by_shape(
-    rivals: list[Heading], data: bytes, pos: int
+    segments: list[_Segment], data: bytes, pos: int
 ) -> tuple[Heading, tuple[Value, ...], int] | None:
-    """Return what the first shape that fits reads, or None."""
+    """Return what the shape that fits reads, or None."""
     failures = 0
-    for heading in rivals:
-        if not data.startswith(heading.probe, pos + heading.probe_offset):
-            continue
-        if heading.flat is not None:
-            unpack, keys, size, _ = heading.flat
-            try:
-                record = unpack(data, pos)
-            except StructError:
-                return None
-            if record[::2] == keys:
-                if heading is not rivals[0]:
-                    _prefer(rivals, heading)
-                return heading, record[1::2], pos + size
-        else:
-            found = _read_segments(heading, data, pos)
-            if found is not None:
-                if heading is not rivals[0]:
-                    _prefer(rivals, heading)
-                return found
-        failures += 1
-        if failures == _MAX_FAILURES:
-            break
-    return None
-
-
-def _read_segments(
-    heading: Heading, data: bytes, pos: int
-) -> tuple[Heading, tuple[Value, ...], int] | None:
     values: list[Value] = []
     try:
-        for unpack, keys, size, ends_in_string in heading.segments:
-            record = unpack(data, pos)
-            if record[::2] != keys:
+        while True:
+            lone = len(segments) == 1
+            for segment in segments:
+                if lone or data.startswith(segment.probe, pos + segment.probe_offset):
+                    record = segment.unpack(data, pos)
+                    if record[_KEYS] == segment.keys:
+                        break
+                    failures += 1
+                    if failures == _MAX_FAILURES:
+                        return None
+            else:
                 return None
-            values += record[1::2]
-            pos += size
-            if ends_in_string:
-                length = record[-1]
-                if length > STRING_MAX:
+            if not lone and segment is not segments[0]:
+                _prefer(segments, segment)
+            pos += segment.size
+            if not segment.ends_in_string:
+                # Only the last segment of a shape does not.
+                if segment.heading is None:
                     return None
-                raw = data[pos : pos + length]
-                try:
-                    values[-1] = raw.decode()
-                except UnicodeDecodeError:
-                    values[-1] = raw.decode("utf-8", "surrogateescape")
-                pos += length + 3 & -4
+                if not values:
+                    return segment.heading, record[_VALUES], pos
+                values += record[_VALUES]
+                return segment.heading, tuple(values), pos
+            values += record[_VALUES]
+            length = record[-1]
+            if length > STRING_MAX:
+                return None
+            try:
+                values[-1] = data[pos : pos + length].decode()
+            except UnicodeDecodeError:
+                values[-1] = data[pos : pos + length].decode("utf-8", "surrogateescape")
+            pos += length + 3 & -4
+            if segment.heading is not None:
+                # Behind any other string the next segment would have run out of bytes.
+                return (segment.heading, tuple(values), pos) if pos <= len(data) else None
+            segments = segment.following
     except StructError:
         return None
-    if pos > len(data):
-        return None
-    return heading, tuple(values), pos
 
 
-def _prefer(rivals: list[Heading], heading: Heading) -> None:
-    """Move a shape to the front, where the next list looks first."""
-    # Another thread may have moved or dropped it meanwhile; then the order is merely not the best.
-    if heading in rivals:
-        rivals.remove(heading)
-        rivals.insert(0, heading)
+def _string(data: bytes, pos: int, length: int) -> tuple[str, int]:
+    """Return the string value of ``length`` at ``pos``; StructError if it is cut or too long."""
+    end = pos + length
+    padded = pos + (length + 3 & -4)
+    if length > STRING_MAX or padded > len(data):
+        raise StructError
+    try:
+        return data[pos:end].decode(), padded
+    except UnicodeDecodeError:
+        return data[pos:end].decode("utf-8", "surrogateescape"), padded
+
+
+def _prefer(segments: list[_Segment], segment: _Segment) -> None:
+    """Move a segment to the front, where the next list looks first."""
+    # Another thread may be moving it too; a segment lost that way is learned anew.
+    try:
+        segments.remove(segment)
+    except ValueError:
+        return
+    segments.insert(0, segment)
 
 
 def _decode_by_key(data: bytes, pos: int, count: int) -> tuple[list[_Key], list[Value], int]:
-    """Read by key; StructError where the bytes run out before the last parameter."""
+    """Read by key; StructError where the bytes run out or a string is too long."""
     keys: list[_Key] = []
     values: list[Value] = []
     value: Value
@@ -218,32 +273,35 @@ def _decode_by_key(data: bytes, pos: int, count: int) -> tuple[list[_Key], list[
         key = get(data[pos:end])
         if key is None:
             key = _learn_key(data, pos)
-        unpack = key.unpack
-        if unpack is not None:
-            value, length = unpack(data, end)
+        if key.unpack is not None:
+            value, length = key.unpack(data, end)
             pos = end + key.size
         else:
             (length,) = _word(data, end)
-            end += 4
-            if length > STRING_MAX:
-                raise StructError
-            raw = data[end : end + length]
-            try:
-                value = raw.decode()
-            except UnicodeDecodeError:
-                value = raw.decode("utf-8", "surrogateescape")
-            pos = end + (length + 3 & -4)
+            value, pos = _string(data, end + 4, length)
             (length,) = _word(data, pos)
         keys.append(key)
         values.append(value)
     # The last one has no length word after it.
-    key, value, pos = _read_one(data, pos)
+    pos += length + 11 & -4
+    key = get(data[pos - (length + 11 & -4) : pos])
+    if key is None:
+        pos -= length + 11 & -4
+        key = _learn_key(data, pos)
+        pos += len(key.raw)
+    if key.alone is not None:
+        (value,) = key.alone(data, pos)
+        pos += key.size
+    else:
+        (length,) = _word(data, pos)
+        value, pos = _string(data, pos + 4, length)
     keys.append(key)
     values.append(value)
     return keys, values, pos
 
 
 def _decode_carefully(data: bytes, pos: int, count: int) -> tuple[list[_Key], list[Value], int]:
+    """Read field by field what the fast way could not, to find the offset where it goes wrong."""
     keys: list[_Key] = []
     values: list[Value] = []
     for _ in range(count):
@@ -257,14 +315,13 @@ def _read_one(data: bytes, pos: int) -> tuple[_Key, Value, int]:
     """Read one parameter with every check; raise DecodeError with the offset of what is wrong."""
     key = _learn_key(data, pos)
     pos += len(key.raw)
-    if key.unpack is None:
+    if key.alone is None:
         raw, pos = _read_string(data, pos, "string value")
         return key, raw.decode("utf-8", "surrogateescape"), pos
     if pos + key.size > len(data):
-        raise DecodeError(
-            f"the value needs {key.size} bytes, {len(data) - pos} are left", offset=pos
-        )
-    (value,) = _value_alone[key.kind](data, pos)
+        left = len(data) - pos
+        raise DecodeError(f"the value needs {key.size} bytes, {left} are left", offset=pos)
+    (value,) = key.alone(data, pos)
     return key, value, pos + key.size
 
 
@@ -277,14 +334,14 @@ def _read_string(data: bytes, pos: int, what: str) -> tuple[bytes, int]:
     start = pos + 4
     end = start + (length + 3 & -4)
     if end > len(data):
-        raise DecodeError(
-            f"the {what} needs {end - start} bytes, {len(data) - start} are left", offset=pos
-        )
+        reason = f"the {what} needs {end - start} bytes, {len(data) - start} are left"
+        raise DecodeError(reason, offset=pos)
     return data[start : start + length], end
 
 
 def _learn_key(data: bytes, pos: int) -> _Key:
     """Read name and type at ``pos``; remember them unless they are too long to be a daemon's."""
+    global _unkept_keys
     raw, end = _read_string(data, pos, "name")
     if end + 4 > len(data):
         raise DecodeError("the type is cut off", offset=end)
@@ -296,6 +353,7 @@ def _learn_key(data: bytes, pos: int) -> _Key:
     if key is None:
         name = raw.decode("utf-8", "surrogateescape")
         if len(whole) > _MAX_KEY_SIZE:
+            _unkept_keys += 1
             return _Key(whole, name, kind)
         if len(_keys) >= _MAX_KEYS:
             forget()
@@ -303,43 +361,49 @@ def _learn_key(data: bytes, pos: int) -> _Key:
     return key
 
 
-def _heading(keys: tuple[_Key, ...]) -> Heading:
-    """Return the heading of these keys; on the second sight of a long one, learn its shape."""
+def _heading(keys: tuple[_Key, ...], keep: bool) -> Heading:
+    """Return the heading of these keys; from the second sight of a list on, learn its shape."""
     global _learned_params
     heading = _headings.get(keys)
     if heading is None:
         heading = Heading(tuple([key.name for key in keys]), tuple([key.kind for key in keys]))
-        if len(keys) <= _MAX_HEADING and all(len(key.raw) <= _MAX_KEY_SIZE for key in keys):
+        if keep and len(keys) <= _MAX_HEADING:
             if _learned_params > _MAX_LEARNED_PARAMS:
-                forget()
+                _forget_headings()
             _learned_params += len(keys)
             _headings[keys] = heading
     elif len(keys) >= _MIN_SHAPE:
-        if not heading.segments:
-            _learn_shape(heading, keys)
-        rivals = _shapes.setdefault(len(keys), [])
-        if heading not in rivals:
-            rivals.insert(0, heading)
-            del rivals[min(_MAX_RIVALS, len(keys) // 4) :]
+        _learn_shape(heading, keys)
     return heading
 
 
 def _learn_shape(heading: Heading, keys: tuple[_Key, ...]) -> None:
-    segments: list[Segment] = []
-    codes: list[str] = []
-    consts: list[bytes] = []
-    for position, key in enumerate(keys, 1):
-        codes.append(f"{len(key.raw)}s{VALUE_CODES.get(key.kind, 'I')}")
-        consts.append(key.raw)
-        if key.kind == STRING or position == len(keys):
-            layout = Struct(">" + "".join(codes))
-            segments.append((layout.unpack_from, tuple(consts), layout.size, key.kind == STRING))
-            codes.clear()
-            consts.clear()
-    first = segments[0]
-    heading.probe = first[1][-1]
-    tail = keys[len(first[1]) - 1]
-    heading.probe_offset = first[2] - len(tail.raw) - (tail.size or 4)
-    if len(segments) == 1 and not first[3]:
-        heading.flat = first
-    heading.segments = tuple(segments)
+    """Put the segments of a list where the next such list looks for them."""
+    rivals = max(2, min(_MAX_RIVALS, len(keys) // 4))
+    segments = _shapes.setdefault(len(keys), [])
+    if not heading.path:
+        heading.path = _segments(segments, keys)
+        heading.path[-1].heading = heading
+    for segment in heading.path:
+        if segment not in segments:
+            segments.insert(0, segment)
+            del segments[rivals:]
+        segments = segment.following
+
+
+def _segments(known: list[_Segment], keys: tuple[_Key, ...]) -> tuple[_Segment, ...]:
+    """Return the segments of a list, those that are known already and new ones."""
+    path: list[_Segment] = []
+    start = 0
+    for end, key in enumerate(keys, 1):
+        if key.kind == STRING or end == len(keys):
+            wanted = tuple([key.raw for key in keys[start:end]])
+            for segment in known:
+                if segment.keys == wanted:
+                    break
+            else:
+                segment = _Segment(keys[start:end])
+            path.append(segment)
+            known = segment.following
+            start = end
+    return tuple(path)

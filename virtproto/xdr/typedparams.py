@@ -132,9 +132,15 @@ class TypedParams(Sequence[TypedParam]):
     def to_dict(self) -> dict[str, Value]:
         """Return values by name, BOOLEAN as bool; of a name that occurs again the last counts."""
         heading = self._heading
-        if heading.booleans:
-            return dict(zip(heading.names, self._meant(), strict=True))
-        return dict(zip(heading.names, self.values))  # noqa: B905 - strict costs, and they are equal
+        if not heading.blank:
+            heading.blank = dict.fromkeys(heading.names, 0)
+        # A copy has its final size, so that filling it moves nothing. Names and values are always
+        # as many; "strict" would cost time for each.
+        result = heading.blank.copy()
+        result.update(zip(heading.names, self.values))  # noqa: B905
+        for name in heading.boolean_names:
+            result[name] = bool(result[name])
+        return result
 
     def to_multidict(self) -> dict[str, list[Value]]:
         """Return all values by name, BOOLEAN as bool; names in order of first occurrence."""
