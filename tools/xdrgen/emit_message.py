@@ -176,13 +176,11 @@ def _unpack_many_fixed(fields: Sequence[Field], codes: Sequence[str], names: Nam
     layout = names.layout(codes)
     targets = [f"item.{field.name}" for field in fields]
     return [
-        "        items: list[Self] = []",
-        "        new = cls.__new__",
+        f"        items = {names.use('blank')}(cls, count)",
         f"        end = pos + {layout}.size * count",
-        f"        for values in {layout}.iter_unpack(data[pos:end]):",
-        "            item = new(cls)",
-        *assigned(targets, "values", _BODY + 1),
-        "            items.append(item)",
+        f"        rows = {layout}.iter_unpack(data[pos:end])",
+        "        for item, row in zip(items, rows, strict=True):",
+        *assigned(targets, "row", _BODY + 1),
         "        return items, end",
     ]
 
@@ -196,24 +194,20 @@ def _unpack_many_records(name: str, fields: Sequence[Field], names: Names) -> li
     text_field = fields[0].name
     targets = ", ".join(["text", *(f"item.{field.name}" for field in fields[1:]), "length"])
     return [
-        "        items: list[Self] = []",
         "        if not count:",
-        "            return items, pos",
-        "        new = cls.__new__",
-        "        append = items.append",
+        "            return [], pos",
+        f"        items = {names.use('blank')}(cls, count - 1)",
         f"        (length,) = {names.layout(['I'])}.unpack_from(data, pos)",
         "        pos += 4",
         "        known = -1",
-        "        for _ in range(count - 1):",
+        "        for item in items:",
         "            if length != known:",
         f"                unpack, size = {_records(name)}[length]",
         "                known = length",
-        "            item = new(cls)",
         f"            {targets} = unpack(data, pos)",
         f'            item.{text_field} = text.decode("utf-8", "surrogateescape")',
         "            pos += size",
-        "            append(item)",
-        "        item, pos = cls._unpack(data, pos - 4)",
-        "        append(item)",
+        "        last, pos = cls._unpack(data, pos - 4)",
+        "        items.append(last)",
         "        return items, pos",
     ]

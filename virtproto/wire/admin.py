@@ -8,6 +8,7 @@ from virtproto.xdr.message import Message
 from virtproto.xdr.procedure import Procedure
 from virtproto.xdr.runtime import (
     RecordLayouts,
+    blank,
     check_count,
     layout,
     lazy_enum,
@@ -222,25 +223,21 @@ class NonnullServer(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NONNULL_SERVER_RECORDS[length]
                 known = length
-            item = new(cls)
             text, length = unpack(data, pos)
             item.name = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from virtproto.xdr.message import Message
 from virtproto.xdr.runtime import (
     RecordLayouts,
+    blank,
     check_count,
     exactly,
     layout,
@@ -112,25 +113,21 @@ class NonnullDomain(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NONNULL_DOMAIN_RECORDS[length]
                 known = length
-            item = new(cls)
             text, item.uuid, item.id, length = unpack(data, pos)
             item.name = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -168,25 +165,21 @@ class NonnullNetwork(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NONNULL_NETWORK_RECORDS[length]
                 known = length
-            item = new(cls)
             text, item.uuid, length = unpack(data, pos)
             item.name = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -245,25 +238,21 @@ class NonnullNwfilter(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NONNULL_NWFILTER_RECORDS[length]
                 known = length
-            item = new(cls)
             text, item.uuid, length = unpack(data, pos)
             item.name = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -336,25 +325,21 @@ class NonnullStoragePool(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NONNULL_STORAGE_POOL_RECORDS[length]
                 known = length
-            item = new(cls)
             text, item.uuid, length = unpack(data, pos)
             item.name = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -429,25 +414,21 @@ class NonnullNodeDevice(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NONNULL_NODE_DEVICE_RECORDS[length]
                 known = length
-            item = new(cls)
             text, length = unpack(data, pos)
             item.name = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -714,13 +695,11 @@ class VcpuInfo(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
-        new = cls.__new__
+        items = blank(cls, count)
         end = pos + _IiQi.size * count
-        for values in _IiQi.iter_unpack(data[pos:end]):
-            item = new(cls)
-            item.number, item.state, item.cpu_time, item.cpu = values
-            items.append(item)
+        rows = _IiQi.iter_unpack(data[pos:end])
+        for item, row in zip(items, rows, strict=True):
+            item.number, item.state, item.cpu_time, item.cpu = row
         return items, end
 
 
@@ -784,25 +763,21 @@ class NodeGetCpuStats(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NODE_GET_CPU_STATS_RECORDS[length]
                 known = length
-            item = new(cls)
             text, item.value, length = unpack(data, pos)
             item.field = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -836,25 +811,21 @@ class NodeGetMemoryStats(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _NODE_GET_MEMORY_STATS_RECORDS[length]
                 known = length
-            item = new(cls)
             text, item.value, length = unpack(data, pos)
             item.field = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -888,25 +859,21 @@ class DomainDiskError(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
         if not count:
-            return items, pos
-        new = cls.__new__
-        append = items.append
+            return [], pos
+        items = blank(cls, count - 1)
         (length,) = _I.unpack_from(data, pos)
         pos += 4
         known = -1
-        for _ in range(count - 1):
+        for item in items:
             if length != known:
                 unpack, size = _DOMAIN_DISK_ERROR_RECORDS[length]
                 known = length
-            item = new(cls)
             text, item.error, length = unpack(data, pos)
             item.disk = text.decode("utf-8", "surrogateescape")
             pos += size
-            append(item)
-        item, pos = cls._unpack(data, pos - 4)
-        append(item)
+        last, pos = cls._unpack(data, pos - 4)
+        items.append(last)
         return items, pos
 
 
@@ -931,13 +898,11 @@ class DomainMemoryStat(Message):
 
     @classmethod
     def _unpack_many(cls, data: bytes, pos: int, count: int) -> tuple[list[Self], int]:
-        items: list[Self] = []
-        new = cls.__new__
+        items = blank(cls, count)
         end = pos + _iQ.size * count
-        for values in _iQ.iter_unpack(data[pos:end]):
-            item = new(cls)
-            item.tag, item.val = values
-            items.append(item)
+        rows = _iQ.iter_unpack(data[pos:end])
+        for item, row in zip(items, rows, strict=True):
+            item.tag, item.val = row
         return items, end
 
 
