@@ -1,0 +1,161 @@
+"""Each layer imports only what is below it, and the blocking road stays light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.imports import Import, imports_of, modules_of
+from tests.lab.place import repository
+
+# What each layer may import of the project: these layers, and for some only parts of them.
+# Function-level imports count too: a lazy import is no way around a layer.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "xdr": ("errors", "xdr"),
+    "wire": ("errors", "xdr", "wire"),
+    "protocol": ("errors", "xdr", "wire.rpc", "wire.keepalive", "protocol"),
+    "model": ("errors", "xdr", "wire", "protocol", "model"),
+    "transport": ("errors", "model", "transport"),
+    "sync": ("errors", "xdr", "wire", "protocol", "model", "transport", "sync"),
+    "aio": ("errors", "xdr", "wire", "protocol", "model", "transport", "aio"),
+    "testing": ("errors", "xdr", "wire", "protocol", "model", "transport", "sync", "testing"),
+    "cli": ("errors", "xdr", "wire", "protocol", "model", "transport", "sync", "cli", ""),
+    # The door: it opens everything, each thing when asked for.
+    "": ("errors", "wire", "sync", "aio", "cli", ""),
+}
+
+_WORLD = {"asyncio", "multiprocessing", "os", "select", "selectors", "signal", "socket", "ssl"}
+_WORLD |= {"subprocess", "threading", "time"}
+
+# Nothing that reaches the world outside, or a clock, where there is only bytes and state.
+FORBIDDEN: dict[str, set[str]] = {
+    "errors": _WORLD,
+    "xdr": _WORLD,
+    "wire": _WORLD,
+    "protocol": _WORLD,
+    "model": _WORLD - {"os"},  # environment variables and the user's runtime folder
+    "transport": {"asyncio", "threading"},
+    "sync": {"asyncio"},
+}
+
+# What costs milliseconds to load, and so is not loaded by `import virtproto` and a blocking call.
+HEAVY = {"asyncio", "concurrent", "dataclasses", "logging", "ssl", "subprocess", "typing", "uuid"}
+
+RUNTIME_DEPENDENCIES = {"xdrlib3": {"xdr"}, "cryptography": {"transport"}, "click": {"cli"}}
+
+MODULES = modules_of(repository / "virtproto")
+
+
+def _layer(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in ALLOWED else ""
+
+
+def _below_project(imported: Import) -> str:
+    """Return what is imported, as a dotted name without the project's own."""
+    full = f"{imported.module}.{imported.name}" if imported.name else imported.module
+    if full in MODULES:
+        return full.partition(".")[2]
+    return imported.module.partition(".")[2]
+
+
+def _is_ours(imported: Import) -> bool:
+    return imported.module.split(".")[0] == "virtproto"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_only_layers_below(module: str) -> None:
+    allowed = ALLOWED[_layer(module)]
+    for imported in filter(_is_ours, imports_of(module, MODULES[module])):
+        target = _below_project(imported)
+        permitted = any(target == name or target.startswith(f"{name}.") for name in allowed if name)
+        assert permitted or (target == "" and "" in allowed), (
+            f"{MODULES[module]}:{imported.line} imports virtproto.{target}"
+        )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_nothing_foreign_to_its_layer(module: str) -> None:
+    layer = _layer(module)
+    for imported in imports_of(module, MODULES[module]):
+        top = imported.module.split(".")[0]
+        where = f"{MODULES[module]}:{imported.line} imports {imported.module}"
+        assert top not in FORBIDDEN.get(layer, ()), where
+        if top not in sys.stdlib_module_names and top != "virtproto":
+            assert layer in RUNTIME_DEPENDENCIES.get(top, ()), where
+
+
+def _loaded_with(start: str) -> dict[str, list[Import]]:
+    """Return the modules that loading ``start`` loads, each with its imports at load."""
+    loaded: dict[str, list[Import]] = {}
+    waiting = [start]
+    while waiting:
+        module = waiting.pop()
+        if module in loaded or module not in MODULES:
+            continue
+        loaded[module] = [i for i in imports_of(module, MODULES[module]) if i.at_load]
+        parts = module.split(".")
+        waiting += [".".join(parts[:count]) for count in range(1, len(parts))]
+        for imported in loaded[module]:
+            waiting += [imported.module, f"{imported.module}.{imported.name}"]
+    return loaded
+
+
+@pytest.mark.parametrize("start", ["virtproto", "virtproto.sync", "virtproto.wire.remote"])
+def test_blocking_road_loads_nothing_heavy(start: str) -> None:
+    loaded = _loaded_with(start)
+    assert start in loaded
+    heavy = {
+        f"{module} imports {imported.module}"
+        for module, imports in loaded.items()
+        for imported in imports
+        if imported.module.split(".")[0] in HEAVY
+    }
+    assert heavy == set()
+
+
+def test_colours_do_not_load_each_other() -> None:
+    assert not [name for name in _loaded_with("virtproto.sync") if ".aio" in name]
+    assert not [name for name in _loaded_with("virtproto.aio") if ".sync" in name]
+
+
+def test_importing_virtproto_loads_nothing_else_of_it(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import virtproto;"
+        "print([name for name in sys.modules if name.startswith('virtproto.')])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, str(repository)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert said.stdout.strip() == "[]"
+
+
+def test_rules_cover_every_layer_there_is() -> None:
+    folders = {path.name for path in (repository / "virtproto").iterdir() if path.is_dir()}
+    assert folders - {"__pycache__"} <= set(ALLOWED)
+
+
+def test_imports_are_seen_where_they_hide(tmp_path: Path) -> None:
+    source = tmp_path / "hidden.py"
+    source.write_text(
+        "TYPE_CHECKING = False\n"
+        "if TYPE_CHECKING:\n    import not_seen\n"
+        "else:\n    import seen_else\n"
+        "try:\n    from . import near\nexcept ImportError:\n    from .. import far\n"
+        "def f():\n    with open('x') as y:\n        import late.part\n"
+    )
+    seen = [(i.module, i.name, i.at_load) for i in imports_of("top.middle.hidden", source)]
+    assert seen == [
+        ("seen_else", None, True),
+        ("top.middle", "near", True),
+        ("top", "far", True),
+        ("late.part", None, False),
+    ]
