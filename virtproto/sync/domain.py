@@ -129,7 +129,7 @@ class Domain:
         """Start the domain and learn its id.
 
         ``flags`` (virDomainCreateFlags): 1 starts it paused, 2 destroys it when this connection
-        closes, 4 without its managed save image. Raises LibvirtError (code 55: it runs already).
+        closes, 4 without its managed save image. Raises LibvirtError (it runs already).
         Procedures: DOMAIN_CREATE and DOMAIN_LOOKUP_BY_UUID, or DOMAIN_CREATE_WITH_FLAGS.
         """
         check_unsigned("flags", flags)
@@ -139,7 +139,7 @@ class Domain:
         """Stop the domain at once, as pulling the plug does; its id becomes -1.
 
         ``flags`` (virDomainDestroyFlagsValues): 1 asks the hypervisor to end by itself and never
-        kills it. Raises LibvirtError (code 55: it does not run). Procedures: DOMAIN_DESTROY,
+        kills it. Raises LibvirtError (it does not run). Procedures: DOMAIN_DESTROY,
         DOMAIN_DESTROY_FLAGS.
         """
         packed_flags = pack_flags(flags)

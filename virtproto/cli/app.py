@@ -1,0 +1,124 @@
+"""The command's options and arguments, and what becomes of its errors.
+
+Responsible for click: each command here hands plain values to the module that does the work.
+Nothing below this module knows of click or prints errors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+import click
+
+import virtproto
+from virtproto.errors import EncodeError, URIError, UsageError, VirtprotoError
+
+__all__ = ["app", "run"]
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+_connect = click.option(
+    "-c",
+    "--connect",
+    "uri",
+    metavar="URI",
+    help="Connection URI; by default LIBVIRT_DEFAULT_URI, then the daemon's choice.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command and return its exit code; an error is one line on stderr."""
+    # Names of a daemon's objects may hold what the terminal's encoding does not.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        with app.make_context("virtproto", arguments) as context:
+            app.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        context_of = getattr(error, "ctx", None)
+        command = context_of.command_path if context_of is not None else "virtproto"
+        _complain(f"{error.format_message()} ({command} --help shows how)")
+        return MISUSED
+    except (UsageError, URIError, EncodeError) as error:
+        _complain(str(error))
+        return MISUSED
+    except VirtprotoError as error:
+        _complain(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough; the interpreter must not try to flush it again.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return DONE
+
+
+def _complain(text: str) -> None:
+    line = " ".join(text.split())
+    print(f"virtproto: {line}", file=sys.stderr)
+
+
+@click.group(
+    name="virtproto",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
+@click.version_option(virtproto.__version__, "--version", message="%(prog)s %(version)s")
+@click.pass_context
+def app(context: click.Context) -> None:
+    """Speak to libvirt daemons, from Python alone."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(MISUSED)
+
+
+@app.command("list")
+@_connect
+@click.option("--active", is_flag=True, help="Only domains that run.")
+@click.option("--inactive", is_flag=True, help="Only domains that do not run.")
+@click.option("--uuid", "with_uuid", is_flag=True, help="Show UUIDs too.")
+@_json
+def list_(uri: str | None, active: bool, inactive: bool, with_uuid: bool, as_json: bool) -> None:
+    """List domains: all of them, running or not, unless --active or --inactive is given."""
+    from virtproto.cli.listing import print_domains
+
+    print_domains(uri, active=active, inactive=inactive, with_uuid=with_uuid, as_json=as_json)
+
+
+@app.command()
+@_connect
+@click.argument("proc")
+@click.argument("args", nargs=-1)
+def call(uri: str | None, proc: str, args: tuple[str, ...]) -> None:
+    """Call one procedure and print its result as JSON.
+
+    PROC is a name or number as `virtproto procs` shows it, of another program than remote as
+    qemu:NAME. ARGS are one JSON object, or fields as name=value (dom.name=web for a field of a
+    field). UUIDs are written as usual, other bytes in hexadecimal.
+    """
+    from virtproto.cli.calling import print_call
+
+    print_call(uri, proc, args)
+
+
+@app.command()
+@click.argument("pattern", default="")
+@click.option("--program", help="Only this program: remote, qemu, lxc or admin.")
+@_json
+def procs(pattern: str, program: str | None, as_json: bool) -> None:
+    """List the procedures of the protocol.
+
+    PATTERN is part of a name, or a whole name with * and ?; case does not matter.
+    """
+    from virtproto.cli.procedures import print_procedures
+
+    print_procedures(pattern, program, as_json=as_json)

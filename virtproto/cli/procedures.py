@@ -1,0 +1,78 @@
+"""``virtproto procs``: what can be called, from the contract."""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+
+from virtproto.cli.table import lines
+from virtproto.errors import UsageError
+from virtproto.wire import load_contract
+from virtproto.wire.since import SINCE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from virtproto.xdr.contract import Contract
+
+__all__ = ["print_procedures"]
+
+# Keepalive is not among them: its two messages are nobody's to call.
+_PROGRAMS = ("remote", "qemu", "lxc", "admin")
+
+
+def print_procedures(pattern: str, program: str | None, *, as_json: bool) -> None:
+    """Print the procedures whose names match ``pattern``, in the order of their numbers.
+
+    A pattern without * and ? matches any part of a name. Raises UsageError for a program that there
+    is not, and for a pattern that matches nothing.
+    """
+    contract = load_contract()
+    if program is not None and program not in _PROGRAMS:
+        raise UsageError(f"there is no program {program!r}; there are {', '.join(_PROGRAMS)}")
+    wanted = pattern.upper()
+    if not any(mark in wanted for mark in "*?["):
+        wanted = f"*{wanted}*"
+    rows = [
+        row
+        for row in _procedures(contract)
+        if program in (None, row["program"]) and fnmatchcase(row["name"], wanted)
+    ]
+    if not rows:
+        raise UsageError(f"no procedure matches {pattern!r}")
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    head = ["Program", "Number", "Name", "Arguments", "Result", "Priority", "Stream", "Since"]
+    for line in lines(head, [[_cell(value) for value in row.values()] for row in rows]):
+        print(line)
+
+
+def _procedures(contract: Contract) -> Iterator[dict[str, Any]]:
+    for program in _PROGRAMS:
+        _number, _version, rows = contract.programs[program]
+        since = SINCE.get(program, {})
+        for number, name, args, ret, msg, remarks in rows:
+            yield {
+                "program": program,
+                "number": number,
+                "name": name,
+                "args": args,
+                # What the daemon sends: an event has a message where a call has a result.
+                "ret": msg or ret,
+                "priority": "event" if msg else (remarks.get("priority") or ("low",))[0],
+                "stream": _stream(remarks),
+                "since": since.get(number),
+            }
+
+
+def _stream(remarks: dict[str, Any]) -> str | None:
+    if "readstream" in remarks:
+        return "read"
+    return "write" if "writestream" in remarks else None
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)
