@@ -14,8 +14,13 @@ DEBIAN_PYTHON = Path("/usr/bin/python3")
 
 
 def built_with_pgo() -> bool:
-    """Tell whether this interpreter was built with profile-guided optimisation."""
-    return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    """Tell whether this interpreter was built with profile-guided optimisation.
+
+    Debian's packages are, though configure was not told: their own rules run the profiling build.
+    They are known by where they look for wheels.
+    """
+    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "--enable-optimizations" in arguments or "/usr/share/python-wheels/" in arguments
 
 
 def find_binding() -> str | None:
