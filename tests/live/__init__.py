@@ -1,0 +1,1 @@
+"""The client against real daemons: every suite here needs the lab."""
