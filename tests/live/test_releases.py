@@ -1,0 +1,91 @@
+"""Every libvirt release of the lab, 7.0.0 to the newest: opening, listing, being too old."""
+
+from __future__ import annotations
+
+import pytest
+
+import virtproto
+from tests.lab.daemon import PrivateDaemon
+from tests.live.colours import Open
+from virtproto.wire import remote
+from virtproto.xdr.procedure import Procedure
+
+pytestmark = pytest.mark.lab
+
+URI = "test:///default"
+
+
+def _number(version: str) -> int:
+    major, minor, patch = map(int, version.split("."))
+    return major * 1_000_000 + minor * 1_000 + patch
+
+
+def test_opens_and_lists(any_release: tuple[str, PrivateDaemon], open_in_colour: Open) -> None:
+    version, daemon = any_release
+    with open_in_colour(daemon.uri(URI)) as connection:
+        found = connection.get_library_version()
+        # Debian's testing suite, which has the newest, moves on.
+        assert found >= _number(version) if version == "12.8.0" else found == _number(version)
+        [domain] = connection.list_all_domains()
+        assert domain.get_name() == "test"
+        assert domain.get_info().max_memory_kib == 8 * 1024 * 1024
+        assert "<name>test</name>" in domain.get_xml_description()
+
+
+def test_domain_lives(any_release: tuple[str, PrivateDaemon], open_in_colour: Open) -> None:
+    _, daemon = any_release
+    with open_in_colour(daemon.uri(URI)) as connection:
+        domain = connection.get_domain_by_name("test")
+        domain.destroy()
+        assert not domain.is_active()
+        domain.create()
+        assert domain.get_state().state == 1
+        with pytest.raises(virtproto.NoDomainError) as caught:
+            connection.get_domain_by_name("nosuch")
+        assert (caught.value.code, caught.value.level) == (42, 2)
+
+
+def _domain_messages(connection: virtproto.Connection) -> object:
+    domain = connection.get_domain_by_name("test")
+    dom = remote.NonnullDomain(name="test", uuid=domain.get_uuid(), id=domain.get_id())
+    return connection.call(
+        remote.DOMAIN_GET_MESSAGES, remote.DomainGetMessagesArgs(dom=dom, flags=0)
+    )
+
+
+def test_too_old_a_daemon_is_told_apart(libvirtd_7_0: PrivateDaemon, open_in_colour: Open) -> None:
+    with open_in_colour(libvirtd_7_0.uri(URI)) as connection:
+        with pytest.raises(virtproto.UnknownProcedureError) as caught:
+            _domain_messages(connection)
+        error = caught.value
+        assert error.since == "7.1.0"
+        assert error.procedure == "DOMAIN_GET_MESSAGES"
+        assert "7.1.0" in str(error)
+        assert "DOMAIN_GET_MESSAGES" in str(error)
+        assert error.message == "unknown procedure: 426"
+        # The daemon's refusal costs nothing but that call.
+        assert connection.get_domain_by_name("test").get_name() == "test"
+
+
+@pytest.mark.parametrize("release", ["libvirtd", "libvirtd_11_3", "libvirtd_12_8"])
+def test_newer_daemons_know_it(
+    request: pytest.FixtureRequest, release: str, open_in_colour: Open
+) -> None:
+    daemon: PrivateDaemon = request.getfixturevalue(release)
+    with open_in_colour(daemon.uri(URI)) as connection:
+        _domain_messages(connection)
+
+
+def test_procedure_of_the_future_is_unknown_everywhere(
+    any_release: tuple[str, PrivateDaemon], open_in_colour: Open
+) -> None:
+    _, daemon = any_release
+    future: Procedure[None, None] = Procedure(
+        remote.PROGRAM, remote.VERSION, 9999, "DOMAIN_TELEPORT", None, None
+    )
+    with open_in_colour(daemon.uri(URI)) as connection:
+        with pytest.raises(virtproto.UnknownProcedureError, match="DOMAIN_TELEPORT") as caught:
+            connection.call(future, None)
+        assert caught.value.since is None
+        assert caught.value.message == "unknown procedure: 9999"
+        assert connection.is_alive()
