@@ -12,6 +12,7 @@ __all__ = [
     "IGNORED_ANNOTATIONS",
     "MESSAGE_ROLES",
     "is_procedure_enum",
+    "message_key",
     "message_name",
     "program_name",
     "short_name",
@@ -58,10 +59,15 @@ def short_name(procedure: str) -> str:
 def message_name(enum: str, procedure: str, role: str) -> str:
     """Return what the struct of a role ("args", "ret", "msg") of a procedure is called.
 
-    remote_procedure gives remote_domain_get_info_ret, a virXProcedure enum gives
-    virXDomainGetInfoRet.
+    remote_procedure gives remote_domain_get_info_ret, a virXProcedure enum virXDomainGetInfoRet;
+    to be compared by ``message_key``.
     """
     program, short = program_name(enum), short_name(procedure)
     if enum.endswith("_procedure"):
         return f"{program}_{short.lower()}_{role}"
     return program + "".join(word.capitalize() for word in f"{short}_{role}".split("_"))
+
+
+def message_key(enum: str, struct: str) -> str:
+    """Return a struct's name as procedures find it: virX programs capitalise at will."""
+    return struct if enum.endswith("_procedure") else struct.lower()

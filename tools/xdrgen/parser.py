@@ -35,6 +35,8 @@ _RESERVED = _BUILT_IN | {
     *("bool", "case", "const", "default", "enum", "float", "quadruple", "struct", "switch"),
     *("typedef", "union", "unsigned", "void"),
 }
+# Words that C needs in front of a type's name and XDR allows there.
+_TAGS = ("struct", "union", "enum")
 _DEFINITIONS = "'const', 'typedef', 'struct', 'union' or 'enum'"
 
 
@@ -165,7 +167,10 @@ class _Parser:
         self.tables.constants[name] = Constant(name, value, token.position)
 
     def typedef(self) -> None:
+        tagged = self.at(*_TAGS)
         declaration, token = self.declaration()
+        if tagged and declaration.shape is Shape.SCALAR and declaration.type == token.text:
+            return  # typedef struct X X; says in C what XDR has said already
         self.declare(token)
         self.tables.typedefs[declaration.name] = Typedef(declaration)
 
@@ -277,6 +282,9 @@ class _Parser:
 
     def type_name(self) -> str:
         """Take a type, in the spelling of the model."""
+        if self.at(*_TAGS):
+            self.take()
+            return self.expect_name("the name of a type").text
         token = self.take()
         if token.kind == NAME:
             if token.text == "unsigned":

@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NoReturn
 
-from xdrgen.convention import MESSAGE_ROLES, is_procedure_enum, message_name, program_name
+from xdrgen.convention import (
+    MESSAGE_ROLES,
+    is_procedure_enum,
+    message_key,
+    message_name,
+    program_name,
+)
 from xdrgen.errors import XdrSemanticError
 from xdrgen.model import (
     Contract,
@@ -35,6 +41,8 @@ BUILT_IN_TYPES = frozenset(
 Definition = Typedef | StructDef | UnionDef | EnumDef
 
 _MAX_COUNT = 2**32 - 1
+# More than any contract needs, and far from what Python's stack can take.
+_MAX_DEPTH = 100
 
 
 def bind_procedures(source: SourceFile) -> SourceFile:
@@ -43,9 +51,11 @@ def bind_procedures(source: SourceFile) -> SourceFile:
     if enum is None:
         return source
 
+    structs = {message_key(enum.name, name): name for name in source.structs}
+
     def bound(procedure: ProcedureDef) -> ProcedureDef:
-        names = [message_name(enum.name, procedure.name, role) for role in MESSAGE_ROLES]
-        args, ret, msg = (name if name in source.structs else None for name in names)
+        names = (message_name(enum.name, procedure.name, role) for role in MESSAGE_ROLES)
+        args, ret, msg = (structs.get(message_key(enum.name, name)) for name in names)
         return replace(procedure, args=args, ret=ret, msg=msg)
 
     return replace(source, procedures=tuple(bound(p) for p in source.procedures))
@@ -169,9 +179,9 @@ class _Check:
             self.union(union)
         self.recursion()
         enumeration = _procedure_enum(source)
-        if enumeration is not None:
+        self.procedures()
+        if enumeration is not None and enumeration.name.endswith("_procedure"):
             self.program(enumeration)
-            self.procedures()
             self.orphans(enumeration)
 
     def number(self, value: int | str, position: Position | None) -> int | None:
@@ -230,26 +240,34 @@ class _Check:
 
     def recursion(self) -> None:
         """Fail at a type that holds itself, be it through an optional or an array."""
-        bounded: set[str] = set()
+        depths: dict[str, int] = {}
         for table in (self.source.typedefs, self.source.structs, self.source.unions):
             for name in table:
-                self.walk(name, [], bounded)
+                self.depth(name, [], depths)
 
-    def walk(self, name: str, path: list[str], bounded: set[str]) -> None:
+    def depth(self, name: str, path: list[str], depths: dict[str, int]) -> int:
+        """Return how many types deep a type is nested, noting it in ``depths``."""
         definition = self.names.types.get(name)
-        if definition is None or name in bounded:
-            return
+        if definition is None or name in depths:
+            return depths.get(name, 0)
         if name in path:
             circle = " -> ".join([*path[path.index(name) :], name])
             self.fail(_position(definition), "a type that does not hold itself", circle)
-        for member in _members(definition):
-            self.walk(member.type, [*path, name], bounded)
-        bounded.add(name)
+        inner = max(
+            (
+                self.depth(member.type, [*path, name], depths)
+                for member in (_members(definition) if len(path) <= _MAX_DEPTH else ())
+            ),
+            default=0,
+        )
+        depths[name] = inner + 1
+        if max(len(path), inner) >= _MAX_DEPTH:
+            expected = f"types nested {_MAX_DEPTH} deep at most"
+            self.fail(_position(definition), expected, f"{(path or [name])[0]} and more")
+        return inner + 1
 
     def program(self, enum: EnumDef) -> None:
         """Check that the numbers of the program stand beside its procedures."""
-        if not enum.name.endswith("_procedure"):
-            return
         program = program_name(enum.name).upper()
         for constant in (f"{program}_PROGRAM", f"{program}_PROTOCOL_VERSION"):
             if constant not in self.source.constants:
@@ -273,12 +291,9 @@ class _Check:
 
     def orphans(self, enum: EnumDef) -> None:
         """Fail at a struct that is named like a message but has no procedure."""
-        prefix = program_name(enum.name)
+        prefix = program_name(enum.name) + "_"
         messages = {name for p in self.source.procedures for name in (p.args, p.ret, p.msg)}
-        endings = tuple(
-            f"_{role}" if enum.name.endswith("_procedure") else role.capitalize()
-            for role in MESSAGE_ROLES
-        )
+        endings = tuple(f"_{role}" for role in MESSAGE_ROLES)
         for struct in self.source.structs.values():
             named_so = struct.name.startswith(prefix) and struct.name.endswith(endings)
             if named_so and struct.name not in messages:
