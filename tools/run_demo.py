@@ -20,6 +20,9 @@ sys.path.insert(0, str(PROJECT))
 
 from tests.lab.daemon import DaemonError, PrivateDaemon
 
+# Debian's users who are not root have no sbin in their PATH.
+DAEMON_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
 _EXAMPLE = """\
 import asyncio, sys
 from virtproto import aio
@@ -29,7 +32,7 @@ async def main(uri):
         domains = await connection.list_all_domains()
         infos = await asyncio.gather(*(domain.get_info() for domain in domains))
         for domain, info in zip(domains, infos):
-            print(domain.get_name(), f"{info.memory} KiB, {info.vcpus} vCPUs")
+            print(domain.get_name(), f"{info.memory_kib} KiB, {info.vcpus} vCPUs")
 
 asyncio.run(main(sys.argv[1]))
 """
@@ -43,18 +46,18 @@ def main(arguments: list[str]) -> int:
         python = ready_environment("cli")
         if arguments:
             os.execv(python, [str(python), "-m", "virtproto", *arguments])
-        return _demo(python)
+        return show_on_private_daemon(python)
     except (SetupError, DaemonError) as error:
         print(f"./run: {error}", file=sys.stderr)
         return 1
 
 
-def _demo(python: Path) -> int:
-    if shutil.which("libvirtd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
-        raise SetupError(
-            "the demo needs libvirtd (Debian: libvirt-daemon), which ./run installs as root on"
-            f" Debian, but {why_not()}; './run list -c URI' works with any libvirtd"
-        )
+def show_on_private_daemon(python: Path) -> int:
+    """Run both colours, by ``python``, on a libvirtd that lives no longer than this call."""
+    if shutil.which("libvirtd", path=DAEMON_PATH) is None:
+        reason = why_not()
+        hope = f"; ./run installs it itself, but {reason}" if reason else ""
+        raise SetupError(f"the demo needs libvirtd (Debian's libvirt-daemon){hope}")
     tell("starting a private libvirtd")
     with PrivateDaemon() as daemon:
         uri = daemon.uri("test:///default")

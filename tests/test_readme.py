@@ -1,0 +1,103 @@
+"""README.md tells the truth: its programs run, its commands work, its links and numbers hold.
+
+Its programs open ``test:///default`` and ``qemu:///system`` where libvirt's own clients find them.
+They run as they stand, in a mount namespace in which a daemon of the lab is found there.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lab.daemon import PrivateDaemon
+from tests.lab.place import repository
+from virtproto.wire.contract import PROGRAMS
+
+README = (repository / "README.md").read_text(encoding="utf-8")
+
+PROGRAMS_SHOWN = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+_PROSE = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+COMMANDS_SHOWN = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", _PROSE, re.MULTILINE)
+LINKS = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", README)
+
+_AT_THE_USUAL_PLACE = 'mount --bind "$0" /run/libvirt && exec "$@"'
+
+
+def _run_beside(daemon: PrivateDaemon, *command: str) -> str:
+    """Run ``command`` where ``daemon`` listens at libvirt's usual sockets; return its output."""
+    ended = subprocess.run(
+        [
+            *("unshare", "--mount", "--propagation", "private"),
+            *("sh", "-c", _AT_THE_USUAL_PLACE, str(Path(daemon.socket_path).parent)),
+            *command,
+        ],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, ""), f"{command}: {ended.stderr}"
+    return ended.stdout
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(PROGRAMS_SHOWN) >= 2
+    assert len(COMMANDS_SHOWN) >= 4
+    assert len(LINKS) >= 1
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("number", range(len(PROGRAMS_SHOWN)))
+def test_program_runs_as_shown(libvirtd: PrivateDaemon, number: int) -> None:
+    said = _run_beside(libvirtd, sys.executable, "-W", "error", "-c", PROGRAMS_SHOWN[number])
+    assert said.strip(), "it prints nothing"
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("line", [line for line in COMMANDS_SHOWN if line.startswith("virtproto ")])
+def test_command_works_as_shown(libvirtd: PrivateDaemon, line: str) -> None:
+    _, *arguments = shlex.split(line)
+    _run_beside(libvirtd, sys.executable, "-W", "error", "-m", "virtproto", *arguments)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS_SHOWN if line.startswith("./")])
+def test_front_door_exists(line: str) -> None:
+    assert (repository / shlex.split(line)[0]).stat().st_mode & 0o111
+
+
+def test_every_command_is_checked() -> None:
+    assert [line for line in COMMANDS_SHOWN if not line.startswith(("virtproto ", "./"))] == []
+
+
+@pytest.mark.parametrize("target", LINKS)
+def test_link_leads_somewhere(target: str) -> None:
+    assert (repository / target).exists()
+
+
+def test_layers_of_the_map_exist() -> None:
+    named = {
+        name
+        for row in re.findall(r"^\|(.*?)\|", README, re.MULTILINE)
+        for name in re.findall(r"`(\w+)/?`", row)
+    }
+    assert named >= {"errors", "xdr", "wire", "protocol", "model", "transport", "sync", "aio"}
+    package = repository / "virtproto"
+    assert [
+        n for n in named if not (package / n).is_dir() and not (package / f"{n}.py").exists()
+    ] == []
+
+
+def test_numbers_of_procedures_are_right() -> None:
+    counts = {name: len(rows) for name, (_, _, rows) in PROGRAMS.items()}
+    stated = re.search(r"(\d+) remote, (\d+) qemu, (\d+) lxc and (\d+) admin procedures", README)
+    assert stated is not None
+    names = ("remote", "qemu", "lxc", "admin")
+    assert dict(zip(names, map(int, stated.groups()), strict=True)) == {n: counts[n] for n in names}
+    total = re.search(r"Any of the (\d+) procedures", README)
+    assert total is not None
+    assert int(total[1]) == sum(counts[name] for name in names)
