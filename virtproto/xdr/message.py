@@ -8,7 +8,7 @@ fault comes through ``set_contract_loader``, which the generated package calls.
 
 from __future__ import annotations
 
-from virtproto.errors import DecodeError, EncodeError, ProtocolError
+from virtproto.errors import DecodeError, EncodeError, ProtocolError, UsageError
 from virtproto.xdr.typedparams import TypedParams
 
 TYPE_CHECKING = False
@@ -154,11 +154,9 @@ def _shortened(value: object) -> str:
     return repr(value)
 
 
-class _Foreign:
-    """Stands in the plain form for a value that is no part of a message, so that it is refused."""
-
-    def __init__(self, value: object) -> None:
-        self.type_name = type(value).__name__
+def _foreign(value: object) -> object:
+    """Return a stand-in for what is no part of a message: nothing but the name of its type."""
+    return type(type(value).__name__, (), {})()
 
 
 def _plain_to_check(value: Any) -> Any:
@@ -169,7 +167,7 @@ def _plain_to_check(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain_to_check(item) for item in value]
     if isinstance(value, dict):
-        return _Foreign(value)
+        return _foreign(value)
     return _plain(value)
 
 
@@ -182,6 +180,8 @@ def _explain_pack(message: Message, error: Exception) -> EncodeError:
             ReferenceCodec(_contract_loader()).encode(message.XDR_NAME, _plain_to_check(message))
         except EncodeError as found:
             return found.with_traceback(None)
+        except (UsageError, RecursionError):
+            pass  # A message that the contract does not have, or a list that contains itself.
     if isinstance(error, EncodeError):
         return error.with_traceback(None)
     return EncodeError(f"{message.XDR_NAME} cannot be packed: {type(error).__name__}")
@@ -196,6 +196,8 @@ def _explain_unpack(cls: type[Message], data: bytes, error: Exception | None) ->
             ReferenceCodec(_contract_loader()).check(cls.XDR_NAME, data)
         except DecodeError as found:
             return found.with_traceback(None)
+        except UsageError:
+            pass  # A message of the caller's own, which the contract does not have.
     if isinstance(error, DecodeError):
         return error.with_traceback(None)
     if isinstance(error, ProtocolError):

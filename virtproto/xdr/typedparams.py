@@ -111,8 +111,11 @@ class TypedParams(Sequence[TypedParam]):
         names: list[str] = []
         types: list[int] = []
         values: list[Value] = []
-        for position, (name, kind, value) in enumerate(items):
+        for position, item in enumerate(items):
             path = f"[{position}]"
+            if not isinstance(item, tuple | list) or len(item) != 3:
+                raise EncodeError("a (name, type, value) triple is wanted", path=path)
+            name, kind, value = item
             _check_string(name, f"{path}.field")
             values.append(_checked(kind, value, f"{path} {name!r}"))
             names.append(name)
@@ -263,7 +266,7 @@ def _checked(kind: int, value: Any, path: str) -> Value:
             return float(value)
         except OverflowError:
             raise EncodeError("the number is too large for a double", path=path) from None
-    if kind not in _RANGES:
+    if not isinstance(kind, int) or kind not in _RANGES:
         raise EncodeError(f"there is no parameter type {kind!r}", path=path)
     if not isinstance(value, int):
         raise EncodeError(f"{TYPE_NAMES[kind]} is wanted, got {type(value).__name__}", path=path)
