@@ -11,7 +11,7 @@ import asyncio
 from weakref import WeakKeyDictionary
 
 from virtproto.errors import ConnectionClosedError, TransportError, VirtprotoError
-from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of, repeated
+from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of, repeated, why_broken
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
 from virtproto.transport.unix import connect_error, new_socket, socket_address
@@ -184,8 +184,8 @@ class Channel(asyncio.BufferedProtocol):
         if self._large is not None:
             self._session.receive_data(self._large[: self._filled])
         self._session.receive_eof()
-        if exc is not None:
-            self._end(f"it broke: {exc}", None)
+        if isinstance(exc, OSError):
+            self._end(why_broken(exc), None)
         self._dispatch()
         if not self._gone.done():
             self._gone.set_result(None)

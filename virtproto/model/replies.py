@@ -33,6 +33,7 @@ __all__ = [
     "lost",
     "payload_of",
     "repeated",
+    "why_broken",
 ]
 
 # How long a connection that is being closed waits for the daemon to agree.
@@ -123,6 +124,13 @@ def lost(procedure: Procedure[Any, Any], why: str, bytes_held: int = 0) -> Conne
     """
     cut = f" ({bytes_held} bytes of an unfinished packet had arrived)" if bytes_held else ""
     return ConnectionLostError(f"{procedure.name}: the connection ended, {why}{cut}")
+
+
+def why_broken(error: OSError) -> str:
+    """Return the reason for a connection that failed with ``error``, in words for `lost`."""
+    if isinstance(error, BrokenPipeError | ConnectionResetError):
+        return "the daemon closed it"
+    return f"it broke: {error.strerror or error}"
 
 
 def repeated(error: VirtprotoError) -> VirtprotoError:

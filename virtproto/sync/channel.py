@@ -7,8 +7,8 @@ what their payloads hold is the caller's business.
 A signal handler may raise between any two lines. Two things make that harmless. What a system call
 brought is kept by the same C call that made it (``list.extend`` over ``map``), so no received byte
 and no count of sent ones is ever lost. And while the core digests, the channel is marked unsettled:
-should the digesting be torn, the next call says that the connection is lost, instead of reading on
-from the middle of a packet.
+should it be torn from the middle of a packet, the next call says that the connection is lost,
+instead of reading on from there. Torn from replies that came whole it loses those replies only.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from time import monotonic
 from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
-    ProtocolError,
     TransportError,
     VirtprotoError,
 )
-from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of
+from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of, why_broken
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
+from virtproto.protocol.limits import PACKET_MIN
 from virtproto.transport.unix import connect, pack_timeout
 
 TYPE_CHECKING = False
@@ -53,6 +53,7 @@ class Channel:
     """
 
     __slots__ = (
+        "_between_packets",
         "_closed",
         "_inbox",
         "_limit_s",
@@ -76,6 +77,7 @@ class Channel:
         self._closed: str | None = None
         # False while the core digests: see the head of this module.
         self._settled = True
+        self._between_packets = True
         self._inbox: list[bytes] = []
         # Bytes that are being sent, and how many each send took so far.
         self._sending: tuple[memoryview | bytes, list[int]] | None = None
@@ -149,7 +151,7 @@ class Channel:
         if self._closed is not None:
             self._sock.close()
             return ConnectionClosedError(f"the connection was closed during {procedure.name}")
-        why = f"it broke: {exc.strerror or exc}"
+        why = why_broken(exc)
         self._lose(why)
         return lost(procedure, why)
 
@@ -169,17 +171,15 @@ class Channel:
         if self._sending is not None:
             # The end of a packet that an earlier call did not get out.
             self._flush(deadline)
-        self._settled = False
+        serial = None
+        queued = False
         try:
+            self._settled = False
             serial = session.send_call(procedure.program, procedure.version, procedure.number, args)
-        except ProtocolError:
+            self._queue()
             self._settled = True
-            raise
-        self._queue()
-        self._settled = True
-        try:
-            if self._sending is not None:
-                self._flush(deadline)
+            queued = True
+            self._flush(deadline)
             while True:
                 self._receive(session)
                 reply = self._digest(procedure, serial)
@@ -190,12 +190,24 @@ class Channel:
                 if deadline is not None:
                     self._limit(deadline - monotonic())
         except BaseException:
-            if self._settled:
-                session.abandon_call(serial)
+            self._give_up(serial, queued)
             raise
 
+    def _give_up(self, serial: int | None, queued: bool) -> None:
+        """Tidy up after a call that ended without its reply."""
+        settled = self._settled or not queued
+        self._settled = False
+        if not queued:
+            self._session.data_to_send()
+        if self._sending is not None and not self._sending[1]:
+            # Not a byte of it has left: the daemon must not get it with the next call.
+            self._sending = None
+        if serial is not None and settled:
+            self._session.abandon_call(serial)
+        self._settled = settled
+
     def _queue(self) -> None:
-        """Take what the core wants sent; only while the channel is unsettled."""
+        """Take what the core wants sent."""
         chunks = self._session.data_to_send()
         if chunks:
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -217,11 +229,10 @@ class Channel:
 
     def _receive(self, session: ClientSession) -> None:
         """Wait until something arrives, unless an interrupted call left something."""
+        wanted = session.bytes_wanted
+        self._between_packets = wanted == PACKET_MIN
         if not self._inbox:
-            size = _READ_SIZE
-            wanted = session.bytes_wanted
-            if wanted > size:
-                size = min(wanted, _LARGE_READ_SIZE)
+            size = _READ_SIZE if wanted <= _READ_SIZE else min(wanted, _LARGE_READ_SIZE)
             self._inbox.extend(map(self._sock.recv, (size,)))
 
     def _digest(
@@ -229,32 +240,54 @@ class Channel:
     ) -> ReplyReceived | CallFailed | None:
         """Give the core what arrived; return the answer to ``serial`` if it is among it."""
         session = self._session
-        self._settled = False
-        data = self._inbox.pop()
+        data = self._inbox[0]
         found: ReplyReceived | CallFailed | None = None
-        if data:
-            found = session.receive_reply(serial, data)
-            if found is not None:
-                self._settled = True
-                return found
-        else:
-            session.receive_eof()
+        try:
+            self._settled = False
+            self._inbox.clear()
+            if data:
+                found = session.receive_reply(serial, data)
+            else:
+                session.receive_eof()
+            self._settled = True
+        except BaseException:
+            self._inbox.clear()
+            self._settled = self._taken_whole(data)
+            raise
+        if found is not None:
+            return found
         for event in session.events_received():
             if isinstance(event, ReplyReceived | CallFailed):
                 # Another serial is a call that was given up while its reply was on the way.
                 if event.serial == serial:
                     found = event
             elif isinstance(event, SessionFailed):
-                self._settled = True
                 self._lose(f"it failed: {event.error}")
                 raise event.error
             elif isinstance(event, PeerClosed):
-                self._settled = True
                 self._peer_closed(procedure, event)
         if found is None:
             self._queue()
-        self._settled = True
         return found
+
+    def _taken_whole(self, data: bytes) -> bool:
+        """Return whether the core is between packets although it was torn from taking ``data``.
+
+        It is, if it was before and ``data`` is whole packets: then at most their replies, which
+        nobody waits for any more, are lost.
+        """
+        end = 0
+        while end < len(data):
+            length = int.from_bytes(data[end : end + 4], "big")
+            if length < PACKET_MIN:
+                return False
+            end += length
+        if end != len(data) or not self._between_packets:
+            return False
+        # Has it cut what it was fed, if it was fed.
+        self._session.receive_data(b"")
+        self._session.events_received()
+        return self._session.bytes_wanted == PACKET_MIN
 
     def _peer_closed(self, procedure: Procedure[Any, Any], event: PeerClosed) -> None:
         if self._closed is not None:

@@ -1,0 +1,405 @@
+"""The blocking channel: one call at a time, through deadlines, signals, damage and the end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from virtproto.errors import (
+    ConnectionClosedError,
+    ConnectionLostError,
+    DeadlineError,
+    EncodeError,
+    FramingError,
+    LibvirtError,
+    SequenceError,
+    SocketMissingError,
+    VirtprotoError,
+)
+from virtproto.model.endpoint import Endpoint
+from virtproto.protocol.events import CallReceived
+from virtproto.sync.channel import Channel
+from virtproto.testing import (
+    CloseConnection,
+    Faults,
+    NoReply,
+    ReplyError,
+    ScriptedServer,
+    SendEvent,
+    SendPing,
+    SendRaw,
+)
+from virtproto.testing.actions import Action
+from virtproto.wire.remote.connect import (
+    CONNECT_CLOSE,
+    CONNECT_GET_HOSTNAME,
+    CONNECT_GET_LIB_VERSION,
+    ConnectGetHostnameRet,
+    ConnectGetLibVersionRet,
+)
+
+VERSION = ConnectGetLibVersionRet(lib_ver=12008000)
+# How long a failure may take where it must not hang.
+PROMPT_S = 1.0
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer({CONNECT_GET_LIB_VERSION: VERSION}) as running:
+        yield running
+
+
+def channel_to(server: ScriptedServer) -> Channel:
+    return Channel(server.connect(), "a socket pair")
+
+
+def ask(channel: Channel, timeout_s: float | None = 10.0) -> int:
+    payload = channel.call(CONNECT_GET_LIB_VERSION, b"", timeout_s)
+    return ConnectGetLibVersionRet.unpack(payload).lib_ver
+
+
+def test_a_call_brings_its_reply(server: ScriptedServer) -> None:
+    channel = channel_to(server)
+    assert ask(channel) == 12008000
+    assert ask(channel, None) == 12008000
+    assert [call.serial for call in server.calls] == [0, 1]
+    channel.close()
+
+
+def test_connect_reaches_a_path(server: ScriptedServer, tmp_path: Path) -> None:
+    channel = Channel.connect(Endpoint(server.listen(tmp_path / "s")), 5.0)
+    assert ask(channel) == 12008000
+    channel.close()
+    with pytest.raises(SocketMissingError):
+        Channel.connect(Endpoint(str(tmp_path / "none")), 5.0)
+
+
+def test_a_reply_may_come_byte_by_byte() -> None:
+    with ScriptedServer({CONNECT_GET_LIB_VERSION: VERSION}, faults=Faults(split=1)) as server:
+        channel = channel_to(server)
+        assert ask(channel) == 12008000
+        channel.close()
+
+
+@pytest.mark.parametrize("size", [65536, 300_000, 3_000_000])
+def test_a_large_reply_and_a_large_question(server: ScriptedServer, size: int) -> None:
+    server.handle(CONNECT_GET_HOSTNAME, lambda call: call.payload)
+    channel = channel_to(server)
+    sent = bytes(range(256)) * (size // 256)
+    assert channel.call(CONNECT_GET_HOSTNAME, sent, 10.0) == sent
+    assert ask(channel) == 12008000
+    channel.close()
+
+
+def test_the_daemons_refusal_is_raised(server: ScriptedServer) -> None:
+    server.handle(CONNECT_GET_HOSTNAME, ReplyError("no", code=38, domain=10, int1=2))
+    channel = channel_to(server)
+    with pytest.raises(LibvirtError) as caught:
+        channel.call(CONNECT_GET_HOSTNAME, b"")
+    assert (caught.value.code, caught.value.domain, caught.value.int1) == (38, 10, 2)
+    assert caught.value.procedure == "CONNECT_GET_HOSTNAME"
+    assert ask(channel) == 12008000
+    channel.close()
+
+
+def test_events_and_pings_do_not_disturb_a_call(server: ScriptedServer) -> None:
+    noise: list[Action] = [SendEvent(0x20008086, 318, b"\0\0\0\0"), SendPing()]
+    server.handle(CONNECT_GET_HOSTNAME, [*noise, ConnectGetHostnameRet(hostname="h").pack()])
+    channel = channel_to(server)
+    assert channel.call(CONNECT_GET_HOSTNAME, b"") == ConnectGetHostnameRet(hostname="h").pack()
+    assert ask(channel) == 12008000
+    channel.close()
+
+
+def test_a_deadline_leaves_the_connection_usable(server: ScriptedServer) -> None:
+    held = threading.Event()
+
+    def late(call: CallReceived) -> bytes:
+        held.wait(10)
+        return b""
+
+    server.handle(CONNECT_GET_HOSTNAME, late)
+    channel = channel_to(server)
+    with pytest.raises(DeadlineError, match=r"CONNECT_GET_HOSTNAME: no answer within 0\.05 s"):
+        channel.call(CONNECT_GET_HOSTNAME, b"", 0.05)
+    held.set()
+    # The late reply comes first, and is nobody's.
+    assert ask(channel) == 12008000
+    assert ask(channel, None) == 12008000
+    channel.close()
+
+
+def test_a_deadline_holds_although_bytes_trickle_in(server: ScriptedServer) -> None:
+    head = (1000).to_bytes(4, "big")
+    stop = threading.Event()
+    server.handle(CONNECT_GET_HOSTNAME, [SendRaw(head), NoReply()])
+    channel = channel_to(server)
+
+    def trickle() -> None:
+        while not stop.wait(0.02):
+            server.send(SendRaw(b"\0"))
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    start = time.monotonic()
+    with pytest.raises(DeadlineError):
+        channel.call(CONNECT_GET_HOSTNAME, b"", 0.2)
+    assert time.monotonic() - start < 5
+    stop.set()
+    thread.join()
+    channel.close()
+
+
+def test_a_question_that_the_daemon_does_not_take_meets_the_deadline() -> None:
+    ours, theirs = socket.socketpair()
+    channel = Channel(ours, "a socket pair")
+    question = bytes(8_000_000)
+    with theirs:
+        with pytest.raises(DeadlineError):
+            channel.call(CONNECT_GET_HOSTNAME, question, 0.05)
+        # What is half sent must be sent whole before anything else.
+        with pytest.raises(DeadlineError):
+            channel.call(CONNECT_GET_HOSTNAME, b"next", 0.05)
+        received = bytearray()
+
+        def drain() -> None:
+            while len(received) < 28 + len(question) + 28:
+                received.extend(theirs.recv(1 << 20))
+
+        thread = threading.Thread(target=drain)
+        thread.start()
+        with pytest.raises(DeadlineError):
+            channel.call(CONNECT_GET_LIB_VERSION, b"", 2.0)
+        thread.join(10)
+        assert int.from_bytes(received[:4], "big") == 28 + len(question)
+        # The second question was given up before a byte of it had left, and is not sent at all.
+        assert received[28 + len(question) :][12:16] == (157).to_bytes(4, "big")
+        channel.close()
+
+
+class Stop(BaseException):
+    """What the signal handler of these tests raises, as KeyboardInterrupt would be."""
+
+
+@pytest.fixture
+def stopping() -> Iterator[None]:
+    def stop(number: int, frame: object) -> None:
+        raise Stop
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.usefixtures("stopping")
+def test_a_signal_during_a_call_leaves_the_connection_usable(server: ScriptedServer) -> None:
+    main = threading.get_ident()
+    go_on = threading.Event()
+
+    def interrupt(call: CallReceived) -> bytes:
+        signal.pthread_kill(main, signal.SIGUSR1)
+        go_on.wait(10)
+        return b"nobody reads this"
+
+    server.handle(CONNECT_GET_HOSTNAME, interrupt)
+    channel = channel_to(server)
+    for _ in range(20):
+        go_on.clear()
+        with pytest.raises(Stop):
+            channel.call(CONNECT_GET_HOSTNAME, b"")
+        go_on.set()
+        assert ask(channel) == 12008000
+    channel.close()
+
+
+@pytest.mark.usefixtures("stopping")
+def test_a_signal_in_the_middle_of_a_large_reply_leaves_it_readable(
+    server: ScriptedServer,
+) -> None:
+    main = threading.get_ident()
+    packet = bytearray(28 + 200_000)
+    packet[:28] = bytes.fromhex("00030d5c 20008086 00000001 0000003b 00000001 00000000 00000000")
+    server.handle(CONNECT_GET_HOSTNAME, [SendRaw(bytes(packet[:100_000])), NoReply()])
+    channel = channel_to(server)
+
+    def interrupt() -> None:
+        server.wait_until(lambda seen: len(seen.calls) == 1)
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(Stop):
+        channel.call(CONNECT_GET_HOSTNAME, b"")
+    thread.join()
+    server.handle(CONNECT_GET_LIB_VERSION, [SendRaw(bytes(packet[100_000:])), VERSION])
+    assert ask(channel) == 12008000
+    channel.close()
+
+
+def test_a_torn_core_is_reported_and_not_read_on(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = channel_to(server)
+
+    def torn(*args: object) -> None:
+        raise Stop
+
+    half = VERSION.pack()[:3]
+    server.handle(CONNECT_GET_HOSTNAME, [SendRaw(b"\0\0\0\x24" + half), NoReply()])
+    with monkeypatch.context() as patch:
+        patch.setattr("virtproto.protocol.client.ClientSession.receive_reply", torn)
+        with pytest.raises(Stop):
+            channel.call(CONNECT_GET_HOSTNAME, b"")
+    with pytest.raises(ConnectionLostError, match="torn by a signal"):
+        ask(channel)
+    with pytest.raises(ConnectionClosedError, match="torn by a signal"):
+        ask(channel)
+    assert not channel.is_open
+
+
+DAMAGE = [
+    (b"HTTP/1.1 400 Bad Request\r\n\r\n", FramingError),
+    ((3).to_bytes(4, "big"), FramingError),
+    ((27).to_bytes(4, "big"), FramingError),
+    ((2**31).to_bytes(4, "big"), FramingError),
+    ((2**32 - 1).to_bytes(4, "big"), FramingError),
+    (
+        bytes.fromhex("0000001c 20008086 00000001 0000009d 00000001 00000063 00000000"),
+        SequenceError,
+    ),
+    (bytes.fromhex("0000001c 20008086 00000001 0000009d 00000009 00000000 00000000"), FramingError),
+]
+
+
+@pytest.mark.parametrize(("raw", "kind"), DAMAGE)
+def test_damage_ends_the_connection_at_once(raw: bytes, kind: type[VirtprotoError]) -> None:
+    with ScriptedServer({CONNECT_GET_LIB_VERSION: [SendRaw(raw), NoReply()]}) as server:
+        channel = channel_to(server)
+        start = time.monotonic()
+        with pytest.raises(kind):
+            ask(channel)
+        assert time.monotonic() - start < PROMPT_S
+        with pytest.raises(ConnectionClosedError, match="it failed"):
+            ask(channel)
+        channel.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 27, 28, 35])
+def test_a_reply_cut_short_is_a_lost_connection(count: int) -> None:
+    with ScriptedServer(
+        {CONNECT_GET_LIB_VERSION: VERSION}, faults=Faults(cut_after=count)
+    ) as server:
+        channel = channel_to(server)
+        with pytest.raises(ConnectionLostError) as caught:
+            ask(channel, None)
+        assert "the daemon closed it" in str(caught.value)
+        assert (f"{count} bytes of an unfinished packet" in str(caught.value)) == (count > 0)
+        with pytest.raises(ConnectionClosedError, match="the daemon closed it"):
+            ask(channel)
+        channel.close()
+
+
+def test_a_reply_of_another_procedure_fails_its_call_alone(server: ScriptedServer) -> None:
+    other = bytes.fromhex("0000001c 20008086 00000001 0000000c 00000001 00000000 00000000")
+    server.handle(CONNECT_GET_HOSTNAME, [SendRaw(other), NoReply()])
+    channel = channel_to(server)
+    with pytest.raises(SequenceError, match="procedure 12"):
+        channel.call(CONNECT_GET_HOSTNAME, b"")
+    assert ask(channel) == 12008000
+    channel.close()
+
+
+def test_a_daemon_that_is_gone_before_the_call_is_a_lost_connection() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    channel = Channel(ours, "a socket pair")
+    with pytest.raises(ConnectionLostError, match="CONNECT_GET_LIB_VERSION"):
+        ask(channel)
+    assert not channel.is_open
+
+
+def test_too_much_for_a_packet_is_refused_and_costs_nothing(server: ScriptedServer) -> None:
+    channel = channel_to(server)
+    with pytest.raises(EncodeError):
+        channel.call(CONNECT_GET_HOSTNAME, bytes(33554409))
+    assert ask(channel) == 12008000
+    assert len(server.calls) == 1
+    channel.close()
+
+
+def test_close_says_goodbye_and_is_final(server: ScriptedServer) -> None:
+    channel = channel_to(server)
+    channel.close(CONNECT_CLOSE)
+    assert [call.procedure for call in server.calls] == [CONNECT_CLOSE.number]
+    assert not channel.is_open
+    channel.close(CONNECT_CLOSE)
+    with pytest.raises(ConnectionClosedError, match="it was closed"):
+        ask(channel)
+    assert len(server.calls) == 1
+
+
+def test_close_does_not_wait_for_a_daemon_that_says_nothing(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("virtproto.sync.channel.CLOSE_TIMEOUT_S", 0.05)
+    server.handle(CONNECT_CLOSE, NoReply())
+    channel = channel_to(server)
+    channel.close(CONNECT_CLOSE)
+    server.wait_until(lambda seen: seen.connections_ended == 1)
+
+
+def test_close_frees_a_thread_that_waits(server: ScriptedServer) -> None:
+    server.handle(CONNECT_GET_HOSTNAME, NoReply())
+    channel = channel_to(server)
+    raised: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            channel.call(CONNECT_GET_HOSTNAME, b"")
+        except VirtprotoError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    server.wait_until(lambda seen: len(seen.calls) == 1)
+    channel.close(CONNECT_CLOSE)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert [type(error) for error in raised] == [ConnectionClosedError]
+
+
+def test_threads_take_turns(server: ScriptedServer) -> None:
+    server.handle(CONNECT_GET_HOSTNAME, lambda call: call.payload)
+    channel = channel_to(server)
+    wrong: list[bytes] = []
+
+    def work(number: int) -> None:
+        for index in range(100):
+            question = bytes([number, index])
+            answer = channel.call(CONNECT_GET_HOSTNAME, question)
+            if answer != question:
+                wrong.append(answer)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not wrong
+    assert len(server.calls) == 400
+    channel.close()
+
+
+def test_the_daemon_may_close_while_nothing_is_said(server: ScriptedServer) -> None:
+    channel = channel_to(server)
+    assert ask(channel) == 12008000
+    server.send(CloseConnection())
+    server.wait_until(lambda seen: seen.connections_ended == 1)
+    with pytest.raises(ConnectionLostError):
+        ask(channel)
