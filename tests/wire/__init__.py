@@ -1,0 +1,1 @@
+"""Tests of the generated messages, each against the reference codec."""
