@@ -1,8 +1,13 @@
-"""What every suite shares: the lab's fixtures."""
+"""What every suite shares: the lab's fixtures, its one option, and hypothesis' settings."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# A deadline would measure the machine, not the code.
+settings.register_profile("suite", deadline=None, print_blob=True)
+settings.load_profile("suite")
 
 pytest_plugins = ["tests.lab.fixtures"]
 
