@@ -13,9 +13,6 @@ Source: virnetclient.c, virnetclientprogram.c, virnetclientstream.c.
 
 from __future__ import annotations
 
-from struct import Struct
-from struct import error as StructError
-
 from virtproto.errors import DecodeError, EncodeError, SequenceError, UsageError
 from virtproto.protocol import streams
 from virtproto.protocol.calls import ABANDONED, CallTable
@@ -31,20 +28,21 @@ from virtproto.protocol.events import (
 )
 from virtproto.protocol.framing import Packet, pack_header, pack_packet
 from virtproto.protocol.limits import FAILED_STREAMS_KEPT, LIBVIRTD_PROGRAMS, PACKET_MIN
-from virtproto.protocol.numbers import (
-    CALL,
-    CALL_WITH_FDS,
-    CONTINUE,
-    ERROR,
-    MESSAGE,
-    OK,
-    REPLY,
-    REPLY_WITH_FDS,
-    STREAM,
-    STREAM_HOLE,
-)
 from virtproto.protocol.session import CONNECTED, Session
 from virtproto.protocol.streams import StreamRecord
+from virtproto.wire.rpc import (
+    MESSAGE_STATUS_CONTINUE,
+    MESSAGE_STATUS_ERROR,
+    MESSAGE_STATUS_OK,
+    MESSAGE_TYPE_CALL,
+    MESSAGE_TYPE_CALL_WITH_FDS,
+    MESSAGE_TYPE_MESSAGE,
+    MESSAGE_TYPE_REPLY,
+    MESSAGE_TYPE_REPLY_WITH_FDS,
+    MESSAGE_TYPE_STREAM,
+    MESSAGE_TYPE_STREAM_HOLE,
+    StreamHole,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,13 +50,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientSession"]
 
-_HOLE = Struct(">qI")
-
 # Arguments and stream data from this size on are queued as a chunk of their own, not copied.
 _OWN_CHUNK = 16384
 
-_STREAM_INPUT = {OK: streams.STREAM_OK, ERROR: streams.STREAM_ERROR}
-_REPLY_INPUT = {OK: streams.REPLY_OK, ERROR: streams.REPLY_ERROR}
+_STREAM_INPUT = {MESSAGE_STATUS_OK: streams.STREAM_OK, MESSAGE_STATUS_ERROR: streams.STREAM_ERROR}
+_REPLY_INPUT = {MESSAGE_STATUS_OK: streams.REPLY_OK, MESSAGE_STATUS_ERROR: streams.REPLY_ERROR}
 
 
 class ClientSession(Session):
@@ -104,16 +100,18 @@ class ClientSession(Session):
         """
         if self.phase is not CONNECTED:
             self._require_connected()
-        kind, count = CALL, None
+        kind, count = MESSAGE_TYPE_CALL, None
         if nfds:
             if self._fd_marks is None:
                 raise UsageError("this connection cannot carry descriptors")
-            kind, count = CALL_WITH_FDS, nfds
+            kind, count = MESSAGE_TYPE_CALL_WITH_FDS, nfds
         size = len(args)
         target = (program, version, procedure)
         serial = self._calls.open(target)
         try:
-            packet = pack_header(program, version, procedure, kind, serial, OK, size, count)
+            packet = pack_header(
+                program, version, procedure, kind, serial, MESSAGE_STATUS_OK, size, count
+            )
         except EncodeError:
             del self._calls.pending[serial]
             raise
@@ -156,7 +154,7 @@ class ClientSession(Session):
 
     def send_stream_data(self, serial: int, data: bytes) -> None:
         """Queue bytes for a stream, at most PAYLOAD_MAX; STREAM_CHUNK suits every server."""
-        self._send_stream(serial, streams.DATA, STREAM, CONTINUE, data)
+        self._send_stream(serial, streams.DATA, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_CONTINUE, data)
 
     def send_stream_hole(self, serial: int, length: int, flags: int = 0) -> None:
         """Queue a hole of ``length`` bytes.
@@ -166,22 +164,21 @@ class ClientSession(Session):
         """
         if length < 0:
             raise UsageError(f"a hole of {length} bytes")
-        try:
-            payload = _HOLE.pack(length, flags)
-        except StructError:
-            raise EncodeError(f"a hole of {length} bytes with flags {flags:#x}") from None
-        self._send_stream(serial, streams.HOLE, STREAM_HOLE, CONTINUE, payload)
+        payload = StreamHole(length, flags).pack()
+        self._send_stream(
+            serial, streams.HOLE, MESSAGE_TYPE_STREAM_HOLE, MESSAGE_STATUS_CONTINUE, payload
+        )
 
     def send_stream_finish(self, serial: int) -> None:
         """Say that all is sent; confirmed by StreamFinished or StreamFailed."""
-        self._send_stream(serial, streams.FINISH, STREAM, OK)
+        self._send_stream(serial, streams.FINISH, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_OK)
 
     def send_stream_abort(self, serial: int) -> None:
         """Drop an open stream; confirmed by StreamFinished or StreamFailed.
 
         A stream whose opening call is not answered yet is dropped by `abandon_call`.
         """
-        self._send_stream(serial, streams.ABORT, STREAM, ERROR)
+        self._send_stream(serial, streams.ABORT, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_ERROR)
 
     def _send_stream(
         self, serial: int, what: str, kind: int, status: int, payload: bytes = b""
@@ -214,9 +211,9 @@ class ClientSession(Session):
             _, program, version, procedure, kind, its_serial, status = header
             pending = self._calls.pending
             if (
-                kind == REPLY
+                kind == MESSAGE_TYPE_REPLY
                 and its_serial == serial
-                and (status == OK or status == ERROR)  # noqa: SIM109 - half the cost of `in`
+                and (status == MESSAGE_STATUS_OK or status == MESSAGE_STATUS_ERROR)  # noqa: SIM109 - half the cost of `in`
                 and self.phase is CONNECTED
                 and serial not in self._streams
                 and pending.get(serial) == (program, version, procedure)
@@ -228,11 +225,11 @@ class ClientSession(Session):
 
     def _receive_packet(self, packet: Packet) -> None:
         kind = packet.type
-        if kind in (REPLY, REPLY_WITH_FDS):
+        if kind in (MESSAGE_TYPE_REPLY, MESSAGE_TYPE_REPLY_WITH_FDS):
             self._receive_reply(packet)
-        elif kind == MESSAGE:
+        elif kind == MESSAGE_TYPE_MESSAGE:
             self._receive_message(packet)
-        elif kind in (STREAM, STREAM_HOLE):
+        elif kind in (MESSAGE_TYPE_STREAM, MESSAGE_TYPE_STREAM_HOLE):
             self._receive_stream(packet)
         else:
             self._refuse_type(packet)
@@ -245,7 +242,7 @@ class ClientSession(Session):
         target = (packet.program, packet.version, packet.procedure)
         if (
             pending.get(serial) == target
-            and (status == OK or status == ERROR)  # noqa: SIM109 - half the cost of `in`
+            and (status == MESSAGE_STATUS_OK or status == MESSAGE_STATUS_ERROR)  # noqa: SIM109 - half the cost of `in`
             and serial not in self._streams
         ):
             del pending[serial]
@@ -274,7 +271,7 @@ class ClientSession(Session):
         """Fail the call alone if the reply has another procedure or an impossible status."""
         if packet.procedure != procedure:
             reason = f"the reply is of procedure {packet.procedure}, not {procedure}"
-        elif packet.status != OK and packet.status != ERROR:
+        elif packet.status != MESSAGE_STATUS_OK and packet.status != MESSAGE_STATUS_ERROR:
             reason = f"the reply has status {packet.status}"
         else:
             return True
@@ -302,7 +299,7 @@ class ClientSession(Session):
                 f"an event of program {packet.program:#x} version {packet.version}, "
                 "which this connection does not have"
             )
-        elif packet.status == OK:
+        elif packet.status == MESSAGE_STATUS_OK:
             # The serial is no help: servers write 1 on every event.
             self._events.append(EventReceived(packet.program, packet.procedure, packet.payload))
 
@@ -311,11 +308,11 @@ class ClientSession(Session):
         target = (packet.program, packet.version, packet.procedure)
         if record is None or record.target != target:
             return
-        if packet.status != CONTINUE:
+        if packet.status != MESSAGE_STATUS_CONTINUE:
             what = _STREAM_INPUT.get(packet.status)
             if what is None:
                 raise SequenceError(f"a stream packet with status {packet.status}")
-        elif packet.type == STREAM_HOLE:
+        elif packet.type == MESSAGE_TYPE_STREAM_HOLE:
             what = streams.HOLE
         else:
             what = streams.DATA if packet.payload else streams.END
@@ -336,7 +333,16 @@ class ClientSession(Session):
         else:
             if action is streams.SEND_ABORT:
                 program, version, procedure = record.target
-                self._queue(pack_packet(program, version, procedure, STREAM, serial, ERROR))
+                self._queue(
+                    pack_packet(
+                        program,
+                        version,
+                        procedure,
+                        MESSAGE_TYPE_STREAM,
+                        serial,
+                        MESSAGE_STATUS_ERROR,
+                    )
+                )
             self._drop(packet)
 
     def _report_stream(self, packet: Packet, what: str) -> None:
@@ -363,11 +369,7 @@ class ClientSession(Session):
 
 def unpack_hole(payload: bytes) -> tuple[int, int]:
     """Return length and flags of a hole (virNetStreamHole). Raises DecodeError."""
-    try:
-        length, flags = _HOLE.unpack_from(payload)
-    except StructError:
-        reason = f"a hole of {len(payload)} bytes, it needs {_HOLE.size}"
-        raise DecodeError(reason, offset=len(payload)) from None
-    if length < 0:
-        raise DecodeError(f"a hole of {length} bytes", offset=0, path="length")
-    return length, flags
+    hole = StreamHole.unpack(payload)
+    if hole.length < 0:
+        raise DecodeError(f"a hole of {hole.length} bytes", offset=0, path="length")
+    return hole.length, hole.flags

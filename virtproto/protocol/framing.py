@@ -18,7 +18,7 @@ from struct import error as StructError
 
 from virtproto.errors import EncodeError, FramingError
 from virtproto.protocol.limits import FDS_MAX, LENGTH_SIZE, PACKET_MAX, PACKET_MIN, PAYLOAD_MAX
-from virtproto.protocol.numbers import CALL_WITH_FDS, REPLY_WITH_FDS
+from virtproto.wire.rpc import MESSAGE_TYPE_CALL_WITH_FDS, MESSAGE_TYPE_REPLY_WITH_FDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = ["Packet", "PacketReader", "pack_packet", "pack_header"]
 
 _HEADER = Struct(">IIIiiIi")
 _WORD = Struct(">I")
-_TYPES_WITH_FDS = (CALL_WITH_FDS, REPLY_WITH_FDS)
+_TYPES_WITH_FDS = (MESSAGE_TYPE_CALL_WITH_FDS, MESSAGE_TYPE_REPLY_WITH_FDS)
 _new_packet = object.__new__
 
 # Pieces of an unfinished payload below this size are gathered in one buffer, larger ones are kept

@@ -14,19 +14,13 @@ from __future__ import annotations
 
 from virtproto.errors import UsageError
 from virtproto.protocol.framing import pack_packet
-from virtproto.protocol.numbers import (
-    KEEPALIVE_PROGRAM,
-    KEEPALIVE_VERSION,
-    MESSAGE,
-    OK,
-    PING,
-    PONG,
-)
+from virtproto.wire.keepalive import PING, PONG, PROGRAM, VERSION
+from virtproto.wire.rpc import MESSAGE_STATUS_OK, MESSAGE_TYPE_MESSAGE
 
 __all__ = ["KeepAlive", "PING_PACKET", "PONG_PACKET", "WAIT", "SEND_PING", "PEER_DEAD"]
 
-PING_PACKET = pack_packet(KEEPALIVE_PROGRAM, KEEPALIVE_VERSION, PING, MESSAGE, 0, OK)
-PONG_PACKET = pack_packet(KEEPALIVE_PROGRAM, KEEPALIVE_VERSION, PONG, MESSAGE, 0, OK)
+PING_PACKET = pack_packet(PROGRAM, VERSION, PING, MESSAGE_TYPE_MESSAGE, 0, MESSAGE_STATUS_OK)
+PONG_PACKET = pack_packet(PROGRAM, VERSION, PONG, MESSAGE_TYPE_MESSAGE, 0, MESSAGE_STATUS_OK)
 
 # What `KeepAlive.tick` asks for.
 WAIT = "wait"

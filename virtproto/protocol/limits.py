@@ -6,6 +6,8 @@ payloads themselves (strings, lists) belong to the contract and are checked by t
 
 from __future__ import annotations
 
+from virtproto.wire import rpc
+
 __all__ = [
     "LENGTH_SIZE",
     "PACKET_MIN",
@@ -19,23 +21,23 @@ __all__ = [
 ]
 
 # VIR_NET_MESSAGE_LEN_MAX (virnetprotocol.x): the length word, which counts itself.
-LENGTH_SIZE = 4
+LENGTH_SIZE = rpc.MESSAGE_LEN_MAX
 
-# The length word and VIR_NET_MESSAGE_HEADER_MAX = 24 bytes of header: a packet without payload.
-PACKET_MIN = LENGTH_SIZE + 24
+# 28 bytes: the length word and VIR_NET_MESSAGE_HEADER_MAX, a packet without payload.
+PACKET_MIN = LENGTH_SIZE + rpc.MESSAGE_HEADER_MAX
 
-# VIR_NET_MESSAGE_MAX = 32 MiB bounds what follows the length word (virNetMessageDecodeLength).
-PACKET_MAX = LENGTH_SIZE + 33554432
+# VIR_NET_MESSAGE_MAX, 32 MiB, bounds what follows the length word (virNetMessageDecodeLength).
+PACKET_MAX = LENGTH_SIZE + rpc.MESSAGE_MAX
 
 # VIR_NET_MESSAGE_PAYLOAD_MAX: what is left of a packet for arguments, results or stream data.
-PAYLOAD_MAX = PACKET_MAX - PACKET_MIN
+PAYLOAD_MAX = rpc.MESSAGE_PAYLOAD_MAX
 
 # VIR_NET_MESSAGE_NUM_FDS_MAX: descriptors that may follow one packet.
-FDS_MAX = 32
+FDS_MAX = rpc.MESSAGE_NUM_FDS_MAX
 
 # VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX: the server's own read size for stream data, and the most that
 # servers before 1.0.6 accept in one packet.
-STREAM_CHUNK = 262120
+STREAM_CHUNK = rpc.MESSAGE_LEGACY_PAYLOAD_MAX
 
 # The serial is one XDR unsigned int.
 SERIAL_MODULUS = 1 << 32

@@ -12,8 +12,6 @@ Source: virnetserver.c, virnetserverprogram.c, remote_daemon_stream.c.
 
 from __future__ import annotations
 
-from struct import Struct
-
 from virtproto.errors import VIR_ERR_RPC, SequenceError, UsageError
 from virtproto.protocol import streams
 from virtproto.protocol.client import unpack_hole
@@ -27,20 +25,22 @@ from virtproto.protocol.events import (
 )
 from virtproto.protocol.framing import Packet, pack_packet
 from virtproto.protocol.limits import LIBVIRTD_PROGRAMS
-from virtproto.protocol.numbers import (
-    CALL,
-    CALL_WITH_FDS,
-    CONTINUE,
-    ERROR,
-    MESSAGE,
-    OK,
-    REPLY,
-    REPLY_WITH_FDS,
-    STREAM,
-    STREAM_HOLE,
-)
 from virtproto.protocol.session import Session
 from virtproto.protocol.streams import StreamRecord
+from virtproto.wire.rpc import (
+    MESSAGE_STATUS_CONTINUE,
+    MESSAGE_STATUS_ERROR,
+    MESSAGE_STATUS_OK,
+    MESSAGE_TYPE_CALL,
+    MESSAGE_TYPE_CALL_WITH_FDS,
+    MESSAGE_TYPE_MESSAGE,
+    MESSAGE_TYPE_REPLY,
+    MESSAGE_TYPE_REPLY_WITH_FDS,
+    MESSAGE_TYPE_STREAM,
+    MESSAGE_TYPE_STREAM_HOLE,
+    MessageError,
+    StreamHole,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ VIR_ERR_ERROR = 2
 # libvirtd writes this serial on every event (remoteDispatchObjectEventSend).
 _EVENT_SERIAL = 1
 
-_HOLE = Struct(">qI")
-_STREAM_INPUT = {OK: streams.FINISH, ERROR: streams.ABORT}
+_STREAM_INPUT = {MESSAGE_STATUS_OK: streams.FINISH, MESSAGE_STATUS_ERROR: streams.ABORT}
 
 
 def pack_error(
@@ -72,8 +71,6 @@ def pack_error(
     int2: int = -1,
 ) -> bytes:
     """Return a packed error struct (virNetMessageError) without object references."""
-    from virtproto.wire.rpc import MessageError
-
     return MessageError(
         code=code,
         domain=domain,
@@ -117,11 +114,11 @@ class ServerSession(Session):
 
     def send_reply(self, call: CallReceived, payload: bytes = b"", *, nfds: int = 0) -> None:
         """Answer a call with its packed result; ``nfds`` descriptors follow (see `fds_due`)."""
-        self._answer(call, OK, payload, nfds)
+        self._answer(call, MESSAGE_STATUS_OK, payload, nfds)
 
     def send_error_payload(self, call: CallReceived, payload: bytes) -> None:
         """Answer a call with a packed error struct."""
-        self._answer(call, ERROR, payload, 0)
+        self._answer(call, MESSAGE_STATUS_ERROR, payload, 0)
 
     def send_error(
         self,
@@ -149,24 +146,36 @@ class ServerSession(Session):
             int1=int1,
             int2=int2,
         )
-        self._answer(call, ERROR, payload, 0)
+        self._answer(call, MESSAGE_STATUS_ERROR, payload, 0)
 
     def send_unknown_procedure(self, call: CallReceived) -> None:
         """Answer as a daemon that is older than the procedure."""
-        self._answer(call, ERROR, _pack_rpc_error(f"unknown procedure: {call.procedure}"), 0)
+        self._answer(
+            call, MESSAGE_STATUS_ERROR, _pack_rpc_error(f"unknown procedure: {call.procedure}"), 0
+        )
 
     def send_event(self, program: int, version: int, procedure: int, payload: bytes) -> None:
         """Send an event message."""
         self._require_connected()
-        self._queue(pack_packet(program, version, procedure, MESSAGE, _EVENT_SERIAL, OK, payload))
+        self._queue(
+            pack_packet(
+                program,
+                version,
+                procedure,
+                MESSAGE_TYPE_MESSAGE,
+                _EVENT_SERIAL,
+                MESSAGE_STATUS_OK,
+                payload,
+            )
+        )
 
     def _answer(self, call: CallReceived, status: int, payload: bytes, nfds: int) -> None:
         self._require_connected()
-        kind, count = REPLY, None
+        kind, count = MESSAGE_TYPE_REPLY, None
         if nfds:
             if self._fd_marks is None:
                 raise UsageError("this connection cannot carry descriptors")
-            kind, count = REPLY_WITH_FDS, nfds
+            kind, count = MESSAGE_TYPE_REPLY_WITH_FDS, nfds
         packet = pack_packet(
             call.program, call.version, call.procedure, kind, call.serial, status, payload, count
         )
@@ -187,23 +196,29 @@ class ServerSession(Session):
 
     def send_stream_data(self, serial: int, data: bytes) -> None:
         """Send bytes; libvirtd never sends more than STREAM_CHUNK in one packet."""
-        self._send_stream(serial, streams.DATA, STREAM, CONTINUE, data)
+        self._send_stream(serial, streams.DATA, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_CONTINUE, data)
 
     def send_stream_hole(self, serial: int, length: int, flags: int = 0) -> None:
         """Send a hole of ``length`` bytes, on a sparse stream."""
-        self._send_stream(serial, streams.HOLE, STREAM_HOLE, CONTINUE, _HOLE.pack(length, flags))
+        self._send_stream(
+            serial,
+            streams.HOLE,
+            MESSAGE_TYPE_STREAM_HOLE,
+            MESSAGE_STATUS_CONTINUE,
+            StreamHole(length, flags).pack(),
+        )
 
     def send_stream_end(self, serial: int) -> None:
         """Say that there is no more data; the stream stays open until the client ends it."""
-        self._send_stream(serial, streams.END, STREAM, CONTINUE)
+        self._send_stream(serial, streams.END, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_CONTINUE)
 
     def send_stream_confirm(self, serial: int) -> None:
         """Confirm the client's finish or abort; the stream is gone."""
-        self._send_stream(serial, streams.CONFIRM, STREAM, OK)
+        self._send_stream(serial, streams.CONFIRM, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_OK)
 
     def send_stream_error(self, serial: int, payload: bytes) -> None:
         """Fail a stream with a packed error struct (`pack_error`); the stream is gone."""
-        self._send_stream(serial, streams.FAIL, STREAM, ERROR, payload)
+        self._send_stream(serial, streams.FAIL, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_ERROR, payload)
 
     def _send_stream(
         self, serial: int, what: str, kind: int, status: int, payload: bytes = b""
@@ -223,14 +238,14 @@ class ServerSession(Session):
 
     def _receive_packet(self, packet: Packet) -> None:
         kind = packet.type
-        if kind in (CALL, CALL_WITH_FDS):
+        if kind in (MESSAGE_TYPE_CALL, MESSAGE_TYPE_CALL_WITH_FDS):
             self._receive_call(packet)
-        elif kind in (STREAM, STREAM_HOLE):
+        elif kind in (MESSAGE_TYPE_STREAM, MESSAGE_TYPE_STREAM_HOLE):
             self._receive_stream(packet)
-        elif kind == MESSAGE:
+        elif kind == MESSAGE_TYPE_MESSAGE:
             if self._is_keepalive(packet):
                 self._receive_keepalive(packet)
-        elif kind in (REPLY, REPLY_WITH_FDS):
+        elif kind in (MESSAGE_TYPE_REPLY, MESSAGE_TYPE_REPLY_WITH_FDS):
             self._drop(packet)
         else:
             self._refuse_type(packet)
@@ -246,12 +261,12 @@ class ServerSession(Session):
         )
         if (packet.program, packet.version) not in self._programs:
             reason = f"Cannot find program {packet.program} version {packet.version}"
-        elif packet.status != OK:
+        elif packet.status != MESSAGE_STATUS_OK:
             reason = "Unexpected message status"
         else:
             self._events.append(call)
             return
-        self._answer(call, ERROR, _pack_rpc_error(reason), 0)
+        self._answer(call, MESSAGE_STATUS_ERROR, _pack_rpc_error(reason), 0)
         self._drop(packet)
 
     def _receive_stream(self, packet: Packet) -> None:
@@ -279,9 +294,9 @@ class ServerSession(Session):
             self._events.append(StreamAbortAsked(serial))
 
     def _stream_input(self, packet: Packet) -> str | None:
-        if packet.status != CONTINUE:
+        if packet.status != MESSAGE_STATUS_CONTINUE:
             return _STREAM_INPUT.get(packet.status)
-        if packet.type == STREAM_HOLE:
+        if packet.type == MESSAGE_TYPE_STREAM_HOLE:
             return streams.HOLE
         return streams.DATA if packet.payload else streams.END
 

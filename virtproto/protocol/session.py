@@ -35,7 +35,7 @@ from virtproto.protocol.keepalive import (
     SEND_PING,
     KeepAlive,
 )
-from virtproto.protocol.numbers import KEEPALIVE_PROGRAM, KEEPALIVE_VERSION, PING
+from virtproto.wire import keepalive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -249,11 +249,11 @@ class Session:
 
     def _receive_keepalive(self, packet: Packet) -> None:
         """Answer a ping; a pong has already done its work by arriving."""
-        if packet.procedure == PING:
+        if packet.procedure == keepalive.PING:
             self._out.append(PONG_PACKET)
 
     def _is_keepalive(self, packet: Packet) -> bool:
-        return packet.program == KEEPALIVE_PROGRAM and packet.version == KEEPALIVE_VERSION
+        return packet.program == keepalive.PROGRAM and packet.version == keepalive.VERSION
 
     def _drop(self, packet: Packet) -> None:
         """Ignore a packet, but not the descriptors that came with it."""

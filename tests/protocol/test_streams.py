@@ -1,0 +1,98 @@
+"""The tables of stream states are complete and lead somewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from virtproto.errors import SequenceError, UsageError
+from virtproto.protocol import streams
+from virtproto.protocol.streams import StreamRecord
+
+CLIENT_INPUTS = {
+    streams.REPLY_OK,
+    streams.REPLY_ERROR,
+    streams.DATA,
+    streams.END,
+    streams.HOLE,
+    streams.STREAM_OK,
+    streams.STREAM_ERROR,
+}
+CLIENT_STATES = {
+    streams.OPENING,
+    streams.OPEN,
+    streams.FINISHING,
+    streams.ABORTING,
+    streams.FAILED,
+    streams.FAILED_OPENING,
+    streams.DISOWNED,
+    streams.DISOWNED_FAILED,
+    streams.DISOWNED_ABORTING,
+}
+BEFORE_REPLY = {
+    streams.OPENING,
+    streams.FAILED_OPENING,
+    streams.DISOWNED,
+    streams.DISOWNED_FAILED,
+}
+AFTER_REPLY = CLIENT_STATES - BEFORE_REPLY
+MAY_BE_CONFIRMED = {
+    streams.FINISHING,
+    streams.ABORTING,
+    streams.DISOWNED_ABORTING,
+    streams.FAILED,
+}
+
+
+@pytest.mark.parametrize("table", [streams.CLIENT_RECEIVES, streams.CLIENT_WISHES])
+def test_client_tables_know_no_other_states(table: streams.Table) -> None:
+    assert {state for state, _ in table} <= CLIENT_STATES
+    assert {state for state, _ in table.values()} <= CLIENT_STATES | {streams.CLOSED}
+
+
+@pytest.mark.parametrize("table", [streams.SERVER_RECEIVES, streams.SERVER_WISHES])
+def test_server_tables_know_no_other_states(table: streams.Table) -> None:
+    known = {streams.OPEN, streams.FINISHING, streams.ABORTING}
+    assert {state for state, _ in table} == known
+    assert {state for state, _ in table.values()} <= known | {streams.CLOSED}
+
+
+def test_client_takes_everything_but_what_makes_no_sense() -> None:
+    """Missing: a confirmation that nothing was asked for, a second OK reply."""
+    missing = {
+        (state, what)
+        for state in CLIENT_STATES
+        for what in CLIENT_INPUTS
+        if (state, what) not in streams.CLIENT_RECEIVES
+    }
+    assert missing == {
+        *((state, streams.STREAM_OK) for state in CLIENT_STATES - MAY_BE_CONFIRMED),
+        *((state, streams.REPLY_OK) for state in AFTER_REPLY),
+    }
+
+
+def test_every_client_state_can_be_reached_and_left() -> None:
+    edges = {**streams.CLIENT_RECEIVES, **streams.CLIENT_WISHES}
+    reached = {streams.OPENING}
+    while True:
+        found = {state for (source, _), (state, _) in edges.items() if source in reached}
+        if found <= reached:
+            break
+        reached |= found
+    assert reached == CLIENT_STATES | {streams.CLOSED}
+
+
+def test_nothing_can_be_sent_after_a_failure() -> None:
+    assert not {what for state, what in streams.CLIENT_WISHES if state is streams.FAILED}
+
+
+def test_record_moves_and_refuses() -> None:
+    record = StreamRecord((1, 1, 1), streams.OPENING)
+    with pytest.raises(UsageError, match="finish on the stream with serial 7, which is opening"):
+        record.wish(streams.CLIENT_WISHES, 7, streams.FINISH)
+    assert record.receive(streams.CLIENT_RECEIVES, 7, streams.REPLY_OK) is streams.REPORT_REPLY
+    with pytest.raises(SequenceError, match="confirmation for the stream with serial 7"):
+        record.receive(streams.CLIENT_RECEIVES, 7, streams.STREAM_OK)
+    assert record.state is streams.OPEN
+    assert record.wish(streams.CLIENT_WISHES, 7, streams.FINISH) is streams.SEND
+    with pytest.raises(UsageError, match="finish on the stream with serial 7, which is finishing"):
+        record.wish(streams.CLIENT_WISHES, 7, streams.FINISH)
