@@ -27,6 +27,8 @@ from xdrgen.resolve import BUILT_IN_TYPES, bind_procedures
 from xdrgen.writer import write_externals, write_source
 
 FIXTURES = Path(__file__).parent / "fixtures"
+Type = StructDef | UnionDef | Typedef
+
 CONSTRUCTS = sorted((FIXTURES / "constructs").glob("*.x"))
 
 
@@ -68,15 +70,14 @@ def test_order_of_the_source_does_not_matter_for_messages() -> None:
     assert write_source(replace(source, structs={**mixed, **shared})) == write_source(source)
 
 
-def test_layout() -> None:
-    text = (
-        "enum p_procedure { /** @acl: a:b\n * @priority: high */ P_PROC_DOMAIN_B = 2,"
-        "P_PROC_CONNECT_A = 1 }; const MAX = 3; const P_PROGRAM = 16; struct p_connect_a_ret"
-        "{ int *a; s b; }; struct p_domain_b_args { string a<MAX>; }; struct s { opaque a[2]; };"
-        "union u switch (int t) { case MAX: int a; }; enum e { E_A, E_B, };"
-    )
-    assert write_source(bind_procedures(parse(text, "f.x"))).split("*/\n", 1)[1] == (
-        """
+UNORDERED = (
+    "enum p_procedure { /** @acl: a:b\n * @priority: high */ P_PROC_DOMAIN_B = 2,"
+    "P_PROC_CONNECT_A = 1 }; const MAX = 3; const P_PROGRAM = 16; struct p_connect_a_ret"
+    "{ int *a; s b; }; struct p_domain_b_args { string a<MAX>; }; struct s { opaque a[2]; };"
+    "union u switch (int t) { case MAX: int a; }; enum e { E_A, E_B, };"
+)
+
+ORDERED = """
 /* ---- constants ---- */
 
 const P_PROGRAM = 0x10;
@@ -120,7 +121,11 @@ enum p_procedure {
     P_PROC_CONNECT_A = 1
 };
 """
-    )
+
+
+def test_layout() -> None:
+    printed = write_source(bind_procedures(parse(UNORDERED, "f.x")))
+    assert printed.split("*/\n", 1)[1] == ORDERED
 
 
 def test_long_annotations_take_a_line_each() -> None:
@@ -167,57 +172,63 @@ def _unique(members: list[Declaration]) -> tuple[Declaration, ...]:
     return tuple({member.name: member for member in members}.values())
 
 
-@st.composite
-def sources(draw: st.DrawFn) -> SourceFile:
-    """A file whose names hold together, every type made of those before it."""
-    stems = draw(st.lists(WORDS, min_size=6, max_size=14, unique=True))
-    constants = ["C_" + s.upper() for s in stems]
-    structs, typedefs, unions = [], [], []
-    types: list[str] = []
+Draw = st.DrawFn
+
+
+def _types(draw: Draw, stems: list[str], constants: list[str]) -> list[Type]:
+    """Draw a type for each stem, made of those before it."""
+    types: list[Type] = []
     for stem in stems:
         name = "t_" + stem
-        members = declarations(types, constants)
+        members = declarations([t.name for t in types], constants)
         lists = st.lists(members, min_size=1, max_size=5).map(_unique)
         match draw(st.sampled_from(["struct", "typedef", "union"])):
             case "struct":
-                structs.append(StructDef(name, draw(lists)))
+                types.append(StructDef(name, draw(lists)))
             case "typedef":
-                typedefs.append(Typedef(replace(draw(members), name=name)))
+                types.append(Typedef(replace(draw(members), name=name)))
             case _:
                 switch = Declaration("kind", draw(st.sampled_from(["int", "e_kind"])))
                 arms = tuple(zip(draw(st.permutations(constants)), draw(lists), strict=False))
-                unions.append(UnionDef(name, switch, arms))
-        types.append(name)
-    lists = st.lists(declarations(types, constants), min_size=1, max_size=5).map(_unique)
+                types.append(UnionDef(name, switch, arms))
+    return types
+
+
+def _procedure(draw: Draw, name: str, number: int) -> ProcedureDef:
+    """Draw annotations and messages of a procedure."""
+    values = st.lists(VALUES, min_size=1, max_size=4).map(tuple)
+    annotations = draw(st.dictionaries(st.sampled_from(ANNOTATION_KEYS), values))
+    short = name.removeprefix("P_PROC_").lower()
+    roles = draw(st.sets(st.sampled_from(["args", "ret", "msg"])))
+    args, ret, msg = (
+        f"p_{short}_{role}" if role in roles else None for role in ("args", "ret", "msg")
+    )
+    return ProcedureDef(name, number, annotations, args, ret, msg)
+
+
+@st.composite
+def sources(draw: Draw) -> SourceFile:
+    """A file whose names hold together, every type made of those before it."""
+    stems = draw(st.lists(WORDS, min_size=6, max_size=14, unique=True))
+    constants = ["C_" + s.upper() for s in stems]
+    types = _types(draw, stems, constants)
     enum = EnumDef("e_kind", {f"E_{s.upper()}": draw(st.integers(-9, 9)) for s in stems})
     program = {f"P_PROC_{s.upper()}": n for n, s in enumerate(draw(st.permutations(stems)), 1)}
-    procedures = []
-    for name, number in program.items():
-        annotations = draw(
-            st.dictionaries(
-                st.sampled_from(ANNOTATION_KEYS),
-                st.lists(VALUES, min_size=1, max_size=4).map(tuple),
-            )
-        )
-        short = name.removeprefix("P_PROC_").lower()
-        bound: dict[str, str] = {}
-        for role in draw(st.sets(st.sampled_from(["args", "ret", "msg"]))):
-            bound[role] = f"p_{short}_{role}"
-            structs.append(StructDef(bound[role], draw(lists)))
-        procedures.append(
-            ProcedureDef(
-                name, number, annotations, bound.get("args"), bound.get("ret"), bound.get("msg")
-            )
-        )
+    procedures = tuple(_procedure(draw, name, number) for name, number in program.items())
+    members = declarations([t.name for t in types], constants)
+    for procedure in procedures:
+        for name in filter(None, (procedure.args, procedure.ret, procedure.msg)):
+            rows = draw(st.lists(members, min_size=1, max_size=5))
+            types.append(StructDef(name, _unique(rows)))
     values = st.one_of(st.integers(-(2**31), 2**32 - 1), st.sampled_from(constants))
     return SourceFile(
         "f.x",
         {name: Constant(name, draw(values)) for name in constants},
         {enum.name: enum, "p_procedure": EnumDef("p_procedure", program)},
-        {typedef.name: typedef for typedef in typedefs},
-        {struct.name: struct for struct in structs},
-        {union.name: union for union in unions},
-        tuple(procedures),
+        {t.name: t for t in types if isinstance(t, Typedef)},
+        {t.name: t for t in types if isinstance(t, StructDef)},
+        {t.name: t for t in types if isinstance(t, UnionDef)},
+        procedures,
     )
 
 
