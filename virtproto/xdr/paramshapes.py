@@ -9,7 +9,7 @@ Three ways, from the general to the fast, with the same result for every input:
 * ``_read_one`` reads a parameter field by field, checks everything and raises DecodeError;
 * by key: the bytes of [length, name, padding, type] are looked up as a whole and tell the name and
   how to read the value together with the next length word;
-* by shape: a list that was seen twice becomes a shape, a few ``Struct`` formats that read all keys
+* by shape: a list that was seen before becomes a shape, a few ``Struct`` formats that read all keys
   and values at once. A string value ends a format, since what follows has no fixed place. The keys
   are compared with those of the shape; where they differ, the other ways are taken.
 
@@ -59,6 +59,8 @@ _MAX_LEARNED_PARAMS = 32768
 _MAX_HEADING = 4096
 # Lists shorter than this gain nothing from a shape.
 _MIN_SHAPE = 3
+# How often a list must come to be worth learning, which costs about as much as reading it by key.
+_MIN_SEEN = 3
 # Formats that are tried at one place, and how many of them may fail though their probe agreed.
 _MAX_RIVALS = 16
 _MAX_FAILURES = 2
@@ -130,10 +132,11 @@ class Heading:
 
     ``booleans`` are the positions whose values mean truth, ``boolean_names`` the names of which the
     last occurrence is such a value; ``blank`` is a dict with the names, to be copied and filled,
-    once one was asked for; ``path`` is the shape, once learned.
+    once one was asked for; ``seen`` counts the lists read by key, until ``path``, the shape, is
+    learned.
     """
 
-    __slots__ = ("blank", "boolean_names", "booleans", "names", "path", "types")
+    __slots__ = ("blank", "boolean_names", "booleans", "names", "path", "seen", "types")
 
     def __init__(self, names: tuple[str, ...], types: tuple[int, ...]) -> None:
         self.names = names
@@ -145,6 +148,7 @@ class Heading:
             last = dict(zip(names, types, strict=True))
             self.boolean_names = tuple([name for name in last if last[name] == BOOLEAN])
         self.blank: dict[str, Value] = {}
+        self.seen = 1
         self.path: tuple[_Segment, ...] = ()
 
 
@@ -362,7 +366,7 @@ def _learn_key(data: bytes, pos: int) -> _Key:
 
 
 def _heading(keys: tuple[_Key, ...], keep: bool) -> Heading:
-    """Return the heading of these keys; from the second sight of a list on, learn its shape."""
+    """Return the heading of these keys; of a list that keeps coming, learn the shape."""
     global _learned_params
     heading = _headings.get(keys)
     if heading is None:
@@ -373,7 +377,9 @@ def _heading(keys: tuple[_Key, ...], keep: bool) -> Heading:
             _learned_params += len(keys)
             _headings[keys] = heading
     elif len(keys) >= _MIN_SHAPE:
-        _learn_shape(heading, keys)
+        heading.seen += 1
+        if heading.seen >= _MIN_SEEN:
+            _learn_shape(heading, keys)
     return heading
 
 
