@@ -33,7 +33,7 @@ class CallTable:
     elsewhere (open streams) and must not be given out again after the counter wrapped.
     """
 
-    __slots__ = ("_next", "_reserved", "pending", "abandoned")
+    __slots__ = ("_next", "_reserved", "abandoned", "pending")
 
     def __init__(self, reserved: Container[int] = (), first_serial: int = 0) -> None:
         self._next = first_serial % SERIAL_MODULUS

@@ -64,7 +64,7 @@ class ClientSession(Session):
     program's event ends the session. ``first_serial`` is 0 with every libvirt client.
     """
 
-    __slots__ = ("_programs", "_calls", "_streams")
+    __slots__ = ("_calls", "_programs", "_streams")
 
     def __init__(
         self,

@@ -4,6 +4,8 @@ Responsible for: the event classes only. Must not know how they come about. Payl
 bytes behind the header: whoever asked decodes them.
 """
 
+# ruff: noqa: RUF023 - slots stand in the order of the arguments, which repr shows
+
 from __future__ import annotations
 
 TYPE_CHECKING = False

@@ -11,6 +11,8 @@ swallows the carriers and says how many it still expects; fetching descriptors i
 Source: virnetprotocol.x, virnetmessage.c.
 """
 
+# ruff: noqa: RUF023 - slots stand in the order of the header, state next to what it belongs to
+
 from __future__ import annotations
 
 from struct import Struct

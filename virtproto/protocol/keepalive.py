@@ -35,7 +35,7 @@ class KeepAlive:
     is dead after one silent interval and is never pinged. Raises UsageError for other values.
     """
 
-    __slots__ = ("interval_s", "count", "_since", "_left")
+    __slots__ = ("_left", "_since", "count", "interval_s")
 
     def __init__(self, interval_s: float, count: int, now: float) -> None:
         if not 0 < interval_s < float("inf"):

@@ -73,14 +73,14 @@ class Session:
     """
 
     __slots__ = (
-        "phase",
-        "_reader",
         "_events",
-        "_out",
         "_fd_marks",
         "_fds_due",
         "_heard",
         "_keepalive",
+        "_out",
+        "_reader",
+        "phase",
     )
 
     def __init__(self, *, fd_passing: bool = False) -> None:

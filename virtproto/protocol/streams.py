@@ -150,7 +150,7 @@ class StreamRecord:
     ``sparse`` is None on a client, which does not read the arguments of its calls.
     """
 
-    __slots__ = ("target", "state", "sparse")
+    __slots__ = ("sparse", "state", "target")
 
     def __init__(
         self, target: tuple[int, int, int], state: str, sparse: bool | None = None
