@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     Value = int | float | str
+    Found = tuple["Heading", tuple[Value, ...], int]
 
 __all__ = ["EMPTY", "STRING_MAX", "TYPE_NAMES", "VALUE_CODES", "Heading", "decode"]
 
@@ -100,7 +101,7 @@ class _Segment:
     ``unpack`` gives key, value, key, value...; of a string the length word. ``keys`` is what the
     keys must be, and ``probe`` the last of them: looking for it at ``probe_offset`` rules most
     others out at little cost. ``heading`` is set if a list ends here, ``following`` holds what was
-    seen to follow.
+    seen to follow; every segment ends a list or ends in a string.
     """
 
     __slots__ = (
@@ -176,14 +177,17 @@ def _forget_headings() -> None:
     _learned_params = 0
 
 
-def decode(data: bytes, pos: int, count: int) -> tuple[Heading, tuple[Value, ...], int]:
+def decode(data: bytes, pos: int, count: int) -> Found:
     """Return heading, values and the position after ``count`` parameters at ``pos``.
 
     Raise DecodeError if there are not as many, or one is of an unknown type.
     """
     segments = _shapes.get(count)
     if segments is not None:
-        found = _decode_by_shape(segments, data, pos)
+        try:
+            found = _decode_by_shape(segments, data, pos)
+        except StructError:
+            found = None
         if found is not None:
             return found
     if count == 0:
@@ -196,51 +200,43 @@ def decode(data: bytes, pos: int, count: int) -> tuple[Heading, tuple[Value, ...
     return _heading(tuple(keys), unkept == _unkept_keys), tuple(values), pos
 
 
-def _decode_by_shape(
-    segments: list[_Segment], data: bytes, pos: int
-) -> tuple[Heading, tuple[Value, ...], int] | None:
-    """Return what the shape that fits reads, or None."""
+def _decode_by_shape(segments: list[_Segment], data: bytes, pos: int) -> Found | None:
+    """Return what the shape that fits reads, or None; StructError where the bytes run out."""
     failures = 0
     values: list[Value] = []
-    try:
-        while True:
-            lone = len(segments) == 1
-            for segment in segments:
-                if lone or data.startswith(segment.probe, pos + segment.probe_offset):
-                    record = segment.unpack(data, pos)
-                    if record[_KEYS] == segment.keys:
-                        break
-                    failures += 1
-                    if failures == _MAX_FAILURES:
-                        return None
-            else:
-                return None
-            if not lone and segment is not segments[0]:
-                _prefer(segments, segment)
-            pos += segment.size
-            if not segment.ends_in_string:
-                # Only the last segment of a shape does not.
-                if segment.heading is None:
+    while True:
+        lone = len(segments) == 1
+        for segment in segments:
+            if lone or data.startswith(segment.probe, pos + segment.probe_offset):
+                record = segment.unpack(data, pos)
+                if record[_KEYS] == segment.keys:
+                    break
+                failures += 1
+                if failures == _MAX_FAILURES:
                     return None
-                if not values:
-                    return segment.heading, record[_VALUES], pos
-                values += record[_VALUES]
-                return segment.heading, tuple(values), pos
-            values += record[_VALUES]
-            length = record[-1]
-            if length > STRING_MAX:
-                return None
-            try:
-                values[-1] = data[pos : pos + length].decode()
-            except UnicodeDecodeError:
-                values[-1] = data[pos : pos + length].decode("utf-8", "surrogateescape")
-            pos += length + 3 & -4
-            if segment.heading is not None:
-                # Behind any other string the next segment would have run out of bytes.
-                return (segment.heading, tuple(values), pos) if pos <= len(data) else None
-            segments = segment.following
-    except StructError:
-        return None
+        else:
+            return None
+        if not lone and segment is not segments[0]:
+            _prefer(segments, segment)
+        pos += segment.size
+        heading = segment.heading
+        if heading is not None and not segment.ends_in_string:
+            if not values:
+                return heading, record[_VALUES], pos
+            return heading, (*values, *record[_VALUES]), pos
+        values += record[_VALUES]
+        length = record[-1]
+        if length > STRING_MAX:
+            return None
+        try:
+            values[-1] = data[pos : pos + length].decode()
+        except UnicodeDecodeError:
+            values[-1] = data[pos : pos + length].decode("utf-8", "surrogateescape")
+        pos += length + 3 & -4
+        if heading is not None:
+            # Behind any other string the next segment would have run out of bytes.
+            return (heading, tuple(values), pos) if pos <= len(data) else None
+        segments = segment.following
 
 
 def _string(data: bytes, pos: int, length: int) -> tuple[str, int]:
