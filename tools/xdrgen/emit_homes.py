@@ -65,7 +65,7 @@ class Program:
 
     @property
     def has_messages(self) -> bool:
-        return bool(self.source.structs)
+        return bool(self.source.structs or self.source.unions)
 
 
 class Homes:

@@ -15,7 +15,7 @@ from xdrgen.emit_pack import Names, compressed, pack_sum
 from xdrgen.emit_text import Bracket, render, returned, text
 from xdrgen.emit_unpack import Unpacker, assigned, fixed_codes, python_type, record_tail
 from xdrgen.errors import XdrSemanticError
-from xdrgen.model import Declaration, StructDef, UnionDef
+from xdrgen.model import StructDef, UnionDef
 from xdrgen.naming import class_name, field_name, shouting
 
 __all__ = ["Field", "fields_of", "print_struct", "print_union", "reads_many"]
@@ -74,44 +74,29 @@ def print_struct(
 def print_union(
     union: UnionDef, name: str, summary: str, types: Types, names: Names, many: frozenset[str]
 ) -> list[str]:
-    """Return the lines of a union's class: the discriminant, and one value for all arms."""
-    kind = field_name(union.discriminant.name)
-    arms = [(types.constant(case), arm, types.node(arm)) for case, arm in union.arms]
-    alternatives = list(dict.fromkeys(python_type(node, names) for _, _, node in arms))
-    lines = _head(union.name, name, summary, [kind, "value"], ())
-    lines += _constructor([(kind, "int"), ("value", " | ".join(alternatives))])
-    lines += ["", "    def _pack(self) -> bytes:", f"        kind = self.{kind}"]
+    """Return the lines of a union's class: the discriminant as ``type``, one value for all arms."""
+    arms = [(types.constant(case), types.node(arm)) for case, arm in union.arms]
+    alternatives = list(dict.fromkeys(python_type(node, names) for _, node in arms))
+    lines = _head(union.name, name, summary, ["type", "value"], ())
+    lines += _constructor([("type", "int"), ("value", " | ".join(alternatives))])
+    lines += ["", "    def _pack(self) -> bytes:", "        kind = self.type"]
     lines.append("        value: Any = self.value")
-    for case, _, node in arms:
+    for case, node in arms:
         packing = pack_sum([(types.node(union.discriminant), str(case)), (node, "value")], names)
         lines += [f"        if kind == {case}:", *returned(packing, _BODY + 1)]
     unknown = names.use("unknown_arm_to_pack")
-    lines += [f'        raise {unknown}(kind, "{union.name}")', ""]
-    lines += [*_unpack_head(), *_unpack_union(union, kind, arms, types, names, many)]
-    return lines
-
-
-def _unpack_union(
-    union: UnionDef,
-    kind: str,
-    arms: Sequence[tuple[int, Declaration, Node]],
-    types: Types,
-    names: Names,
-    many: frozenset[str],
-) -> list[str]:
-    layout = names.layout(["i"])
-    lines = [
+    lines += [f'        raise {unknown}(kind, "{union.name}")', "", *_unpack_head()]
+    lines += [
         "        self = cls.__new__(cls)",
-        f"        (kind,) = {layout}.unpack_from(data, pos)",
-        f"        self.{kind} = kind",
+        f"        (kind,) = {names.layout(['i'])}.unpack_from(data, pos)",
+        "        self.type = kind",
         "        pos += 4",
     ]
-    for case, _, node in arms:
+    for case, node in arms:
         unpacker = Unpacker(types, names, many, _BODY + 1)
         unpacker.read(node, "self.value")
         lines += [f"        if kind == {case}:", *unpacker.finish("self")]
-    unknown = names.use("unknown_arm")
-    return [*lines, f'        raise {unknown}(kind, "{union.name}", pos - 4)']
+    return [*lines, f'        raise {names.use("unknown_arm")}(kind, "{union.name}", pos - 4)']
 
 
 def _check_fields(struct: StructDef, fields: Sequence[Field]) -> None:

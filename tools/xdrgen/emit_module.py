@@ -104,8 +104,8 @@ class ModulePrinter:
         lines += self._imports(program, module, printed)
         exported = Bracket("[", tuple(f'"{name}"' for name in printed.public), "]")
         lines += ["", *render(exported, 0, "__all__ = ")]
-        if not program.is_package:
-            lines += ["", *self._program_constants(program)]
+        numbers = [] if program.is_package else self._program_constants(program)
+        lines += ["", *numbers] if numbers else []
         enums = self._enums(program, module)
         for enum in enums:
             lines += [""] + [f"{n} = {v}" for n, v in self._enum_constants(program, enum).items()]

@@ -61,9 +61,10 @@ class FixedBytes:
 
 @dataclass(frozen=True)
 class FixedChars:
-    """char name[N]: one word for each byte."""
+    """char name[N]: one word for each byte; ``signed`` unless it is unsigned char."""
 
     count: int
+    signed: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ class Bytes:
 
 @dataclass(frozen=True)
 class Chars:
-    """char name<N>: one word for each byte."""
+    """char name<N>: one word for each byte; ``signed`` unless it is unsigned char."""
 
     limit: Limit
+    signed: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,6 @@ _NUMBERS = {
     "unsigned int": Number("I", "I", 4),
     "hyper": Number("q", "q", 8),
     "unsigned hyper": Number("Q", "Q", 8),
-    "float": Number("f", "f", 4, "float"),
     "double": Number("d", "d", 8, "float"),
     # Below a word: C writes the sign into all of the word, and reads the low bits only.
     "char": Number("i", "3xb", 4, check="signed_char"),
@@ -134,6 +135,7 @@ _NUMBERS = {
     "unsigned short": Number("2xH", "2xH", 4),
 }
 
+_CHARS = ("char", "unsigned char")
 _NO_LIMIT = 0xFFFFFFFF
 _WORD = 4
 
@@ -189,7 +191,7 @@ class Types:
         if depth == 0:
             raise XdrSemanticError(f"{declaration.type} contains itself", declaration.position)
         if declaration.type == "string":
-            return self._shaped_string(declaration)
+            return String(self.limit(declaration))
         if declaration.shape is Shape.SCALAR:
             return self._scalar(declaration, depth)
         if declaration.shape is Shape.OPTIONAL:
@@ -198,8 +200,9 @@ class Types:
         count = limit.value if declaration.shape is Shape.FIXED else None
         if declaration.type == "opaque":
             return Bytes(limit) if count is None else FixedBytes(count)
-        if declaration.type == "char":
-            return Chars(limit) if count is None else FixedChars(count)
+        if declaration.type in _CHARS:
+            signed = declaration.type == "char"
+            return Chars(limit, signed) if count is None else FixedChars(count, signed)
         if count is None and self.is_typed_param(declaration.type):
             return Params(limit)
         return Vector(self._scalar(declaration, depth), limit, count)
@@ -216,7 +219,7 @@ class Types:
         cases = tuple(case for case, _ in union.arms)
         return cases == _TYPED_PARAM_CASES and isinstance(self.node(first), String)
 
-    def minimum(self, node: Node, depth: int = _DEPTH) -> int:
+    def minimum(self, node: Node) -> int:
         """Return the fewest bytes that a value takes on the wire."""
         if isinstance(node, Number):
             return node.size
@@ -227,16 +230,8 @@ class Types:
         if isinstance(node, Ref):
             return node.minimum
         if isinstance(node, Vector) and node.count is not None:
-            return node.count * self.minimum(node.inner, depth)
+            return node.count * self.minimum(node.inner)
         return _WORD
-
-    def _shaped_string(self, declaration: Declaration) -> Node:
-        string = String(self.limit(declaration))
-        if declaration.shape is Shape.OPTIONAL:
-            return Maybe(string)
-        if declaration.shape is Shape.FIXED:
-            raise XdrSemanticError("a string has no fixed length", declaration.position)
-        return string
 
     def _scalar(self, declaration: Declaration, depth: int) -> Node:
         """Return one element of a declaration, whatever its shape."""

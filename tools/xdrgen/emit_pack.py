@@ -120,13 +120,15 @@ def _piece(node: Node, value: str, names: Names) -> _Fixed | Part:
     if isinstance(node, FixedBytes):
         return _Fixed(padded_bytes(node.count), f"{names.use('exactly')}({value}, {node.count})")
     if isinstance(node, FixedChars):
-        return call(names.use("pack_char_array"), value, str(node.count))
+        function = "pack_char_array" if node.signed else "pack_unsigned_char_array"
+        return call(names.use(function), value, str(node.count))
     if isinstance(node, String):
         return call(names.use("pack_string"), value, *_limit(node.limit))
     if isinstance(node, Bytes):
         return call(names.use("pack_opaque"), value, *_limit(node.limit))
     if isinstance(node, Chars):
-        return call(names.use("pack_chars"), value, *_limit(node.limit))
+        function = "pack_chars" if node.signed else "pack_unsigned_chars"
+        return call(names.use(function), value, *_limit(node.limit))
     if isinstance(node, Params):
         names.typed_params.add("TypedParams")
         return call("TypedParams._pack", value, str(node.limit.value))

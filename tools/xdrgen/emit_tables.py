@@ -19,7 +19,7 @@ from xdrgen.emit_module import (
     procedure_enum,
 )
 from xdrgen.emit_nodes import Types
-from xdrgen.emit_text import Pair, Part, render, text, words
+from xdrgen.emit_text import Bracket, Pair, Part, render, text, words
 from xdrgen.model import Contract, Declaration, ProcedureDef
 from xdrgen.naming import class_name, enum_constants, file_names
 
@@ -32,6 +32,7 @@ __all__ = [
     "print_since",
 ]
 
+_PROGRAM_ROWS = "dict[str, tuple[int, int, tuple[tuple[Any, ...], ...]]]"
 _CHECKING = ["TYPE_CHECKING = False", "if TYPE_CHECKING:"]
 _FUTURE = ["", "from __future__ import annotations", ""]
 
@@ -70,14 +71,10 @@ def print_contract(contract: Contract, types: Types, secrets: Mapping[str, Seque
         *render(text(numbers), 0, "CONSTANTS: dict[str, int] = "),
         "",
         "# Name: kind and parts; a part is (name, type, shape, limit), behind its case in a union.",
-        "TYPES: dict[str, tuple[Any, ...]] = {",
-        *(line for row in rows for line in render(row, 1, "", ",")),
-        "}",
+        *render(Bracket("{", tuple(rows), "}"), 0, "TYPES: dict[str, tuple[Any, ...]] = "),
         "",
         "# Program: number, version and procedures: (number, name, args, ret, event, annotations).",
-        "PROGRAMS: dict[str, tuple[int, int, tuple[tuple[Any, ...], ...]]] = {",
-        *(line for source in contract.files for line in _program(contract, types, source)),
-        "}",
+        *render(_programs(contract, types), 0, f"PROGRAMS: {_PROGRAM_ROWS} = "),
         "",
         "# Struct: fields whose values are never shown.",
         *render(
@@ -98,19 +95,21 @@ def _row(declaration: Declaration, types: Types) -> tuple[str, str, str, int | N
     return declaration.name, declaration.type, declaration.shape.value, limit
 
 
-def _program(contract: Contract, types: Types, file: str) -> list[str]:
-    source = contract.files[file]
-    names = file_names(file)
-    number = f"{names.constants}PROGRAM"
-    if number not in source.constants:
-        return []
-    head = f"0x{types.constant(number):X}, {types.constant(f'{names.constants}PROTOCOL_VERSION')}"
-    lines = [f'    "{names.module}": (']
-    lines += [f"        {word}," for word in head.split(", ")]
-    lines.append("        (")
-    for procedure in source.procedures:
-        lines += render(text(_procedure_row(procedure)), 3, "", ",")
-    return [*lines, "        ),", "    ),"]
+def _programs(contract: Contract, types: Types) -> Part:
+    programs: list[Part] = []
+    for source in contract.files.values():
+        names = file_names(source.name)
+        number, version = f"{names.constants}PROGRAM", f"{names.constants}PROTOCOL_VERSION"
+        if number in source.constants:
+            rows = tuple(text(_procedure_row(procedure)) for procedure in source.procedures)
+            table = Bracket("(", rows, ")", comma=len(rows) == 1)
+            numbers = (_hexadecimal(types.constant(number)), str(types.constant(version)))
+            programs.append(Pair(f'"{names.module}"', Bracket("(", (*numbers, table), ")")))
+    return Bracket("{", tuple(programs), "}")
+
+
+def _hexadecimal(number: int) -> str:
+    return f"0x{number:X}"
 
 
 def _procedure_row(procedure: ProcedureDef) -> tuple[object, ...]:
@@ -218,12 +217,12 @@ if not TYPE_CHECKING:
 
 def print_root(programs: Sequence[Program], types: Types) -> str:
     """Return wire/__init__.py: submodules by name, and the door to any procedure."""
-    numbers: dict[str, str] = {}
+    numbers: list[Part] = []
     tables: dict[str, str] = {}
     for program in programs:
         constant = f"{file_names(program.source.name).constants}PROGRAM"
         if constant in types.constants:
-            numbers[program.name] = f"0x{types.constant(constant):X}"
+            numbers.append(Pair(f'"{program.name}"', _hexadecimal(types.constant(constant))))
         if program.has_messages and program.source.procedures:
             tables[program.name] = (
                 f"{program.name}.procedures" if program.is_package else program.name
@@ -245,12 +244,10 @@ def print_root(programs: Sequence[Program], types: Types) -> str:
         "    from virtproto.xdr.procedure import Procedure",
         "",
         "# Number of each program.",
-        "PROGRAMS: dict[str, int] = {",
-        *(f'    "{name}": {number},' for name, number in numbers.items()),
-        "}",
+        *render(Bracket("{", tuple(numbers), "}"), 0, "PROGRAMS: dict[str, int] = "),
         "",
         "# The module that lists the procedures of a program.",
-        *render(text(tables), 0, "_TABLES = "),
+        *render(text(tables), 0, "_TABLES: dict[str, str] = "),
         "",
         *render(text(tuple(modules)), 0, "_SUBMODULES = "),
         "",

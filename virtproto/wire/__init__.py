@@ -31,7 +31,12 @@ PROGRAMS: dict[str, int] = {
 }
 
 # The module that lists the procedures of a program.
-_TABLES = {"remote": "remote.procedures", "qemu": "qemu", "lxc": "lxc", "admin": "admin"}
+_TABLES: dict[str, str] = {
+    "remote": "remote.procedures",
+    "qemu": "qemu",
+    "lxc": "lxc",
+    "admin": "admin",
+}
 
 _SUBMODULES = ("admin", "contract", "keepalive", "lxc", "qemu", "remote", "rpc", "since")
 

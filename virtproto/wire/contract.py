@@ -4478,10 +4478,7 @@ PROGRAMS: dict[str, tuple[int, int, tuple[tuple[Any, ...], ...]]] = {
     "keepalive": (
         0x6B656570,
         1,
-        (
-            (1, "PING", None, None, None, {}),
-            (2, "PONG", None, None, None, {}),
-        ),
+        ((1, "PING", None, None, None, {}), (2, "PONG", None, None, None, {})),
     ),
     "remote": (
         0x20008086,

@@ -39,6 +39,8 @@ __all__ = [
     "pack_opaque",
     "pack_optional",
     "pack_string",
+    "pack_unsigned_char_array",
+    "pack_unsigned_chars",
     "signed_char",
     "signed_short",
     "unknown_arm",
@@ -234,6 +236,19 @@ def pack_chars(value: bytes, limit: int, name: str) -> bytes:
     if len(raw) > limit:
         raise _over_limit_to_pack(len(raw), limit, name)
     return _WORD.pack(len(raw)) + _char_words(raw)
+
+
+def pack_unsigned_chars(value: bytes, limit: int, name: str) -> bytes:
+    """Return bytes as an array of C unsigned chars: a count, and one word for each."""
+    raw = _as_bytes(value)
+    if len(raw) > limit:
+        raise _over_limit_to_pack(len(raw), limit, name)
+    return pack_struct(f">{len(raw) + 1}I", len(raw), *raw)
+
+
+def pack_unsigned_char_array(value: bytes, count: int) -> bytes:
+    """Return ``count`` bytes as C unsigned chars without a count."""
+    return pack_struct(f">{count}I", *exactly(_as_bytes(value), count))
 
 
 def pack_char_array(value: bytes, count: int) -> bytes:
