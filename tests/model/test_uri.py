@@ -111,6 +111,10 @@ REFUSED = [
     ("qemu:///system?no_verify=yes", "no_verify=yes: expected a number"),
     ("qemu:///system?no_tty=", "no_tty=: expected a number"),
     ("qemu:///system?mode=Auto", "mode=Auto: expected one of auto, legacy, direct"),
+    ("qemu:///system?auth=none", "auth=none: expected sasl"),
+    ("qemu:///system?auth=", "auth=: expected sasl"),
+    ("qemu:///system?auth=sasl.", "auth=sasl.: expected sasl"),
+    ("qemu:///system?auth=polkit.x", "auth=polkit.x: expected sasl"),
     ("qemu:///system?proxy=x", "proxy=x: expected one of"),
     ("qemu:///system?known_hosts_verify=x", "known_hosts_verify=x: expected one of"),
 ]

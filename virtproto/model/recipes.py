@@ -7,7 +7,7 @@ calls, or when.
 
 from __future__ import annotations
 
-from virtproto.errors import AuthenticationError, LibvirtError, URIError
+from virtproto.errors import AuthenticationError, LibvirtError
 from virtproto.wire.remote.auth import AUTH_LIST
 from virtproto.wire.remote.connect import (
     CONNECT_GET_URI,
@@ -112,8 +112,6 @@ def _check_auth(offered: list[int], wanted: str | None) -> None:
     names = [_AUTH_NAMES.get(kind, f"type {kind}") for kind in offered]
     if wanted is not None:
         kind = wanted.lower().partition(".")[0]
-        if kind not in ("sasl", "polkit") or (kind == "polkit" and "." in wanted):
-            raise URIError(f"URI parameter auth={wanted}: expected sasl, sasl.MECHANISM or polkit")
         if kind not in names:
             raise AuthenticationError(
                 f"the URI wants authentication by {kind}; the daemon offers "

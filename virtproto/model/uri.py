@@ -266,6 +266,11 @@ def _check_meaning(uri: ConnectionURI) -> None:
         )
     for name in _SWITCHES:
         uri.switch(name)
+    auth = uri.parameter("auth")
+    if auth is not None and auth.lower() not in ("sasl", "polkit"):
+        kind, _dot, mechanism = auth.partition(".")
+        if kind.lower() != "sasl" or not mechanism:
+            raise _fault(uri.text, f"auth={auth}: expected sasl, sasl.MECHANISM or polkit")
     for name, choices in _CHOICES.items():
         value = uri.parameter(name)
         if value is not None and value not in choices:

@@ -1,0 +1,375 @@
+"""Opening, lookups, lists and the typed door, against a daemon that says what its script says."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from virtproto import aio
+from virtproto.errors import (
+    AuthenticationError,
+    ConnectionClosedError,
+    ConnectionLostError,
+    DeadlineError,
+    DecodeError,
+    EncodeError,
+    FramingError,
+    LibvirtError,
+    NoDomainError,
+    SocketMissingError,
+    SocketRefusedError,
+    UnknownProcedureError,
+    URIError,
+    UsageError,
+    VirtprotoError,
+)
+from virtproto.testing import NoReply, ReplyError, ReplyUnknownProcedure, ScriptedServer
+from virtproto.wire import remote
+from virtproto.wire.remote.types import NonnullDomain
+
+UUID = bytes(range(16))
+UUID_TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+WEB = NonnullDomain(name="web", uuid=UUID, id=7)
+MAIL = NonnullDomain(name="mail", uuid=UUID[::-1], id=-1)
+# How long a failure may take where it must not hang.
+PROMPT_S = 1.0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        running.listen(tmp_path / "s")
+        yield running
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return f"test:///default?socket={tmp_path / 's'}"
+
+
+def names(server: ScriptedServer) -> list[int]:
+    return [call.procedure for call in server.calls]
+
+
+async def test_opening_makes_the_calls_of_libvirts_client(server: ScriptedServer, uri: str) -> None:
+    async with aio.open(uri) as connection:
+        # Feature 10 first: it starts the daemon's pings, and is no use after CONNECT_OPEN.
+        assert names(server) == [66, 60, 1, 60, 60]
+        assert connection.is_alive()
+        assert connection.get_uri() == uri
+        assert not connection.is_readonly()
+    assert names(server)[-1] == 2
+    opened = remote.ConnectOpenArgs.unpack(server.calls[2].payload)
+    assert (opened.name, opened.flags) == ("test:///default", 0)
+    features = [
+        remote.ConnectSupportsFeatureArgs.unpack(c.payload)
+        for c in (server.calls[1], *server.calls[3:5])
+    ]
+    assert [feature.feature for feature in features] == [10, 14, 15]
+
+
+async def test_read_only_is_bit_0(server: ScriptedServer, uri: str) -> None:
+    async with aio.open(uri, readonly=True) as connection:
+        assert connection.is_readonly()
+    assert remote.ConnectOpenArgs.unpack(server.calls[2].payload).flags == 1
+
+
+async def test_without_a_uri_the_daemon_is_asked_which_it_is(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIBVIRT_DEFAULT_URI", raising=False)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    (tmp_path / "libvirt").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    server.listen(tmp_path / "libvirt" / "libvirt-sock")
+    server.handle(remote.CONNECT_GET_URI, remote.ConnectGetUriRet(uri="qemu:///session"))
+    async with aio.open() as connection:
+        assert connection.get_uri() == "qemu:///session"
+        assert "qemu:///session" in repr(connection)
+    assert names(server) == [66, 60, 1, 110, 60, 60, 2]
+    assert remote.ConnectOpenArgs.unpack(server.calls[2].payload).name == ""
+
+
+async def test_the_environment_names_the_default(
+    server: ScriptedServer, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", uri)
+    async with aio.open() as connection:
+        assert connection.get_uri() == uri
+
+
+async def test_a_daemon_without_the_features_is_opened_all_the_same(
+    server: ScriptedServer, uri: str
+) -> None:
+    server.handle(remote.CONNECT_SUPPORTS_FEATURE, ReplyError("no", code=1))
+    async with aio.open(uri) as connection:
+        assert connection.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("offered", "query", "words"),
+    [
+        ([1], "", "authentication by sasl"),
+        ([2, 1], "", "it offers polkit, sasl"),
+        ([9], "", "type 9"),
+        ([0], "&auth=sasl", "the URI wants authentication by sasl; the daemon offers none"),
+        ([1], "&auth=SASL.PLAIN", "authentication by sasl is not available"),
+    ],
+)
+async def test_authentication_that_is_not_available_is_named(
+    server: ScriptedServer, uri: str, offered: list[int], query: str, words: str
+) -> None:
+    server.handle(remote.AUTH_LIST, remote.AuthListRet(types=offered))
+    with pytest.raises(AuthenticationError) as caught:
+        await aio.open(uri + query)
+    assert words in str(caught.value)
+    server.wait_until(lambda seen: seen.connections_ended == 1)
+    assert names(server) == [66]
+
+
+async def test_a_daemon_that_offers_nothing_asks_for_nothing(
+    server: ScriptedServer, uri: str
+) -> None:
+    server.handle(remote.AUTH_LIST, remote.AuthListRet(types=[]))
+    await (await aio.open(uri)).close()
+
+
+async def test_a_driver_that_refuses_closes_the_socket(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.CONNECT_OPEN, ReplyError("no such driver", code=3))
+    with pytest.raises(LibvirtError, match="no such driver"):
+        await aio.open(uri)
+    server.wait_until(lambda seen: seen.connections_ended == 1)
+    # Without CONNECT_CLOSE: nothing was opened.
+    assert names(server) == [66, 60, 1]
+
+
+async def test_a_daemon_that_says_nothing_meets_the_deadline(
+    server: ScriptedServer, uri: str
+) -> None:
+    server.handle(remote.AUTH_LIST, NoReply())
+    with pytest.raises(DeadlineError, match="AUTH_LIST"):
+        await aio.open(uri, timeout_s=0.05)
+    server.wait_until(lambda seen: seen.connections_ended == 1)
+
+
+async def test_sockets_that_lead_nowhere(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(SocketMissingError, match=str(tmp_path)):
+        await aio.open(f"test:///default?socket={tmp_path}/none")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "dead"))
+    listener.close()
+    with pytest.raises(SocketRefusedError, match="nobody listens"):
+        await aio.open(f"test:///default?socket={tmp_path}/dead")
+    with pytest.raises(URIError, match="bytes long"):
+        await aio.open(f"test:///default?socket=/{'x' * 200}")
+    with pytest.raises(URIError, match="transport tls is not available"):
+        await aio.open("qemu://host/system")
+    assert time.monotonic() - start < PROMPT_S
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", FramingError),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", FramingError),
+        ((3).to_bytes(4, "big"), FramingError),
+        ((27).to_bytes(4, "big"), FramingError),
+        ((2**31).to_bytes(4, "big"), FramingError),
+        ((2**32 - 1).to_bytes(4, "big"), FramingError),
+        (b"", ConnectionLostError),
+        (bytes.fromhex("00000024 20008086"), ConnectionLostError),
+    ],
+)
+async def test_a_peer_that_is_no_daemon_is_found_out_at_once(
+    tmp_path: Path, answer: bytes, kind: type[VirtprotoError]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        start = time.monotonic()
+        with pytest.raises(kind):
+            await aio.open(f"test:///default?socket={tmp_path}/s", timeout_s=None)
+        assert time.monotonic() - start < PROMPT_S
+        thread.join(10)
+
+
+async def test_what_the_daemon_says_of_itself(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.CONNECT_GET_LIB_VERSION, remote.ConnectGetLibVersionRet(lib_ver=12008000))
+    server.handle(remote.CONNECT_GET_VERSION, remote.ConnectGetVersionRet(hv_ver=2))
+    server.handle(remote.CONNECT_GET_HOSTNAME, remote.ConnectGetHostnameRet(hostname="höst"))
+    server.handle(remote.CONNECT_GET_TYPE, remote.ConnectGetTypeRet(type="TEST"))
+    async with aio.open(uri) as connection:
+        assert await connection.get_library_version() == 12008000
+        assert await connection.get_version() == 2
+        assert await connection.get_hostname() == "höst"
+        assert await connection.get_type() == "TEST"
+        assert await connection.get_type() == "TEST"
+    # Asked once, then remembered.
+    assert names(server).count(remote.CONNECT_GET_TYPE.number) == 1
+
+
+async def test_all_domains(server: ScriptedServer, uri: str) -> None:
+    answer = remote.ConnectListAllDomainsRet(domains=[WEB, MAIL], ret=2)
+    server.handle(remote.CONNECT_LIST_ALL_DOMAINS, answer)
+    async with aio.open(uri) as connection:
+        domains = await connection.list_all_domains(3)
+        assert [domain.get_name() for domain in domains] == ["web", "mail"]
+        assert [domain.get_id() for domain in domains] == [7, -1]
+        assert all(domain.connection is connection for domain in domains)
+    asked = remote.ConnectListAllDomainsArgs.unpack(server.calls[5].payload)
+    assert (asked.need_results, asked.flags) == (1, 3)
+
+
+async def test_lookups(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
+    server.handle(remote.DOMAIN_LOOKUP_BY_ID, remote.DomainLookupByIdRet(dom=WEB))
+    server.handle(remote.DOMAIN_LOOKUP_BY_UUID, remote.DomainLookupByUuidRet(dom=WEB))
+    async with aio.open(uri) as connection:
+        found = [
+            await connection.get_domain_by_name("web"),
+            await connection.get_domain_by_id(7),
+            await connection.get_domain_by_uuid(UUID),
+            await connection.get_domain_by_uuid(UUID_TEXT.upper()),
+        ]
+    assert len(set(found)) == 1
+    asked = [call.payload for call in server.calls[5:9]]
+    assert remote.DomainLookupByNameArgs.unpack(asked[0]).name == "web"
+    assert remote.DomainLookupByIdArgs.unpack(asked[1]).id == 7
+    assert asked[2] == asked[3] == UUID
+
+
+async def test_a_domain_that_is_not_there(server: ScriptedServer, uri: str) -> None:
+    error = ReplyError("Domain not found", code=42, domain=10, str1="Domain not found: %s")
+    server.handle(remote.DOMAIN_LOOKUP_BY_NAME, error)
+    async with aio.open(uri) as connection:
+        with pytest.raises(NoDomainError) as caught:
+            await connection.get_domain_by_name("nobody")
+    assert caught.value.code == 42
+    assert caught.value.str1 == "Domain not found: %s"
+
+
+async def test_defining_and_creating(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.DOMAIN_DEFINE_XML, remote.DomainDefineXmlRet(dom=MAIL))
+    server.handle(remote.DOMAIN_DEFINE_XML_FLAGS, remote.DomainDefineXmlFlagsRet(dom=MAIL))
+    server.handle(remote.DOMAIN_CREATE_XML, remote.DomainCreateXmlRet(dom=WEB))
+    async with aio.open(uri) as connection:
+        assert (await connection.define_domain("<a/>")).get_name() == "mail"
+        assert (await connection.define_domain("<b/>", 1)).get_name() == "mail"
+        assert (await connection.create_domain("<c/>", 2)).get_id() == 7
+    asked = [call.payload for call in server.calls[5:8]]
+    assert remote.DomainDefineXmlArgs.unpack(asked[0]).xml == "<a/>"
+    assert remote.DomainDefineXmlFlagsArgs.unpack(asked[1]).flags == 1
+    created = remote.DomainCreateXmlArgs.unpack(asked[2])
+    assert (created.xml_desc, created.flags) == ("<c/>", 2)
+
+
+async def test_bad_arguments_send_nothing(server: ScriptedServer, uri: str) -> None:
+    none: str = None  # type: ignore[assignment]
+    async with aio.open(uri) as connection:
+        with pytest.raises(UsageError, match=r"^name: a text is required"):
+            await connection.get_domain_by_name(none)
+        with pytest.raises(UsageError, match=r"^name: a NUL"):
+            await connection.get_domain_by_name("a\0b")
+        with pytest.raises(UsageError, match=r"^domain_id: "):
+            await connection.get_domain_by_id(2**31)
+        with pytest.raises(UsageError, match=r"^uuid: "):
+            await connection.get_domain_by_uuid("not one")
+        with pytest.raises(UsageError, match=r"^flags: -1"):
+            await connection.list_all_domains(-1)
+        with pytest.raises(UsageError, match=r"^xml: "):
+            await connection.define_domain(none)
+        with pytest.raises(UsageError, match=r"^xml: "):
+            await connection.create_domain(none)
+        with pytest.raises(UsageError, match=r"^flags: "):
+            await connection.create_domain("<c/>", 2**32)
+        assert len(server.calls) == 5
+
+
+async def test_the_typed_door(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
+    server.handle(remote.DOMAIN_SUSPEND, b"")
+    async with aio.open(uri) as connection:
+        args = remote.DomainLookupByNameArgs(name="web")
+        ret = await connection.call(remote.DOMAIN_LOOKUP_BY_NAME, args)
+        assert ret.dom == WEB
+        args_of_suspend = remote.DomainSuspendArgs(dom=WEB)
+        await connection.call(remote.DOMAIN_SUSPEND, args_of_suspend, timeout_s=5.0)
+        assert server.calls[-1].payload == WEB.pack()
+
+
+async def test_what_is_no_plain_call_sends_nothing(server: ScriptedServer, uri: str) -> None:
+    async with aio.open(uri) as connection:
+        wrong = remote.DomainSuspendArgs(dom=WEB)
+        with pytest.raises(UsageError, match="takes a DomainResumeArgs, not DomainSuspendArgs"):
+            await connection.call(remote.DOMAIN_RESUME, wrong)  # type: ignore[misc]
+        with pytest.raises(UsageError, match="takes no arguments"):
+            await connection.call(remote.CONNECT_GET_TYPE, wrong)  # type: ignore[misc]
+        with pytest.raises(EncodeError, match=r"dom\.uuid"):
+            await connection.call(
+                remote.DOMAIN_SUSPEND,
+                remote.DomainSuspendArgs(dom=NonnullDomain(name="web", uuid=b"short", id=1)),
+            )
+        assert len(server.calls) == 5
+
+
+async def test_an_unknown_procedure_names_the_release_that_has_it(
+    server: ScriptedServer, uri: str
+) -> None:
+    server.handle(remote.DOMAIN_DEL_THROTTLE_GROUP, ReplyUnknownProcedure())
+    args = remote.DomainDelThrottleGroupArgs(dom=WEB, group="g", flags=0)
+    async with aio.open(uri) as connection:
+        with pytest.raises(UnknownProcedureError) as caught:
+            await connection.call(remote.DOMAIN_DEL_THROTTLE_GROUP, args)
+        assert connection.is_alive()
+    assert caught.value.since == "11.2.0"
+    assert str(caught.value) == (
+        "DOMAIN_DEL_THROTTLE_GROUP is not known to this daemon; it takes libvirt 11.2.0 or later"
+    )
+    assert caught.value.message == "unknown procedure: 452"
+
+
+async def test_a_result_that_cannot_be_read_fails_its_call_alone(
+    server: ScriptedServer, uri: str
+) -> None:
+    server.handle(remote.CONNECT_GET_HOSTNAME, bytes.fromhex("00000009 61626300"))
+    async with aio.open(uri) as connection:
+        with pytest.raises(DecodeError, match="hostname"):
+            await connection.get_hostname()
+        assert connection.is_alive()
+
+
+async def test_a_deadline_for_every_call(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.CONNECT_GET_HOSTNAME, NoReply())
+    async with aio.open(uri) as connection:
+        connection.call_timeout_s = 0.05
+        with pytest.raises(DeadlineError, match=r"CONNECT_GET_HOSTNAME: no answer within 0\.05 s"):
+            await connection.get_hostname()
+        with pytest.raises(DeadlineError, match=r"within 0\.01 s"):
+            await connection.call(remote.CONNECT_GET_HOSTNAME, None, timeout_s=0.01)
+        assert connection.is_alive()
+
+
+async def test_a_closed_connection_makes_no_calls(server: ScriptedServer, uri: str) -> None:
+    connection = await aio.open(uri)
+    await connection.close()
+    await connection.close()
+    assert not connection.is_alive()
+    assert repr(connection).endswith(" closed>")
+    with pytest.raises(ConnectionClosedError):
+        await connection.get_hostname()
+    assert names(server).count(2) == 1

@@ -1,0 +1,89 @@
+"""The two front ends are one program in two colours: equal once async and await are removed."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import virtproto
+
+ROOT = Path(virtproto.__file__).parent
+TWINS = ("connection", "domain")
+_NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
+
+
+class _Colourless(ast.NodeTransformer):
+    """Takes the colour out of a module."""
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        fields: dict[str, Any] = {name: getattr(node, name, None) for name in ast.FunctionDef._fields}
+        fields["name"] = _NAMES.get(node.name, node.name)
+        plain = ast.copy_location(ast.FunctionDef(**fields), node)
+        self.generic_visit(plain)
+        return plain
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        self.generic_visit(node)
+        return node.value
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        self.generic_visit(node)
+        return ast.copy_location(ast.With(items=node.items, body=node.body), node)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        self.generic_visit(node)
+        plain = ast.For(target=node.target, iter=node.iter, body=node.body, orelse=node.orelse)
+        return ast.copy_location(plain, node)
+
+
+def colourless(source: str) -> str:
+    return ast.unparse(ast.fix_missing_locations(_Colourless().visit(ast.parse(source))))
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_twins_are_equal_but_for_their_colour(name: str) -> None:
+    asynchronous = (ROOT / "aio" / f"{name}.py").read_text()
+    synchronous = (ROOT / "sync" / f"{name}.py").read_text()
+    assert "await " in asynchronous
+    assert "await " not in synchronous
+    assert colourless(asynchronous) == colourless(synchronous)
+
+
+def test_both_folders_hold_the_same_files() -> None:
+    sync_files = {path.name for path in (ROOT / "sync").glob("*.py")}
+    assert sync_files == {path.name for path in (ROOT / "aio").glob("*.py")}
+
+
+def test_both_packages_offer_the_same_names() -> None:
+    from virtproto import aio, sync
+
+    assert aio.__all__ == sync.__all__
+    for name in sync.__all__:
+        assert inspect.getdoc(getattr(aio, name)), name
+        assert inspect.getdoc(getattr(sync, name)), name
+    assert list(inspect.signature(aio.open).parameters) == list(
+        inspect.signature(sync.open).parameters
+    )
+
+
+def test_both_channels_offer_the_same_methods() -> None:
+    from virtproto.aio.channel import Channel as Asynchronous
+    from virtproto.sync.channel import Channel as Synchronous
+
+    shared = ("connect", "call", "close", "is_open", "answers_pings")
+    own = {name for name in vars(Synchronous) if not name.startswith("_")}
+    assert own == set(shared)
+    for name in ("connect", "call", "close"):
+        one = inspect.signature(getattr(Synchronous, name)).parameters
+        other = inspect.signature(getattr(Asynchronous, name)).parameters
+        assert list(one) == list(other), name
+
+
+def test_the_transformation_sees_a_difference() -> None:
+    one = "async def f(x):\n    async with x as y:\n        return await y.g(1)\n"
+    assert colourless(one) == colourless("def f(x):\n    with x as y:\n        return y.g(1)\n")
+    assert colourless(one) != colourless("def f(x):\n    with x as y:\n        return y.g(2)\n")
