@@ -322,3 +322,79 @@ class TestAbandonedOpening:
         assert client.abandon_call(0)
         assert received(client, packet(REPLY, 0, OK)) == []
         assert sent(client) == b""
+
+
+def in_state(state: str) -> ClientSession:
+    """Return a client whose stream 0 is in a state in which the server is not listened to."""
+    client = opening()
+    if state in (streams.FAILED_OPENING, streams.FAILED):
+        received(client, packet(STREAM, 0, ERROR))
+    if state in (streams.DISOWNED, streams.DISOWNED_FAILED, streams.DISOWNED_ABORTING):
+        client.abandon_call(0)
+    if state is streams.DISOWNED_FAILED:
+        received(client, packet(STREAM, 0, ERROR))
+    if state in (
+        streams.FINISHING,
+        streams.ABORTING,
+        streams.FAILED,
+        streams.DISOWNED_ABORTING,
+    ):
+        received(client, packet(REPLY, 0, OK))
+    if state is streams.FINISHING:
+        client.send_stream_finish(0)
+    if state is streams.ABORTING:
+        client.send_stream_abort(0)
+    client.data_to_send()
+    assert client.stream_state(0) is state
+    return client
+
+
+DEAF = [
+    streams.FINISHING,
+    streams.ABORTING,
+    streams.FAILED,
+    streams.FAILED_OPENING,
+    streams.DISOWNED,
+    streams.DISOWNED_FAILED,
+    streams.DISOWNED_ABORTING,
+]
+
+
+@pytest.mark.parametrize("state", DEAF)
+@pytest.mark.parametrize(
+    "data",
+    [
+        packet(STREAM, 0, CONTINUE, b"late"),
+        packet(STREAM, 0, CONTINUE),
+        packet(HOLE, 0, CONTINUE, TEN_BYTES_HOLE),
+    ],
+    ids=["data", "end", "hole"],
+)
+def test_traffic_that_nobody_wants_is_discarded(state: str, data: bytes) -> None:
+    client = in_state(state)
+    assert received(client, data, data) == []
+    assert sent(client) == b""
+    assert client.stream_state(0) is state
+
+
+@pytest.mark.parametrize("kind", [STREAM, REPLY])
+@pytest.mark.parametrize("state", DEAF)
+def test_error_is_reported_once_to_who_waits(state: str, kind: int) -> None:
+    """Only who finishes or aborts waits; the reply to the opening call is another matter."""
+    client = in_state(state)
+    events = received(client, packet(kind, 0, ERROR, b"error"))
+    if state in (streams.FINISHING, streams.ABORTING):
+        assert events == [StreamFailed(0, b"error")]
+    elif state is streams.FAILED_OPENING and kind == REPLY:
+        assert events == [ReplyReceived(0, ERROR, b"error")]
+    else:
+        assert events == []
+    assert sent(client) == b""
+    assert client.phase is CONNECTED
+
+
+@pytest.mark.parametrize("state", [streams.FAILED_OPENING, streams.DISOWNED_FAILED])
+def test_second_error_before_the_reply(state: str) -> None:
+    client = in_state(state)
+    assert received(client, packet(STREAM, 0, ERROR), packet(STREAM, 0, ERROR)) == []
+    assert client.stream_state(0) is state

@@ -290,6 +290,25 @@ class TestStreams:
         server.send_stream_confirm(4)
         assert [each.status for each in sent(server)] == [CONTINUE, OK]
 
+    @pytest.mark.parametrize("end", [OK, ERROR])
+    def test_nothing_is_heard_after_the_end_was_asked(self, end: int) -> None:
+        server = streaming(sparse=True)
+        assert len(received(server, packet(STREAM, 4, end))) == 1
+        leftovers = [
+            packet(STREAM, 4, CONTINUE, b"late"),
+            packet(STREAM, 4, CONTINUE),
+            packet(HOLE, 4, CONTINUE, TEN_BYTES_HOLE),
+            packet(STREAM, 4, OK),
+            packet(STREAM, 4, ERROR),
+        ]
+        for data in leftovers:
+            assert received(server, data) == []
+        assert sent(server) == []
+        server.send_stream_hole(4, 1)
+        server.send_stream_end(4)
+        server.send_stream_error(4, b"error")
+        assert [each.status for each in sent(server)] == [CONTINUE, CONTINUE, ERROR]
+
     def test_error_ends_the_stream(self) -> None:
         server = streaming()
         payload = pack_error("broken", code=38)

@@ -43,17 +43,19 @@ MAY_BE_CONFIRMED = {
 }
 
 
-@pytest.mark.parametrize("table", [streams.CLIENT_RECEIVES, streams.CLIENT_WISHES])
-def test_client_tables_know_no_other_states(table: streams.Table) -> None:
-    assert {state for state, _ in table} <= CLIENT_STATES
-    assert {state for state, _ in table.values()} <= CLIENT_STATES | {streams.CLOSED}
+def test_client_tables_know_no_other_states() -> None:
+    sources = {*streams.CLIENT_RECEIVES, *streams.CLIENT_WISHES}
+    targets = {state for state, _ in streams.CLIENT_RECEIVES.values()}
+    assert {state for state, _ in sources} == CLIENT_STATES
+    assert targets | {*streams.CLIENT_WISHES.values()} <= CLIENT_STATES | {streams.CLOSED}
 
 
-@pytest.mark.parametrize("table", [streams.SERVER_RECEIVES, streams.SERVER_WISHES])
-def test_server_tables_know_no_other_states(table: streams.Table) -> None:
+def test_server_tables_know_no_other_states() -> None:
     known = {streams.OPEN, streams.FINISHING, streams.ABORTING}
-    assert {state for state, _ in table} == known
-    assert {state for state, _ in table.values()} <= known | {streams.CLOSED}
+    sources = {*streams.SERVER_RECEIVES, *streams.SERVER_WISHES}
+    targets = {state for state, _ in streams.SERVER_RECEIVES.values()}
+    assert {state for state, _ in sources} == known
+    assert targets | {*streams.SERVER_WISHES.values()} == known | {streams.CLOSED}
 
 
 def test_client_takes_everything_but_what_makes_no_sense() -> None:
@@ -71,10 +73,11 @@ def test_client_takes_everything_but_what_makes_no_sense() -> None:
 
 
 def test_every_client_state_can_be_reached_and_left() -> None:
-    edges = {**streams.CLIENT_RECEIVES, **streams.CLIENT_WISHES}
+    edges = [(state, after) for (state, _), (after, _) in streams.CLIENT_RECEIVES.items()]
+    edges += [(state, after) for (state, _), after in streams.CLIENT_WISHES.items()]
     reached = {streams.OPENING}
     while True:
-        found = {state for (source, _), (state, _) in edges.items() if source in reached}
+        found = {after for state, after in edges if state in reached}
         if found <= reached:
             break
         reached |= found
@@ -93,6 +96,7 @@ def test_record_moves_and_refuses() -> None:
     with pytest.raises(SequenceError, match="confirmation for the stream with serial 7"):
         record.receive(streams.CLIENT_RECEIVES, 7, streams.STREAM_OK)
     assert record.state is streams.OPEN
-    assert record.wish(streams.CLIENT_WISHES, 7, streams.FINISH) is streams.SEND
+    record.wish(streams.CLIENT_WISHES, 7, streams.FINISH)
+    assert record.state is streams.FINISHING
     with pytest.raises(UsageError, match="finish on the stream with serial 7, which is finishing"):
         record.wish(streams.CLIENT_WISHES, 7, streams.FINISH)

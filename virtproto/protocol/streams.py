@@ -18,7 +18,9 @@ from virtproto.errors import SequenceError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    # (state, what the peer did) to (next state, what to do); (state, local wish) to next state.
     Table = dict[tuple[str, str], tuple[str, str]]
+    Wishes = dict[tuple[str, str], str]
 
 # States of a stream on the client.
 OPENING = "opening"  # the call is sent, not answered
@@ -48,12 +50,11 @@ ABANDON = "abandon"
 CONFIRM = "confirm"
 FAIL = "fail"
 
-# What to do on a transition: report to the front end, or nothing, or send an abort.
+# What to do about what the peer did: report it to the front end, nothing, or send an abort.
 REPORT = "report"
 REPORT_REPLY = "report reply"
 REPORT_FAILURE = "report failure"
 DISCARD = "discard"
-SEND = "send"
 SEND_ABORT = "send abort"
 
 _TRAFFIC = (DATA, END, HOLE)
@@ -112,12 +113,13 @@ _DISOWNED: Table = {
 
 CLIENT_RECEIVES: Table = {**_BEFORE_REPLY, **_IN_USE, **_ENDING, **_FAILED, **_DISOWNED}
 
-CLIENT_WISHES: Table = {
-    **_loop(OPEN, (DATA, HOLE), SEND),
-    (OPEN, FINISH): (FINISHING, SEND),
-    (OPEN, ABORT): (ABORTING, SEND),
-    (OPENING, ABANDON): (DISOWNED, DISCARD),
-    (FAILED_OPENING, ABANDON): (DISOWNED_FAILED, DISCARD),
+CLIENT_WISHES: Wishes = {
+    (OPEN, DATA): OPEN,
+    (OPEN, HOLE): OPEN,
+    (OPEN, FINISH): FINISHING,
+    (OPEN, ABORT): ABORTING,
+    (OPENING, ABANDON): DISOWNED,
+    (FAILED_OPENING, ABANDON): DISOWNED_FAILED,
 }
 
 # A server's stream is known from `open_stream` on, before the reply to its call is sent. What a
@@ -132,15 +134,11 @@ SERVER_RECEIVES: Table = {
 }
 
 # Data that a server had queued may still follow a finish or abort, before the confirmation.
-SERVER_WISHES: Table = {
-    **_loop(OPEN, _TRAFFIC, SEND),
-    (OPEN, FAIL): (CLOSED, SEND),
-    **_loop(FINISHING, _TRAFFIC, SEND),
-    (FINISHING, CONFIRM): (CLOSED, SEND),
-    (FINISHING, FAIL): (CLOSED, SEND),
-    **_loop(ABORTING, _TRAFFIC, SEND),
-    (ABORTING, CONFIRM): (CLOSED, SEND),
-    (ABORTING, FAIL): (CLOSED, SEND),
+SERVER_WISHES: Wishes = {
+    **{(state, what): state for state in (OPEN, FINISHING, ABORTING) for what in _TRAFFIC},
+    **{(state, FAIL): CLOSED for state in (OPEN, FINISHING, ABORTING)},
+    (FINISHING, CONFIRM): CLOSED,
+    (ABORTING, CONFIRM): CLOSED,
 }
 
 
@@ -169,12 +167,11 @@ class StreamRecord:
             ) from None
         return action
 
-    def wish(self, table: Table, serial: int, what: str) -> str:
-        """Move on a local wish; return what to do. Raises UsageError."""
+    def wish(self, table: Wishes, serial: int, what: str) -> None:
+        """Move on a local wish, which may be carried out then. Raises UsageError."""
         try:
-            self.state, action = table[self.state, what]
+            self.state = table[self.state, what]
         except KeyError:
             raise UsageError(
                 f"{what} on the stream with serial {serial}, which is {self.state}"
             ) from None
-        return action
