@@ -1,0 +1,200 @@
+"""The command as a user meets it: output, one line for every error, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import virtproto
+from virtproto.cli import main
+from virtproto.protocol.events import CallReceived
+from virtproto.testing import NoReply, ReplyError, ReplyUnknownProcedure, ScriptedServer
+from virtproto.testing.actions import Answer
+from virtproto.wire import remote
+from virtproto.wire.remote.types import NonnullDomain
+
+UUID = bytes(range(16))
+UUID_TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+WEB = NonnullDomain(name="web", uuid=UUID, id=7)
+MAIL = NonnullDomain(name="m\x1b[31mail", uuid=bytes(16), id=-1)
+GONE = NonnullDomain(name="gone", uuid=bytes([1] * 16), id=-1)
+STATES = {"web": 1, "m\x1b[31mail": 5}
+
+
+def state_of(call: CallReceived) -> Answer:
+    name = remote.DomainGetStateArgs.unpack(call.payload).dom.name
+    if name not in STATES:
+        return ReplyError("Domain not found", code=42)
+    return remote.DomainGetStateRet(state=STATES[name], reason=0)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        running.listen(tmp_path / "s")
+        listed = remote.ConnectListAllDomainsRet(domains=[WEB, MAIL, GONE], ret=3)
+        running.handle(remote.CONNECT_LIST_ALL_DOMAINS, listed)
+        running.handle(remote.DOMAIN_GET_STATE, state_of)
+        running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
+        yield running
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return f"test:///default?socket={tmp_path / 's'}"
+
+
+class Said:
+    """What one run of the command printed and returned."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Said:
+    capsys.readouterr()
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return Said(code, captured.out, captured.err)
+
+
+def refused(said: Said, code: int, words: str) -> None:
+    """Check for one line on stderr and nothing else."""
+    assert said.code == code
+    assert said.out == ""
+    assert said.err.startswith("virtproto: ")
+    assert said.err.count("\n") == 1
+    assert words in said.err
+
+
+@pytest.mark.usefixtures("server")
+def test_list_shows_all_domains(capsys: pytest.CaptureFixture[str], uri: str) -> None:
+    said = run(capsys, "list", "-c", uri)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        "Id  Name          State",
+        "7   web           running",
+        "-   m\\x1b[31mail  shut off",
+    ]
+
+
+@pytest.mark.usefixtures("server")
+def test_list_with_uuids_and_as_json(capsys: pytest.CaptureFixture[str], uri: str) -> None:
+    said = run(capsys, "list", "--uuid", "--connect", uri)
+    assert said.out.splitlines()[1] == f"7   web           running   {UUID_TEXT}"
+    found = json.loads(run(capsys, "list", "--json", "-c", uri).out)
+    assert found == [
+        {"id": 7, "name": "web", "state": "running", "uuid": UUID_TEXT},
+        {
+            "id": None,
+            "name": "m\x1b[31mail",
+            "state": "shut off",
+            "uuid": "00000000-0000-0000-0000-000000000000",
+        },
+    ]
+
+
+@pytest.mark.parametrize(("options", "flags"), [([], 0), (["--active"], 1), (["--inactive"], 2)])
+def test_list_filters_at_the_daemon(
+    capsys: pytest.CaptureFixture[str],
+    server: ScriptedServer,
+    uri: str,
+    options: list[str],
+    flags: int,
+) -> None:
+    assert run(capsys, "list", *options, "-c", uri).code == 0
+    asked = [c for c in server.calls if c.procedure == remote.CONNECT_LIST_ALL_DOMAINS.number]
+    assert remote.ConnectListAllDomainsArgs.unpack(asked[0].payload).flags == flags
+
+
+@pytest.mark.usefixtures("server")
+def test_the_environment_names_the_uri(
+    capsys: pytest.CaptureFixture[str], uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIBVIRT_DEFAULT_URI", uri)
+    assert "web" in run(capsys, "list").out
+
+
+def test_errors_of_the_way_and_of_the_daemon_are_1(
+    capsys: pytest.CaptureFixture[str], server: ScriptedServer, uri: str, tmp_path: Path
+) -> None:
+    refused(run(capsys, "list", "-c", f"qemu:///system?socket={tmp_path}/no"), 1, "no socket")
+    server.handle(remote.CONNECT_LIST_ALL_DOMAINS, ReplyError("two\nlines", code=1))
+    refused(run(capsys, "list", "-c", uri), 1, "two lines")
+    server.handle(remote.DOMAIN_SUSPEND, ReplyUnknownProcedure())
+    args = f"dom.name=web dom.uuid={UUID_TEXT} dom.id=7".split()
+    refused(run(capsys, "call", "DOMAIN_SUSPEND", *args, "-c", uri), 1, "libvirt 0.0.3 or later")
+
+
+def test_errors_of_the_command_line_are_2(capsys: pytest.CaptureFixture[str]) -> None:
+    refused(run(capsys, "smoke"), 2, "No such command 'smoke'")
+    refused(run(capsys, "list", "--smoke"), 2, "--smoke")
+    refused(run(capsys, "list", "-c", "system"), 2, "no driver")
+    refused(run(capsys, "list", "-c", "qemu://host/system"), 2, "transport tls")
+    refused(run(capsys, "call"), 2, "PROC")
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys)
+    assert said.code == 2
+    assert "Usage: virtproto" in said.err
+    helped = run(capsys, "--help")
+    assert helped.code == 0
+    assert "Usage: virtproto" in helped.out
+    assert run(capsys, "--version").out == f"virtproto {virtproto.__version__}\n"
+
+
+def test_without_click_one_line_says_how_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "click", None)
+    refused(run(capsys, "list"), 2, "pip install 'virtproto[cli]'")
+
+
+def test_an_interrupt_is_130_and_quiet(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.CONNECT_LIST_ALL_DOMAINS, NoReply())
+    command = [sys.executable, "-m", "virtproto", "list", "-c", uri]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    ) as process:
+        number = remote.CONNECT_LIST_ALL_DOMAINS.number
+        server.wait_until(lambda seen: any(c.procedure == number for c in seen.calls), 30.0)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "virtproto", "procs"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_python_m_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "virtproto", "--version"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == f"virtproto {virtproto.__version__}\n"

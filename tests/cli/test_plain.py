@@ -1,0 +1,87 @@
+"""Bytes, UUIDs and single fields as people write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from virtproto.cli.plain import from_json, from_text, to_json
+from virtproto.errors import UsageError
+from virtproto.wire import load_contract
+
+CONTRACT = load_contract()
+UUID = bytes(range(16))
+UUID_TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+
+
+def test_a_uuid_has_its_usual_form_and_other_bytes_are_hexadecimal() -> None:
+    name = "remote_secret_set_value_args"
+    plain = {
+        "secret": {"uuid": UUID, "usageType": 0, "usageID": ""},
+        "value": b"\xca\xfe",
+        "flags": 0,
+    }
+    shown = to_json(CONTRACT, name, plain)
+    assert shown["secret"]["uuid"] == UUID_TEXT
+    assert shown["value"] == "cafe"
+    assert from_json(CONTRACT, name, shown) == plain
+
+
+def test_lists_unions_and_optionals_are_walked() -> None:
+    name = "remote_connect_get_all_domain_stats_ret"
+    plain = {
+        "retStats": [
+            {
+                "dom": {"name": "web", "uuid": UUID, "id": 1},
+                "params": [{"field": "a", "value": {"type": 7, "value": "x"}}],
+            }
+        ]
+    }
+    shown = to_json(CONTRACT, name, plain)
+    assert shown["retStats"][0]["dom"]["uuid"] == UUID_TEXT
+    assert from_json(CONTRACT, name, shown) == plain
+    assert to_json(CONTRACT, "remote_connect_open_args", {"name": None, "flags": 0})["name"] is None
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_json_is_walked_or_refused(value: Any) -> None:
+    try:
+        from_json(CONTRACT, "remote_domain_suspend_args", {"dom": value})
+        from_json(CONTRACT, "remote_connect_get_all_domain_stats_args", {"doms": value})
+    except UsageError:
+        pass
+
+
+def test_bytes_are_refused_by_path() -> None:
+    with pytest.raises(UsageError, match=r"^doms\[1\]\.uuid: 'x' is not a UUID"):
+        from_json(
+            CONTRACT,
+            "remote_connect_get_all_domain_stats_args",
+            {"doms": [{"uuid": UUID_TEXT}, {"uuid": "x"}]},
+        )
+
+
+@pytest.mark.parametrize(
+    ("type_name", "path", "text", "value"),
+    [
+        ("remote_domain_lookup_by_name_args", "name", "7", "7"),
+        ("remote_domain_lookup_by_id_args", "id", "-7", -7),
+        ("remote_domain_lookup_by_uuid_args", "uuid", UUID_TEXT, UUID),
+        ("remote_connect_open_args", "name", "", ""),
+        ("remote_secret_set_value_args", "value", "CAFE", b"\xca\xfe"),
+        ("remote_connect_get_all_domain_stats_args", "doms", "[]", []),
+        ("remote_domain_migrate_set_max_speed_args", "bandwidth", "0x10", 16),
+    ],
+)
+def test_one_field_from_text(type_name: str, path: str, text: str, value: object) -> None:
+    into: dict[str, Any] = {}
+    from_text(CONTRACT, type_name, into, path, text)
+    assert into == {path: value}
