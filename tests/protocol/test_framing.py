@@ -105,6 +105,17 @@ def test_reading_what_is_wanted_never_crosses_a_packet(sent: list[Packet]) -> No
     assert data == b""
 
 
+@given(st.lists(packets(), max_size=6), st.lists(st.integers(0, 5000), max_size=10))
+def test_packets_may_be_taken_later(sent: list[Packet], places: list[int]) -> None:
+    reader = PacketReader()
+    for piece in split(b"".join(each.pack() for each in sent), places):
+        reader.feed(piece)
+        # Not every time all that there are.
+        if sent and (packet := reader.next_packet()) is not None:
+            assert packet == sent.pop(0)
+    assert drain(reader) == sent
+
+
 def test_one_byte_at_a_time() -> None:
     packet = Packet(1, 2, 3, 1, 5, 0, bytes(range(256)) * 40)
     reader = PacketReader()

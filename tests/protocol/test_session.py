@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,8 @@ from virtproto.errors import ConnectionClosedError
 from virtproto.protocol import session as session_module
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import PeerClosed, SessionFailed
+from virtproto.protocol.framing import pack_header, pack_packet
+from virtproto.protocol.limits import PAYLOAD_MAX
 from virtproto.protocol.server import ServerSession
 from virtproto.protocol.session import CLOSED, CONNECTED, FAILED, PEER_CLOSED, Session
 
@@ -57,6 +60,30 @@ class TestBothRoles:
         assert isinstance(event, SessionFailed)
         assert session.phase is FAILED
         assert session.bytes_wanted == 0
+
+    @pytest.mark.parametrize("end", ["failure", "eof", "close"])
+    def test_nothing_is_kept_of_what_comes_after_the_end(self, role: Role, end: str) -> None:
+        session = role()
+        if end == "failure":
+            # Sound framing, but no packet for either role.
+            session.receive_data(pack_packet(1, 1, 1, 99, 0, 0))
+        elif end == "eof":
+            session.receive_eof()
+        else:
+            session.close()
+        session.events_received()
+        piece = bytes(1 << 16)
+        tracemalloc.start()
+        try:
+            session.receive_data(pack_header(REMOTE, 1, 1, 1, 0, 0, PAYLOAD_MAX))
+            for _ in range(50):
+                session.receive_data(bytearray(piece))
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held < len(piece)
+        assert session.bytes_wanted == 0
+        assert session.events_received() == []
 
     def test_failure_drops_what_was_to_be_sent(self, role: Role) -> None:
         session = role()

@@ -197,7 +197,7 @@ class PacketReader:
         """Bytes that can be read without reading past the packet that is arriving.
 
         The rest of the header, then the rest of the payload, then the carriers; never 0 unless
-        the reader failed. Reading more than this is fine wherever no descriptors can come.
+        the reader failed or a packet waits to be taken. Reading more than this is fine wherever no descriptors can come.
         """
         if self.error is not None:
             return 0
@@ -227,7 +227,7 @@ class PacketReader:
             return
         if type(data) is not bytes:
             data = bytes(data)
-        if self._header is not None:
+        if self._missing:
             self._feed_payload(data)
         elif self._pos < len(self._data):
             self._data = self._data[self._pos :] + data
@@ -293,7 +293,7 @@ class PacketReader:
             self._pos = 0
             return None
         end = start + length
-        if length == len(data):
+        if end == len(data):
             self._data = b""
             self._pos = 0
         else:

@@ -103,6 +103,8 @@ class Session:
         ``now`` matters only while own keepalive pings are on: the time of arrival in seconds.
         Without it a packet counts as having arrived at the next `tick`.
         """
+        if self.phase is not CONNECTED:
+            return
         reader = self._reader
         reader.feed(data)
         while self.phase is CONNECTED:
@@ -126,8 +128,11 @@ class Session:
 
     @property
     def bytes_wanted(self) -> int:
-        """Bytes that can be read without reading past the packet that is arriving."""
-        return self._reader.bytes_wanted
+        """Bytes that can be read without reading past the packet that is arriving.
+
+        0 when nothing more is to be read at all: after a failure, the peer's end, or `close`.
+        """
+        return self._reader.bytes_wanted if self.phase is CONNECTED else 0
 
     @property
     def fds_expected(self) -> int:
