@@ -75,14 +75,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    from importlib import import_module
-
     if name in _MODULES:
+        from importlib import import_module
+
         return import_module(f"virtproto.{name}")
     if name in _FRONT_END:
-        value: object = getattr(import_module("virtproto.sync"), name)
+        from virtproto import sync
+
+        value: object = getattr(sync, name)
     elif name in _ERRORS:
-        value = getattr(import_module("virtproto.errors"), name)
+        from virtproto import errors
+
+        value = getattr(errors, name)
     else:
         raise AttributeError(f"module 'virtproto' has no attribute {name!r}")
     globals()[name] = value

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def listener(path: str | bytes, backlog: int = 5) -> socket.socket:
 
 def test_connect_reaches_a_listener(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
-    with listener(path) as server, connect(Endpoint(path), 5.0) as sock:
+    with listener(path) as server, closing(connect(Endpoint(path), 5.0)) as sock:
         peer, _ = server.accept()
         with peer:
             sock.sendall(b"x")
@@ -43,13 +44,13 @@ def test_connect_reaches_a_listener(tmp_path: Path) -> None:
 
 def test_connect_reaches_an_abstract_socket() -> None:
     name = f"virtproto-test-{os.getpid()}"
-    with listener(b"\0" + name.encode()), connect(Endpoint("@" + name), 5.0) as sock:
+    with listener(b"\0" + name.encode()), closing(connect(Endpoint("@" + name), 5.0)) as sock:
         assert sock.getpeername() == b"\0" + name.encode()
 
 
 def test_a_path_may_hold_any_byte(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff"
-    with listener(path), connect(Endpoint(os.fsdecode(path)), 5.0):
+    with listener(path), closing(connect(Endpoint(os.fsdecode(path)), 5.0)):
         pass
 
 
@@ -97,7 +98,7 @@ def test_a_datagram_socket_is_of_another_kind(tmp_path: Path) -> None:
 
 def test_a_daemon_too_busy_to_accept_meets_the_deadline(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
-    with listener(path, 0), connect(Endpoint(path), 5.0):
+    with listener(path, 0), closing(connect(Endpoint(path), 5.0)):
         start = time.monotonic()
         with pytest.raises(DeadlineError, match=r"within 0\.05 s"):
             connect(Endpoint(path), 0.05)

@@ -8,13 +8,14 @@ the caller's business.
 from __future__ import annotations
 
 import asyncio
+import socket
 from weakref import WeakKeyDictionary
 
 from virtproto.errors import ConnectionClosedError, TransportError, VirtprotoError
 from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of, repeated, why_broken
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
-from virtproto.transport.unix import connect_error, new_socket, socket_address
+from virtproto.transport.unix import connect_error, socket_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Channel(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         address = socket_address(endpoint.path)
         deadline = None if timeout_s is None else loop.time() + timeout_s
-        sock = new_socket()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
             while True:

@@ -13,9 +13,9 @@ instead of reading on from there. Torn from replies that came whole it loses tho
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
-from socket import MSG_NOSIGNAL, SHUT_RDWR, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
+# The two modules below threading and socket: see virtproto.transport.unix for why.
+from _socket import MSG_NOSIGNAL, SHUT_RDWR, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
+from _thread import allocate_lock
 from time import monotonic
 
 from virtproto.errors import (
@@ -32,7 +32,7 @@ from virtproto.transport.unix import connect, pack_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from socket import socket
+    from _socket import socket
     from typing import Any
 
     from virtproto.model.endpoint import Endpoint
@@ -72,7 +72,7 @@ class Channel:
         self._sock = sock
         self._path = path
         self._session = ClientSession()
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         # Why no call can be made any more, None while calls can be made.
         self._closed: str | None = None
         # False while the core digests: see the head of this module.
@@ -126,9 +126,12 @@ class Channel:
         # First of all: who comes from now on does not even wait for the lock.
         self._closed = "it was closed"
         if not self._lock.acquire(blocking=False):
-            with suppress(OSError):
+            try:  # noqa: SIM105 - contextlib takes long to import
                 # Wakes the thread that reads; that thread closes the socket.
                 self._sock.shutdown(SHUT_RDWR)
+            except OSError:
+                # The peer was faster.
+                pass
             return
         try:
             if goodbye is not None and self._settled:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import struct
+
+# Not socket: its import (enum, selectors, collections) takes a third as long as all that a program
+# with one call loads, and nothing of what it adds is used here.
+from _socket import AF_UNIX, SO_SNDTIMEO, SOCK_STREAM, SOL_SOCKET, socket
 
 from virtproto.errors import (
     ConnectError,
@@ -24,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.model.endpoint import Endpoint
 
-__all__ = ["connect", "new_socket", "socket_address", "connect_error", "pack_timeout"]
+__all__ = ["connect", "socket_address", "connect_error", "pack_timeout"]
 
 # sizeof(sun_path) on Linux, less the NUL that ends a file name; an abstract name needs none at the
 # end but has one in front.
@@ -58,23 +61,18 @@ def socket_address(path: str) -> bytes:
     return b"\0" + name[1:] if name.startswith(b"@") else name
 
 
-def new_socket() -> socket.socket:
-    """Return a stream socket of the unix family, not connected."""
-    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-
-
-def connect(endpoint: Endpoint, timeout_s: float | None) -> socket.socket:
+def connect(endpoint: Endpoint, timeout_s: float | None) -> socket:
     """Return a blocking socket connected to ``endpoint``.
 
     ``timeout_s`` bounds the wait for a daemon too busy to accept. Raises SocketMissingError,
     SocketPermissionError, SocketRefusedError, DeadlineError or another ConnectError, and URIError.
     """
     address = socket_address(endpoint.path)
-    sock = new_socket()
+    sock = socket(AF_UNIX, SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, pack_timeout(timeout_s))
+        sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack_timeout(timeout_s))
         sock.connect(address)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, pack_timeout(None))
+        sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack_timeout(None))
     except OSError as exc:
         sock.close()
         raise connect_error(endpoint, exc, timeout_s) from exc
