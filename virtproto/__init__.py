@@ -76,20 +76,18 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in _MODULES:
-        from importlib import import_module
-
-        return import_module(f"virtproto.{name}")
-    if name in _FRONT_END:
-        from virtproto import sync
-
-        value: object = getattr(sync, name)
+        home = name
+    elif name in _FRONT_END:
+        home = "sync"
     elif name in _ERRORS:
-        from virtproto import errors
-
-        value = getattr(errors, name)
+        home = "errors"
     else:
         raise AttributeError(f"module 'virtproto' has no attribute {name!r}")
-    globals()[name] = value
+    # Importing a submodule sets it here as well. importlib would be one more module to load.
+    __import__(f"virtproto.{home}")
+    if home != name:
+        globals()[name] = getattr(globals()[home], name)
+    value: object = globals()[name]
     return value
 
 
