@@ -49,6 +49,6 @@ def main() -> int:
     try:
         prepare()
     except (LabMissingError, DaemonError, OSError) as error:
-        print(f"lab: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     return 0
