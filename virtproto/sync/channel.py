@@ -184,7 +184,7 @@ class Channel:
             queued = True
             self._flush(deadline)
             while True:
-                self._receive(session)
+                self._receive()
                 reply = self._digest(procedure, serial)
                 if reply is not None:
                     return reply
@@ -230,12 +230,12 @@ class Channel:
             if sum(counts) == len(self._sending[0]):
                 self._sending = None
 
-    def _receive(self, session: ClientSession) -> None:
+    def _receive(self) -> None:
         """Wait until something arrives, unless an interrupted call left something."""
-        wanted = session.bytes_wanted
-        self._between_packets = wanted == PACKET_MIN
         if not self._inbox:
-            size = _READ_SIZE if wanted <= _READ_SIZE else min(wanted, _LARGE_READ_SIZE)
+            size = _READ_SIZE
+            if not self._between_packets:
+                size = max(size, min(self._session.bytes_wanted, _LARGE_READ_SIZE))
             self._inbox.extend(map(self._sock.recv, (size,)))
 
     def _digest(
@@ -252,6 +252,9 @@ class Channel:
                 found = session.receive_reply(serial, data)
             else:
                 session.receive_eof()
+            if found is None:
+                # The short way leaves the core between packets; this one need not.
+                self._between_packets = session.bytes_wanted == PACKET_MIN
             self._settled = True
         except BaseException:
             self._inbox.clear()
