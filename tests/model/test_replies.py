@@ -1,0 +1,136 @@
+"""What comes of a call: payloads, and errors with every field of the wire."""
+
+from __future__ import annotations
+
+import pytest
+
+from virtproto.errors import (
+    ConnectionLostError,
+    DecodeError,
+    FramingError,
+    LibvirtError,
+    NoDomainError,
+    NoSupportError,
+    SequenceError,
+    UnknownProcedureError,
+)
+from virtproto.model.replies import (
+    error_from_payload,
+    late,
+    lost,
+    payload_of,
+    repeated,
+    why_broken,
+)
+from virtproto.protocol.events import CallFailed, ReplyReceived
+from virtproto.wire.remote import DOMAIN_DEL_THROTTLE_GROUP, DOMAIN_GET_INFO
+from virtproto.wire.rpc import MessageError
+from virtproto.xdr.procedure import Procedure
+
+
+def packed(
+    code: int, message: str | None, *, domain: int = 7, level: int = 2, int1: int = -1
+) -> bytes:
+    return MessageError(
+        code=code,
+        domain=domain,
+        message=message,
+        level=level,
+        dom=None,
+        str1="one",
+        str2=None,
+        str3="three",
+        int1=int1,
+        int2=-2,
+        net=None,
+    ).pack()
+
+
+def test_a_good_reply_is_its_payload() -> None:
+    assert payload_of(DOMAIN_GET_INFO, ReplyReceived(3, 0, b"abc")) == b"abc"
+
+
+def test_a_reply_that_makes_no_sense_raises_its_reason() -> None:
+    with pytest.raises(SequenceError, match="why"):
+        payload_of(DOMAIN_GET_INFO, CallFailed(3, SequenceError("why")))
+
+
+def test_every_field_of_the_error_is_kept() -> None:
+    with pytest.raises(NoDomainError) as caught:
+        payload_of(DOMAIN_GET_INFO, ReplyReceived(3, 1, packed(42, "gone", domain=10, int1=5)))
+    error = caught.value
+    assert str(error) == error.message == "gone"
+    assert (error.code, error.domain, error.level) == (42, 10, 2)
+    assert (error.str1, error.str2, error.str3) == ("one", None, "three")
+    assert (error.int1, error.int2, error.procedure) == (5, -2, "DOMAIN_GET_INFO")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(0, LibvirtError), (3, NoSupportError), (99999, LibvirtError)]
+)
+def test_codes_pass_through_and_none_is_no_error(code: int, kind: type[LibvirtError]) -> None:
+    error = error_from_payload(DOMAIN_GET_INFO, packed(code, None))
+    assert type(error) is kind
+    assert error.code == code
+    assert error.message is None
+    assert str(error) == "the daemon gave no reason"
+
+
+@pytest.mark.parametrize("domain", [7, 13])
+def test_an_unknown_procedure_is_named_with_its_release(domain: int) -> None:
+    payload = packed(39, "unknown procedure: 452", domain=domain)
+    error = error_from_payload(DOMAIN_DEL_THROTTLE_GROUP, payload)
+    assert isinstance(error, UnknownProcedureError)
+    assert (error.code, error.domain, error.since) == (3, domain, "11.2.0")
+    assert error.message == "unknown procedure: 452"
+    assert "11.2.0" in str(error)
+
+
+def test_a_procedure_of_nobodys_has_no_release() -> None:
+    made_up: Procedure[None, None] = Procedure(0x20008086, 1, 9999, "MADE_UP")
+    error = error_from_payload(made_up, packed(39, "unknown procedure: 9999"))
+    assert isinstance(error, UnknownProcedureError)
+    assert error.since is None
+    assert str(error) == "MADE_UP is not known to this daemon (unknown procedure: 9999)"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        packed(39, "Cannot find program 1 version 1"),
+        packed(39, "unknown procedure: 1", domain=10),
+        packed(39, "unknown procedure: 1", level=1),
+        packed(39, None),
+        packed(1, "unknown procedure: 1"),
+    ],
+)
+def test_what_only_looks_like_it_is_left_alone(payload: bytes) -> None:
+    error = error_from_payload(DOMAIN_GET_INFO, payload)
+    assert type(error) is LibvirtError
+    assert error.code in (1, 39)
+
+
+@pytest.mark.parametrize("size", [0, 3, 10, 20])
+def test_an_error_that_cannot_be_read_is_a_decode_error(size: int) -> None:
+    with pytest.raises(DecodeError):
+        payload_of(DOMAIN_GET_INFO, ReplyReceived(3, 1, packed(42, "gone")[:size]))
+
+
+def test_words() -> None:
+    assert str(late(DOMAIN_GET_INFO, 1.5)) == "DOMAIN_GET_INFO: no answer within 1.5 s"
+    assert str(late(DOMAIN_GET_INFO, None)) == "DOMAIN_GET_INFO: no answer in time"
+    assert str(lost(DOMAIN_GET_INFO, "why")) == "DOMAIN_GET_INFO: the connection ended, why"
+    assert "(5 bytes of" in str(lost(DOMAIN_GET_INFO, "why", 5))
+    assert why_broken(BrokenPipeError(32, "x")) == "the daemon closed it"
+    assert why_broken(OSError(5, "Input/output error")) == "it broke: Input/output error"
+
+
+def test_a_repeated_error_is_equal_and_another() -> None:
+    first = FramingError("bad", offset=4, path="p")
+    second = repeated(first)
+    assert isinstance(second, FramingError)
+    assert second is not first
+    assert (str(second), second.offset, second.path) == (str(first), 4, "p")
+    lost_again = repeated(ConnectionLostError("gone"))
+    assert type(lost_again) is ConnectionLostError
+    assert str(lost_again) == "gone"
