@@ -168,7 +168,16 @@ class Channel(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
         if self._large is None:
-            session.receive_data(bytes(self._shared[:nbytes]))
+            data = bytes(self._shared[:nbytes])
+            if len(self._waiting) == 1:
+                # One question, one answer: the core has a short way for that.
+                (serial,) = self._waiting
+                reply = session.receive_reply(serial, data)
+                if reply is not None:
+                    self._answer(reply)
+                    return
+            else:
+                session.receive_data(data)
         else:
             self._filled += nbytes
             if self._filled < len(self._large):
@@ -197,14 +206,17 @@ class Channel(asyncio.BufferedProtocol):
         session = self._session
         for event in session.events_received():
             if isinstance(event, ReplyReceived | CallFailed):
-                entry = self._waiting.pop(event.serial, None)
-                if entry is not None and not entry[0].done():
-                    entry[0].set_result(event)
+                self._answer(event)
             elif isinstance(event, SessionFailed):
                 self._end(f"it failed: {event.error}", event.error)
             elif isinstance(event, PeerClosed):
                 self._end("the daemon closed it", None, event.bytes_held)
         self._flush()
+
+    def _answer(self, reply: Answer) -> None:
+        entry = self._waiting.pop(reply.serial, None)
+        if entry is not None and not entry[0].done():
+            entry[0].set_result(reply)
 
     def _flush(self) -> None:
         """Write what the core wants sent."""
