@@ -16,7 +16,8 @@ seed                what QEMU can do, asked once and kept
 prepare             all of the above brought into being, with progress lines
 relay               a byte relay from a unix socket to a daemon, over TCP on the loopback device
 capture             a relayed conversation recorded and decoded by Wireshark
-c_binding           questions to Debian's python3-libvirt, which runs in a process of its own
+c_binding           questions to Debian's python3-libvirt
+c_binding_process   the program that answers them
 fixtures            the pytest fixtures that hand these out
 ==================  ==========================================================================
 """

@@ -51,7 +51,7 @@ def test_two_daemons_share_nothing(libvirtd: PrivateDaemon) -> None:
 
 
 def test_bad_setting_is_reported_with_what_the_daemon_said() -> None:
-    daemon = PrivateDaemon(settings={"max_clients": "many"})
+    daemon = private_daemon("9.0.0", max_clients="many")
     with pytest.raises(DaemonError, match="max_clients"):
         daemon.start()
     with pytest.raises(DaemonError, match="not started"):

@@ -25,12 +25,14 @@ DEMO_PACKAGES = (*ENVIRONMENT_PACKAGES, "libvirt-daemon")
 _LAB_PACKAGES = (
     *ENVIRONMENT_PACKAGES,
     "debian-archive-keyring",
+    "libvirt-daemon",
     "libvirt-wireshark",
     "python3-libvirt",
     "tshark",
 )
-# libvirt 9.0.0, where this is the Debian release that has it; elsewhere it is unpacked too.
-_BOOKWORM_PACKAGES = ("libvirt-daemon", "qemu-system-x86")
+# The guests run on libvirt 9.0.0. Where this is not the Debian release that has it, it is unpacked
+# beside the system like the others, with its QEMU.
+_BOOKWORM_PACKAGES = ("qemu-system-x86",)
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _ACCOUNT = "libvirt-qemu"
