@@ -20,7 +20,9 @@ class _Colourless(ast.NodeTransformer):
     """Takes the colour out of a module."""
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        fields: dict[str, Any] = {name: getattr(node, name, None) for name in ast.FunctionDef._fields}
+        fields: dict[str, Any] = {
+            name: getattr(node, name, None) for name in ast.FunctionDef._fields
+        }
         fields["name"] = _NAMES.get(node.name, node.name)
         plain = ast.copy_location(ast.FunctionDef(**fields), node)
         self.generic_visit(plain)
