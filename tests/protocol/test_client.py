@@ -330,6 +330,13 @@ class TestDescriptors:
         assert isinstance(failed, CallFailed)
         assert more == FdsUnclaimed(3)
 
+    def test_none_are_due_after_a_failure(self) -> None:
+        client = ClientSession(fd_passing=True)
+        client.send_call(REMOTE, 1, INFO, nfds=2)
+        client.receive_data(bytes(28))
+        assert client.data_to_send() == []
+        assert client.fds_due == 0
+
     def test_descriptors_where_none_can_be(self) -> None:
         reply = packet(REPLY_FDS, 0, OK, procedure=INFO, nfds=1)
         assert_failed(calling(), FramingError, "cannot carry any", reply)

@@ -71,6 +71,10 @@ class TestStreamsFromTheServer:
         assert received(client, packet(STREAM, 0, OK)) == [StreamFinished(0)]
         assert client.stream_state(0) is streams.CLOSED
 
+    def test_hole_may_be_empty(self) -> None:
+        events = received(streaming(), packet(HOLE, 0, CONTINUE, bytes(12)))
+        assert events == [StreamHoleReceived(0, 0)]
+
     def test_data_may_overtake_the_reply(self) -> None:
         events = received(
             opening(),

@@ -93,6 +93,7 @@ class TestBothRoles:
     def test_close(self, role: Role) -> None:
         session = role(fd_passing=True)
         session.receive_data(PING)
+        session.receive_eof()
         session.close()
         session.close()
         assert session.phase is CLOSED

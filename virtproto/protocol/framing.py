@@ -197,7 +197,8 @@ class PacketReader:
         """Bytes that can be read without reading past the packet that is arriving.
 
         The rest of the header, then the rest of the payload, then the carriers; never 0 unless
-        the reader failed or a packet waits to be taken. Reading more than this is fine wherever no descriptors can come.
+        the reader failed or a packet waits to be taken. Reading more than this is fine wherever no
+        descriptors can come.
         """
         if self.error is not None:
             return 0
