@@ -287,11 +287,7 @@ class PacketReader:
             return None
         body = start + PACKET_MIN
         if length > available:
-            self._header = header
-            self._pieces = [data[body:]]
-            self._missing = length - available
-            self._data = b""
-            self._pos = 0
+            self._begin_payload(header, data[body:], length - available)
             return None
         end = start + length
         if end == len(data):
@@ -301,20 +297,22 @@ class PacketReader:
             self._pos = end
         # A Packet without the call of its __init__, which would cost as much as all of this.
         packet = _new_packet(Packet)
-        (
-            _,
-            packet.program,
-            packet.version,
-            packet.procedure,
-            packet.type,
-            packet.serial,
-            packet.status,
-        ) = header
+        _, packet.program, packet.version, packet.procedure, kind, packet.serial, status = header
+        packet.type = kind
+        packet.status = status
         packet.payload = data[body:end]
         packet.nfds = None
-        if packet.type in _TYPES_WITH_FDS:
+        if kind in _TYPES_WITH_FDS:
             return self._count_fds(packet)
         return packet
+
+    def _begin_payload(self, header: Header, start: bytes, missing: int) -> None:
+        """Keep a header and the start of its payload until the rest has arrived."""
+        self._header = header
+        self._pieces = [start]
+        self._missing = missing
+        self._data = b""
+        self._pos = 0
 
     def _resume(self) -> Packet | None:
         """Go on with what an earlier feed left unfinished."""
