@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
-from typing import Any
+from enum import IntEnum
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,15 @@ from hypothesis import strategies as st
 
 from tests.xdr.sample import Machine
 from virtproto.errors import DecodeError, EncodeError
+from virtproto.wire import remote
+from virtproto.xdr.message import Message
 from virtproto.xdr.runtime import (
     RecordLayouts,
+    blank,
     check_count,
     exactly,
     layout,
+    lazy_enum,
     pack_char_array,
     pack_chars,
     pack_fixed_list,
@@ -25,8 +30,12 @@ from virtproto.xdr.runtime import (
     pack_opaque,
     pack_optional,
     pack_string,
+    pack_unsigned_char_array,
+    pack_unsigned_chars,
     signed_char,
     signed_short,
+    unknown_arm,
+    unknown_arm_to_pack,
     unpack_messages,
     unpack_numbers,
     unpack_strings,
@@ -126,6 +135,12 @@ def test_chars_carry_their_sign(raw: bytes) -> None:
     assert pack_chars(raw, 64, "") == words(len(raw)) + expected
 
 
+@given(st.binary(max_size=64))
+def test_unsigned_chars_carry_none(raw: bytes) -> None:
+    assert pack_unsigned_char_array(raw, len(raw)) == words(*raw)
+    assert pack_unsigned_chars(raw, 64, "") == words(len(raw), *raw)
+
+
 def test_sasl_data_of_a_password_with_an_umlaut() -> None:
     data = b"\0fred\0p\xc3\xa4ssword"
     assert pack_chars(data, 65536, "REMOTE_AUTH_SASL_DATA_MAX") == bytes.fromhex(
@@ -143,21 +158,25 @@ def test_opaque_takes_any_buffer(kind: type[bytes]) -> None:
 
 @pytest.mark.parametrize("value", [3, "text", None, [1, 2]])
 def test_opaque_takes_nothing_else(value: Any) -> None:
-    for pack in (pack_opaque, pack_chars):
+    for pack in (pack_opaque, pack_chars, pack_unsigned_chars):
         with pytest.raises(EncodeError, match="bytes are needed"):
             pack(value, 10, "")
+    for pack_array in (pack_char_array, pack_unsigned_char_array):
+        with pytest.raises(EncodeError, match="bytes are needed"):
+            pack_array(value, 2)
 
 
 def test_opaque_over_its_limit_or_of_another_size_is_refused() -> None:
-    for pack in (pack_opaque, pack_chars):
+    for pack in (pack_opaque, pack_chars, pack_unsigned_chars):
         with pytest.raises(EncodeError, match="BLOB_MAX"):
             pack(bytes(5), 4, "BLOB_MAX")
     assert exactly(UUID, 16) == UUID
     for size in (0, 15, 17):
         with pytest.raises(EncodeError, match=f"{size} bytes where there must be 16"):
             exactly(bytes(size), 16)
-        with pytest.raises(EncodeError, match=f"{size} bytes where there must be 16"):
-            pack_char_array(bytes(size), 16)
+        for pack_array in (pack_char_array, pack_unsigned_char_array):
+            with pytest.raises(EncodeError, match=f"{size} bytes where there must be 16"):
+                pack_array(bytes(size), 16)
 
 
 def test_numbers() -> None:
@@ -197,6 +216,47 @@ def test_lists() -> None:
         pack_fixed_list([1], layout("i").pack, 2)
 
 
+@pytest.mark.parametrize("value", ["abc", b"abc", bytearray(3), {1: 2, 3: 4, 5: 6}, {1, 2, 3}])
+def test_what_is_no_list_is_not_taken_apart(value: Any) -> None:
+    reason = f"a list is needed, not {type(value).__name__}"
+    written: list[object] = []
+    with pytest.raises(EncodeError, match=reason):
+        pack_list(value, written.append, 9, "")  # type: ignore[arg-type]
+    with pytest.raises(EncodeError, match=reason):
+        pack_fixed_list(value, written.append, 3)  # type: ignore[arg-type]
+    with pytest.raises(EncodeError, match=reason):
+        pack_numbers("i", value, 9, "")
+    assert written == []
+
+
+def test_tuples_and_lists_of_a_subclass_are_lists() -> None:
+    class Numbers(list[int]):
+        pass
+
+    values: Any
+    for values in ((1, 2), Numbers([1, 2])):
+        assert pack_list(values, layout("i").pack, 2, "") == words(2, 1, 2)
+        assert pack_fixed_list(values, layout("i").pack, 2) == words(1, 2)
+        assert pack_numbers("i", values, 2, "") == words(2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (remote.ConnectBaselineCpuArgs(xmlCPUs=cast(Any, "<cpu/>"), flags=0), "xmlCPUs"),
+        (remote.ConnectBaselineCpuArgs(xmlCPUs=cast(Any, b"<cpu/>"), flags=0), "xmlCPUs"),
+        (remote.NodeGetCellsFreeMemoryRet(cells=cast(Any, b"abc")), "cells"),
+        (remote.ConnectListAllDomainsRet(domains=cast(Any, "abc"), ret=3), "domains"),
+    ],
+)
+def test_a_message_names_the_field_that_is_no_list(message: Message, field: str) -> None:
+    with pytest.raises(
+        EncodeError, match=f"^{field}: a list is wanted, got (str|bytes)$"
+    ) as caught:
+        message.pack()
+    assert caught.value.path == field
+
+
 def test_messages_are_read_one_after_the_other() -> None:
     machines = [Machine("a", UUID, 1), Machine("longer", UUID, 2), Machine("", UUID, 3)]
     data = b"head" + b"".join(machine.pack() for machine in machines)
@@ -219,3 +279,29 @@ def test_record_layouts_keep_a_bounded_number() -> None:
     for length in range(4097):
         assert layouts[length][1] == length + -length % 4 + 8
     assert len(layouts) == 257
+
+
+def test_blank_objects_are_separate_and_unset() -> None:
+    made = blank(Machine, 3)
+    assert [type(machine) for machine in made] == [Machine] * 3
+    assert len({id(machine) for machine in made}) == 3
+    assert not any(hasattr(machine, "name") for machine in made)
+    assert blank(Machine, 0) == []
+
+
+def test_an_unknown_arm_is_told_with_its_union() -> None:
+    read = unknown_arm(9, "sample_value", 44)
+    assert str(read) == "byte 44: sample_value has no arm 9"
+    assert (read.offset, read.path) == (44, None)
+    given_by_caller = unknown_arm_to_pack("9", "sample_value")
+    assert isinstance(given_by_caller, EncodeError)
+    assert str(given_by_caller) == "sample_value has no arm '9'"
+
+
+def test_a_lazy_enum_stays_in_its_module() -> None:
+    module: dict[str, Any] = {"__name__": "somewhere"}
+    color = lazy_enum(module, "Color", {"RED": 0, "GREEN": 1})
+    assert module["Color"] is color
+    assert issubclass(color, IntEnum)
+    assert {member.name: member.value for member in color} == {"RED": 0, "GREEN": 1}
+    assert (color.__name__, color.__module__) == ("Color", "somewhere")

@@ -272,8 +272,16 @@ def _as_bytes(value: object) -> bytes:
     raise EncodeError(f"bytes are needed, not {type(value).__name__}")
 
 
+def _check_list(value: object) -> None:
+    """Refuse what has a length and elements but is no list: a string's would be its characters."""
+    if not isinstance(value, list | tuple):
+        raise EncodeError(f"a list is needed, not {type(value).__name__}")
+
+
 def pack_numbers(code: str, values: list[Any], limit: int, name: str) -> bytes:
     """Return a count and the numbers, each of a struct code."""
+    if type(values) is not list:
+        _check_list(values)
     count = len(values)
     if count > limit:
         raise _over_limit_to_pack(count, limit, name)
@@ -287,6 +295,8 @@ def pack_optional(value: T | None, pack: Callable[[T], bytes]) -> bytes:
 
 def pack_list(values: list[T], pack: Callable[[T], bytes], limit: int, name: str) -> bytes:
     """Return a count and each value as ``pack`` writes it."""
+    if type(values) is not list:
+        _check_list(values)
     count = len(values)
     if count > limit:
         raise _over_limit_to_pack(count, limit, name)
@@ -295,6 +305,8 @@ def pack_list(values: list[T], pack: Callable[[T], bytes], limit: int, name: str
 
 def pack_fixed_list(values: list[T], pack: Callable[[T], bytes], count: int) -> bytes:
     """Return ``count`` values as ``pack`` writes them, without a count."""
+    if type(values) is not list:
+        _check_list(values)
     if len(values) != count:
         raise EncodeError(f"{len(values)} elements where there must be {count}")
     return b"".join([pack(value) for value in values])
