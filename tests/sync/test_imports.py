@@ -21,6 +21,8 @@ HEAVY = (
     "urllib",
     "json",
     "re",
+    "collections",
+    "importlib",
     "socket",
     "threading",
     "enum",
@@ -54,6 +56,15 @@ def test_importing_the_package_loads_nothing_else_of_it() -> None:
 def test_the_blocking_front_end_loads_nothing_heavy() -> None:
     loaded = loaded_by("import virtproto; virtproto.open")
     assert "virtproto.sync.connection" in loaded
+    assert not [name for name in HEAVY if name in loaded]
+
+
+def test_a_call_of_any_procedure_loads_nothing_heavy() -> None:
+    loaded = loaded_by(
+        "import virtproto; virtproto.open; from virtproto.wire import remote;"
+        " remote.DOMAIN_GET_INFO, remote.DomainGetInfoArgs, remote.CONNECT_LIST_ALL_DOMAINS"
+    )
+    assert "virtproto.wire.remote.connect_list" in loaded
     assert not [name for name in HEAVY if name in loaded]
 
 

@@ -183,6 +183,8 @@ def print_package(program: Program, types: Types, contents: Mapping[str, Sequenc
         banner([program.source.name]),
         f'"""Program {program.name}: every message class and procedure, loaded when first used."""',
         *_FUTURE,
+        "from sys import modules as _modules",
+        "",
         *_CHECKING,
     ]
     for module in sorted(contents):
@@ -198,13 +200,13 @@ _PACKAGE_LOOKUP = """\
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        from importlib import import_module
-
         if name == "__all__":
             return [word for word in __dir__() if not word.startswith("_")]
         for module, names in _NAMES.items():
             if name == module or name in names.split():
-                loaded = import_module(f"{__name__}.{module}")
+                # Without importlib, which would be one more module to load.
+                __import__(f"{__name__}.{module}")
+                loaded = _modules[f"{__name__}.{module}"]
                 value = loaded if name == module else getattr(loaded, name)
                 globals()[name] = value
                 return value
@@ -233,6 +235,8 @@ def print_root(programs: Sequence[Program], types: Types) -> str:
         banner(files),
         '"""Every message of libvirt\'s RPC protocol; submodules are loaded when first used."""',
         *_FUTURE,
+        "from sys import modules as _modules",
+        "",
         "from virtproto.errors import UsageError",
         "from virtproto.xdr.message import set_contract_loader",
         "",
@@ -296,9 +300,9 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         if name in _SUBMODULES:
-            from importlib import import_module
-
-            return import_module(f"{__name__}.{name}")
+            # Without importlib, which would be one more module to load.
+            __import__(f"{__name__}.{name}")
+            return _modules[f"{__name__}.{name}"]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from sys import modules as _modules
+
 from virtproto.errors import UsageError
 from virtproto.xdr.message import set_contract_loader
 
@@ -80,9 +82,9 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         if name in _SUBMODULES:
-            from importlib import import_module
-
-            return import_module(f"{__name__}.{name}")
+            # Without importlib, which would be one more module to load.
+            __import__(f"{__name__}.{name}")
+            return _modules[f"{__name__}.{name}"]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():

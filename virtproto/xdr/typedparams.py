@@ -9,7 +9,9 @@ the business of virtproto.xdr.paramshapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+# Where collections.abc has it from, and what Python loads at its start anyway: the package itself
+# would add to the start of every blocking program what a dozen calls take.
+from _collections_abc import Sequence
 from struct import Struct
 from struct import error as StructError
 

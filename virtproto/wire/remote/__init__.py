@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from sys import modules as _modules
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.wire.remote.auth import *  # noqa: F403
@@ -581,13 +583,13 @@ _NAMES = {
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        from importlib import import_module
-
         if name == "__all__":
             return [word for word in __dir__() if not word.startswith("_")]
         for module, names in _NAMES.items():
             if name == module or name in names.split():
-                loaded = import_module(f"{__name__}.{module}")
+                # Without importlib, which would be one more module to load.
+                __import__(f"{__name__}.{module}")
+                loaded = _modules[f"{__name__}.{module}"]
                 value = loaded if name == module else getattr(loaded, name)
                 globals()[name] = value
                 return value
