@@ -78,8 +78,8 @@ class UsageError(VirtprotoError, ValueError):
 class ProtocolError(VirtprotoError):
     """Bytes, or values meant to become bytes, that break the protocol.
 
-    ``offset`` is the position in bytes in the payload (or packet) where the fault was seen, ``path``
-    the field ("doms[3].name"); either is None where there is none to name.
+    ``offset`` is the position in bytes in the payload (or packet) where the fault was seen,
+    ``path`` the field ("doms[3].name"); either is None where there is none to name.
     """
 
     def __init__(self, message: str, *, offset: int | None = None, path: str | None = None) -> None:
@@ -149,10 +149,11 @@ class AuthenticationError(VirtprotoError):
 class LibvirtError(VirtprotoError):
     """The daemon answered a call with an error; every field of the wire error is here.
 
-    ``code`` is a virErrorNumber, ``domain`` a virErrorDomain (which part of libvirt spoke), ``level``
-    2 for an error and 1 for a warning; numbers of newer daemons pass through as they are.
-    ``str1`` is the untranslated message template and ``str2`` and ``str3`` what filled it, ``int1``
-    the errno where there was one (else -1). ``procedure`` names the call ("DOMAIN_GET_INFO").
+    ``code`` is a virErrorNumber, ``domain`` a virErrorDomain (which part of libvirt spoke),
+    ``level`` 2 for an error and 1 for a warning; numbers of newer daemons pass through as they are.
+    ``str1`` is the untranslated message template and ``str2`` and ``str3`` what filled it,
+    ``int1`` the errno where there was one (else -1). ``procedure`` names the call
+    ("DOMAIN_GET_INFO").
     Source: virNetMessageError.
     """
 
