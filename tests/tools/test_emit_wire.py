@@ -84,6 +84,15 @@ def test_order_of_extras_does_not_matter() -> None:
     assert both[0] == both[1]
 
 
+def test_secret_parameters_are_a_table_and_registered() -> None:
+    files = emit(contract(), Extras(secret_parameters=["key", "dxml", "key"]))
+    assert 'SECRET_PARAMETERS: tuple[str, ...] = ("dxml", "key")\n' in files["contract.py"]
+    assert '_SECRET_PARAMETERS: tuple[str, ...] = ("dxml", "key")\n' in files["__init__.py"]
+    assert "\nset_secret_parameters(_SECRET_PARAMETERS)\n" in files["__init__.py"]
+    nothing = emit(contract(), Extras())
+    assert "\nSECRET_PARAMETERS: tuple[str, ...] = ()\n" in nothing["contract.py"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -106,6 +106,7 @@ PROGRAMS: dict[str, tuple[Any, ...]] = {
 }
 
 SECRETS = {"login": ("password", "pin", "key")}
+SECRET_PARAMETERS = ("pass",)
 
 
 class Tables:
@@ -115,6 +116,7 @@ class Tables:
     TYPES = TYPES
     PROGRAMS = PROGRAMS
     SECRETS = SECRETS
+    SECRET_PARAMETERS = SECRET_PARAMETERS
 
 
 CONTRACT = Contract.from_tables(Tables)

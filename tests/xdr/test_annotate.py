@@ -161,6 +161,23 @@ def test_secrets_are_shown_only_on_demand() -> None:
     assert [field.value for field in shown.fields] == ["fred", "s3cret", 5353, 6, b"s3cret"]
 
 
+def test_secret_parameters_are_shown_only_on_demand() -> None:
+    params = [("user", 7, "fred"), ("pass", 7, "s3cret"), ("pass", 1, 5353), ("count", 1, 3)]
+    plain = [{"field": name, "value": {"type": t, "value": v}} for name, t, v in params]
+    payload = CODEC.encode("param_list", {"params": plain})
+    hidden = CODEC.annotate("param_list", payload)
+    values = [f.value for f in hidden.fields if f.path.rpartition(".")[2] in ("s", "i")]
+    assert values == ["fred", SECRET, SECRET, 3]
+    assert "s3cret" not in repr(hidden.fields)
+    assert "5353" not in repr(hidden.fields)
+    shown = CODEC.annotate("param_list", payload, show_secrets=True)
+    values = [f.value for f in shown.fields if f.path.rpartition(".")[2] in ("s", "i")]
+    assert values == ["fred", "s3cret", 5353, 3]
+    for size in range(len(payload)):
+        cut = CODEC.annotate("param_list", payload[:size])
+        assert "s3cr" not in f"{cut.fields}{cut.problems}{cut.error}"
+
+
 def test_long_values_are_cut_and_say_so() -> None:
     payload = words(1, MAX_VALUE * 2) + b"x" * MAX_VALUE * 2 + words(1, 1)
     (field,) = [f for f in CODEC.annotate("param_list", payload).fields if f.path.endswith("field")]

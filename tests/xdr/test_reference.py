@@ -161,7 +161,7 @@ LOGIN = {"user": "fred", "password": "pw", "pin": 1, "key": b""}
         ("double", "1.0", "a number is wanted, got str"),
         ("double", 10**400, "too large for a double"),
         ("value", {"type": 9, "value": 1}, "value has no arm 9"),
-        ("value", {"type": None, "value": 1}, "value has no arm None"),
+        ("value", {"type": None, "value": 1}, "value has no arm of type NoneType"),
         ("value", {"value": 1}, "value .type and value. is wanted, got dict"),
         ("value", {"type": 1, "value": "x"}, "i: int is wanted, got str"),
         (

@@ -295,7 +295,8 @@ def test_an_unknown_arm_is_told_with_its_union() -> None:
     assert (read.offset, read.path) == (44, None)
     given_by_caller = unknown_arm_to_pack("9", "sample_value")
     assert isinstance(given_by_caller, EncodeError)
-    assert str(given_by_caller) == "sample_value has no arm '9'"
+    assert str(given_by_caller) == "sample_value has no arm of type str"
+    assert str(unknown_arm_to_pack(9, "sample_value")) == "sample_value has no arm 9"
 
 
 def test_a_lazy_enum_stays_in_its_module() -> None:

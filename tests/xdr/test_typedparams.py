@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import traceback
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.xdr.sample import CONTRACT
 from virtproto.errors import DecodeError, EncodeError
+from virtproto.xdr import typedparams as module
 from virtproto.xdr.reference import ReferenceCodec
 from virtproto.xdr.typedparams import (
     BOOLEAN,
@@ -24,10 +26,21 @@ from virtproto.xdr.typedparams import (
     ULLONG,
     TypedParam,
     TypedParams,
+    is_secret,
+    set_secret_parameters,
     unpack_typed_params,
 )
 
 CODEC = ReferenceCodec(CONTRACT)
+
+
+@pytest.fixture(autouse=True)
+def _secret_names() -> Iterator[None]:
+    before = module._secret_names
+    set_secret_parameters(["pass"])
+    yield
+    set_secret_parameters(before)
+
 
 # The reply of DOMAIN_GET_MEMORY_PARAMETERS for libvirt's test driver, without the count behind it.
 MEMORY = bytes.fromhex(
@@ -149,15 +162,55 @@ def test_repr_is_short() -> None:
     assert repr(TypedParam(("a", INT, 1))) == "TypedParam(field='a', type=1, value=1)"
 
 
+@pytest.mark.parametrize(("kind", "value"), [(STRING, "s3cret"), (INT, 5353), (BOOLEAN, 5353)])
+def test_repr_leaves_secrets_out(kind: int, value: Any) -> None:
+    params = TypedParams.from_items([("user", STRING, "fred"), ("pass", kind, value)])
+    assert repr(params) == "TypedParams({'user': 'fred', 'pass': <secret>})"
+    assert repr(params[1]) == f"TypedParam(field='pass', type={kind}, value=<secret>)"
+    assert f"{params[1]!s}{list(params)}{params[1:]}".count("<secret>") == 3
+    for shown in (repr(params), str(params[1]), str(list(params)), f"{params[1:]}"):
+        assert "s3cret" not in shown
+        assert "5353" not in shown
+    assert params[1].value == value
+
+
+def test_nothing_is_shown_before_it_is_known_what_is_secret() -> None:
+    set_secret_parameters(None)
+    assert is_secret("user")
+    params = TypedParams.from_items([("user", STRING, "fred")])
+    assert repr(params) == "TypedParams({'user': <secret>})"
+    set_secret_parameters([])
+    assert not is_secret("user")
+    assert repr(params) == "TypedParams({'user': 'fred'})"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        ("pass", "s3cret", STRING),
+        ("pass", INT, "s3cret"),
+        ("pass", STRING, "s3cret\0"),
+        ("pass", STRING, "s3cret\ud800"),
+        ("pass", STRING, b"s3cret"),
+        ("pass", DOUBLE, "s3cret"),
+    ],
+)
+def test_errors_leave_secrets_out(item: tuple[str, Any, Any]) -> None:
+    with pytest.raises(EncodeError) as caught:
+        TypedParams.from_items([item])
+    assert "'pass'" in str(caught.value)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
 @pytest.mark.parametrize(
     ("item", "text"),
     [
         (("a", INT), "[1]: a (name, type, value) triple is wanted"),
         (5, "[1]: a (name, type, value) triple is wanted"),
-        (("a", [], 1), "[1] 'a': there is no parameter type []"),
+        (("a", [], 1), "[1] 'a': the type of a parameter is a number, got list"),
         (("a", 0, 1), "[1] 'a': there is no parameter type 0"),
         (("a", 8, 1), "[1] 'a': there is no parameter type 8"),
-        (("a", "INT", 1), "[1] 'a': there is no parameter type 'INT'"),
+        (("a", "INT", 1), "[1] 'a': the type of a parameter is a number, got str"),
         ((None, INT, 1), "[1].field: a string is wanted, got NoneType"),
         (("a\0", INT, 1), "[1].field: a string cannot hold a NUL byte"),
         (("\ud800", INT, 1), "[1].field: the string has no UTF-8 form"),

@@ -113,7 +113,7 @@ def _generated(defs: Path) -> dict[str, str]:
     since = read_since(defs / "since.toml").numbers(contract)
     secrets = read_secrets(defs / "secrets.toml")
     check_secrets(secrets, contract)
-    return emit(contract, Extras(since=since, secret_fields=secrets.fields))
+    return emit(contract, Extras(since, secrets.fields, secrets.typed_parameters))
 
 
 def _present(wire: Path) -> set[str]:

@@ -41,8 +41,50 @@ def _joined(lines: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def print_contract(contract: Contract, types: Types, secrets: Mapping[str, Sequence[str]]) -> str:
+def print_contract(
+    contract: Contract,
+    types: Types,
+    secrets: Mapping[str, Sequence[str]],
+    secret_parameters: tuple[str, ...],
+) -> str:
     """Return wire/contract.py: every type, constant and procedure as data."""
+    lines = [
+        banner(list(contract.files)),
+        '"""The wire contract as tables, for the codec that walks it and for finding faults."""',
+        *_FUTURE,
+        *_CHECKING,
+        "    from typing import Any",
+        "",
+        "# Name: number.",
+        *render(text(_numbers(contract, types)), 0, "CONSTANTS: dict[str, int] = "),
+        "",
+        "# Name: kind and parts; a part is (name, type, shape, limit), behind its case in a union.",
+        *render(_types(contract, types), 0, "TYPES: dict[str, tuple[Any, ...]] = "),
+        "",
+        "# Program: number, version and procedures: (number, name, args, ret, event, annotations).",
+        *render(_programs(contract, types), 0, f"PROGRAMS: {_PROGRAM_ROWS} = "),
+        "",
+        "# Struct: fields whose values are never shown.",
+        *render(
+            text({name: tuple(fields) for name, fields in sorted(secrets.items())}),
+            0,
+            "SECRETS: dict[str, tuple[str, ...]] = ",
+        ),
+        "",
+        "# Typed parameters whose values are never shown.",
+        *render(text(secret_parameters), 0, "SECRET_PARAMETERS: tuple[str, ...] = "),
+    ]
+    return _joined(lines)
+
+
+def _numbers(contract: Contract, types: Types) -> dict[str, int]:
+    numbers = {name: types.constant(value) for name, value in contract.externals.items()}
+    for source in contract.files.values():
+        numbers |= {c.name: types.constant(c.value) for c in source.constants.values()}
+    return numbers
+
+
+def _types(contract: Contract, types: Types) -> Part:
     rows: list[Part] = []
     for source in contract.files.values():
         for typedef in source.typedefs.values():
@@ -57,33 +99,7 @@ def print_contract(contract: Contract, types: Types, secrets: Mapping[str, Seque
             arms = tuple((types.constant(case), *_row(arm, types)) for case, arm in union.arms)
             on = (union.discriminant.name, union.discriminant.type)
             rows.append(Pair(f'"{union.name}"', text(("union", on, arms))))
-    numbers = {name: types.constant(value) for name, value in contract.externals.items()}
-    for source in contract.files.values():
-        numbers |= {c.name: types.constant(c.value) for c in source.constants.values()}
-    lines = [
-        banner(list(contract.files)),
-        '"""The wire contract as tables, for the codec that walks it and for finding faults."""',
-        *_FUTURE,
-        *_CHECKING,
-        "    from typing import Any",
-        "",
-        "# Name: number.",
-        *render(text(numbers), 0, "CONSTANTS: dict[str, int] = "),
-        "",
-        "# Name: kind and parts; a part is (name, type, shape, limit), behind its case in a union.",
-        *render(Bracket("{", tuple(rows), "}"), 0, "TYPES: dict[str, tuple[Any, ...]] = "),
-        "",
-        "# Program: number, version and procedures: (number, name, args, ret, event, annotations).",
-        *render(_programs(contract, types), 0, f"PROGRAMS: {_PROGRAM_ROWS} = "),
-        "",
-        "# Struct: fields whose values are never shown.",
-        *render(
-            text({name: tuple(fields) for name, fields in sorted(secrets.items())}),
-            0,
-            "SECRETS: dict[str, tuple[str, ...]] = ",
-        ),
-    ]
-    return _joined(lines)
+    return Bracket("{", tuple(rows), "}")
 
 
 def _typedef(declaration: Declaration, types: Types) -> Part:
@@ -217,7 +233,9 @@ if not TYPE_CHECKING:
         return sorted({*globals(), *_NAMES, *lazy})""".splitlines()
 
 
-def print_root(programs: Sequence[Program], types: Types) -> str:
+def print_root(
+    programs: Sequence[Program], types: Types, secret_parameters: tuple[str, ...]
+) -> str:
     """Return wire/__init__.py: submodules by name, and the door to any procedure."""
     numbers: list[Part] = []
     tables: dict[str, str] = {}
@@ -239,6 +257,7 @@ def print_root(programs: Sequence[Program], types: Types) -> str:
         "",
         "from virtproto.errors import UsageError",
         "from virtproto.xdr.message import set_contract_loader",
+        "from virtproto.xdr.typedparams import set_secret_parameters",
         "",
         *_CHECKING,
         "    from typing import Any",
@@ -254,6 +273,9 @@ def print_root(programs: Sequence[Program], types: Types) -> str:
         *render(text(tables), 0, "_TABLES: dict[str, str] = "),
         "",
         *render(text(tuple(modules)), 0, "_SUBMODULES = "),
+        "",
+        "# Typed parameters whose values are never shown.",
+        *render(text(secret_parameters), 0, "_SECRET_PARAMETERS: tuple[str, ...] = "),
         "",
         "",
     ]
@@ -294,6 +316,7 @@ def load_contract() -> Contract:
 
 _contract: Contract | None = None
 set_contract_loader(load_contract)
+set_secret_parameters(_SECRET_PARAMETERS)
 
 
 if not TYPE_CHECKING:

@@ -30,11 +30,13 @@ class Extras:
     """What the .x files do not say.
 
     ``since`` is the first libvirt release by program name and procedure number; ``secret_fields``
-    the members of structs (by their .x names) whose values must never be shown.
+    the members of structs (by their .x names) whose values must never be shown, and
+    ``secret_parameters`` the typed parameters of which the same is true, in any struct.
     """
 
     since: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     secret_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    secret_parameters: Sequence[str] = ()
 
 
 def emit(contract: Contract, extras: Extras) -> dict[str, str]:
@@ -45,9 +47,10 @@ def emit(contract: Contract, extras: Extras) -> dict[str, str]:
     types = Types(contract)
     homes = Homes(contract)
     printer = ModulePrinter(types, homes, extras.secret_fields)
+    parameters = tuple(sorted(set(extras.secret_parameters)))
     files = {
-        "__init__.py": print_root(homes.programs, types),
-        "contract.py": print_contract(contract, types, extras.secret_fields),
+        "__init__.py": print_root(homes.programs, types, parameters),
+        "contract.py": print_contract(contract, types, extras.secret_fields, parameters),
         "since.py": print_since(extras.since),
     }
     for program in homes.programs:

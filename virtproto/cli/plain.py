@@ -95,7 +95,8 @@ def _from_word(contract: Contract, member: Member, path: str, text: str) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise UsageError(f"{path}: expected {resolved.spelling} as JSON, not {text!r}") from None
+        # Not shown: among typed parameters there may be secret ones.
+        raise UsageError(f"{path}: expected {resolved.spelling} as JSON") from None
     return _walk(contract, resolved, value, _read, path)
 
 
@@ -154,4 +155,4 @@ def _read(member: Member, value: Any, path: str) -> Any:
     try:
         return bytes.fromhex(value)
     except ValueError:
-        raise UsageError(f"{path}: expected bytes in hexadecimal, not {value!r}") from None
+        raise UsageError(f"{path}: expected bytes in hexadecimal") from None

@@ -7,6 +7,7 @@ from sys import modules as _modules
 
 from virtproto.errors import UsageError
 from virtproto.xdr.message import set_contract_loader
+from virtproto.xdr.typedparams import set_secret_parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ _TABLES: dict[str, str] = {
 
 _SUBMODULES = ("admin", "contract", "keepalive", "lxc", "qemu", "remote", "rpc", "since")
 
+# Typed parameters whose values are never shown.
+_SECRET_PARAMETERS: tuple[str, ...] = (
+    "destination_xml",
+    "dxml",
+    "persistent_xml",
+    "sev-secret",
+    "sev-secret-header",
+)
+
 
 def find_procedure(program: str | int, key: str | int) -> Procedure[Any, Any]:
     """Return a procedure of a program (its name or number) by the procedure's name or number.
@@ -76,6 +86,7 @@ def load_contract() -> Contract:
 
 _contract: Contract | None = None
 set_contract_loader(load_contract)
+set_secret_parameters(_SECRET_PARAMETERS)
 
 
 if not TYPE_CHECKING:

@@ -8722,3 +8722,12 @@ SECRETS: dict[str, tuple[str, ...]] = {
     "remote_secret_get_value_ret": ("value",),
     "remote_secret_set_value_args": ("value",),
 }
+
+# Typed parameters whose values are never shown.
+SECRET_PARAMETERS: tuple[str, ...] = (
+    "destination_xml",
+    "dxml",
+    "persistent_xml",
+    "sev-secret",
+    "sev-secret-header",
+)

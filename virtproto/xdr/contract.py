@@ -13,6 +13,7 @@ Layout of the tables::
                     | ("typedef", type, shape, limit)}
     PROGRAMS   {name: (number, version, ((number, name, args, ret, msg, {annotation: ...}), ...))}
     SECRETS    {struct: (field, ...)}, optional
+    SECRET_PARAMETERS (name, ...), optional: typed parameters, whatever struct they come in
 
 ``shape`` is "scalar", "fixed", "variable" or "optional"; ``limit`` an int or None; ``case`` an int
 or the name of a constant.
@@ -125,7 +126,15 @@ class Procedure:
 class Contract:
     """All types and procedures, built from the tables when first asked for."""
 
-    __slots__ = ("_sizes", "_types", "constants", "programs", "secrets", "types")
+    __slots__ = (
+        "_sizes",
+        "_types",
+        "constants",
+        "programs",
+        "secret_parameters",
+        "secrets",
+        "types",
+    )
 
     def __init__(
         self,
@@ -133,11 +142,13 @@ class Contract:
         constants: Mapping[str, int] | None = None,
         programs: Mapping[str, tuple[Any, ...]] | None = None,
         secrets: Mapping[str, tuple[str, ...]] | None = None,
+        secret_parameters: tuple[str, ...] = (),
     ) -> None:
         self.types = types
         self.constants = constants or {}
         self.programs = programs or {}
         self.secrets = secrets or {}
+        self.secret_parameters = frozenset(secret_parameters)
         self._types: dict[str, Struct | Union | Enum | Member] = {}
         self._sizes: dict[tuple[str, str, int | None], int] = {}
 
@@ -145,7 +156,8 @@ class Contract:
     def from_tables(cls, tables: Any) -> Contract:
         """Return the contract of a module (or object) that has TYPES, CONSTANTS, PROGRAMS."""
         secrets = getattr(tables, "SECRETS", None)
-        return cls(tables.TYPES, tables.CONSTANTS, tables.PROGRAMS, secrets)
+        parameters = getattr(tables, "SECRET_PARAMETERS", ())
+        return cls(tables.TYPES, tables.CONSTANTS, tables.PROGRAMS, secrets, parameters)
 
     def type(self, name: str) -> Struct | Union | Enum | Member:
         """Return a type by the name it has in the .x files; a typedef is a Member of that name.
@@ -158,6 +170,16 @@ class Contract:
                 raise UsageError(f"the contract has no type {name!r}")
             found = self._types[name] = self._build(name, self.types[name])
         return found
+
+    def is_secret(self, struct: Struct, member: str, field: object) -> bool:
+        """Tell whether a member's value must not be shown.
+
+        ``field`` is the value of the struct's member of that name, None if it has none: a typed
+        parameter is a "field", which is its name, and a "value".
+        """
+        if member == "value" and isinstance(field, str) and field in self.secret_parameters:
+            return True
+        return member in struct.secrets
 
     def procedure(self, program: str | int, key: str | int) -> Procedure:
         """Return a procedure by its program (name or number) and its name or number.

@@ -9,7 +9,7 @@ fault comes through ``set_contract_loader``, which the generated package calls.
 from __future__ import annotations
 
 from virtproto.errors import DecodeError, EncodeError, ProtocolError, UsageError
-from virtproto.xdr.typedparams import TypedParams
+from virtproto.xdr.typedparams import TypedParams, is_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,13 +106,21 @@ class Message:
     def __repr__(self) -> str:
         shown = []
         for name in self.__slots__:
-            if name in self.SECRET_FIELDS:
+            if name in self.SECRET_FIELDS or self._is_secret_parameter(name):
                 shown.append(f"{name}=<secret>")
             elif hasattr(self, name):
                 shown.append(f"{name}={_shortened(getattr(self, name))}")
             else:
                 shown.append(f"{name}=<unset>")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _is_secret_parameter(self, name: str) -> bool:
+        """Tell whether an attribute is the value of a typed parameter that must not be shown."""
+        return (
+            name == "value"
+            and "field" in self.__slots__
+            and is_secret(getattr(self, "field", None))
+        )
 
 
 def _as_bytes(data: object) -> bytes:

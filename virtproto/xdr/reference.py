@@ -209,7 +209,8 @@ class _Encoder:
             self.path.append(f".{member.name}")
             if member.name not in value:
                 self.fail("required, but missing")
-            self.hidden = hidden or member.name in struct.secrets
+            secret = self.contract.is_secret(struct, member.name, value.get("field"))
+            self.hidden = hidden or secret
             self.declaration(member, value[member.name])
             self.path.pop()
         self.hidden = hidden
@@ -220,7 +221,10 @@ class _Encoder:
         case = value["type"]
         arm = union.arms.get(case) if isinstance(case, int) else None
         if arm is None:
-            self.fail(f"{union.name} has no arm {case!r:.80}")
+            # Not shown: who confuses type and value has put the value here.
+            number = isinstance(case, int) and not self.hidden
+            shown = _short_number(case) if number else f"of type {type(case).__name__}"
+            self.fail(f"{union.name} has no arm {shown}")
         self.packer.pack_int(case)
         self.path.append(f".{arm.name}")
         self.declaration(arm, value["value"])
@@ -406,10 +410,13 @@ class Decoder:
     def _struct(self, struct: Struct) -> dict[str, Any]:
         values = {}
         hidden = self.hidden
+        field = None
         for member in struct.members:
             self.path.append(f".{member.name}")
-            self.hidden = hidden or member.name in struct.secrets
+            self.hidden = hidden or self.contract.is_secret(struct, member.name, field)
             value = self.declaration(member)
+            if member.name == "field":
+                field = value
             self.path.pop()
             if self.keep:
                 values[member.name] = value

@@ -176,7 +176,9 @@ def _over_limit_to_pack(value: int, limit: int, name: str) -> EncodeError:
 
 def unknown_arm_to_pack(value: object, union: str) -> EncodeError:
     """Return the error for a discriminant given by the caller that selects nothing."""
-    return EncodeError(f"{union} has no arm {value!r}")
+    # Not shown: who confuses type and value has put the value here.
+    shown = value if isinstance(value, int) else f"of type {type(value).__name__}"
+    return EncodeError(f"{union} has no arm {shown}")
 
 
 def signed_char(value: int) -> int:

@@ -1,7 +1,8 @@
 """Typed parameters: named values of seven types, in which the daemon says what varies by release.
 
 Responsible for: the record type ``TypedParams`` that generated messages hold, and its XDR.
-Must not know: which parameters exist, or which message a list belongs to.
+Must not know: which parameters exist, or which message a list belongs to. The names whose values
+must not be shown come through ``set_secret_parameters``, which the generated package calls.
 
 A list on the wire is a count and that many {string field; int type; value}. How it is read fast is
 the business of virtproto.xdr.paramshapes.
@@ -50,6 +51,8 @@ __all__ = [
     "ULLONG",
     "TypedParam",
     "TypedParams",
+    "is_secret",
+    "set_secret_parameters",
     "unpack_typed_params",
 ]
 
@@ -62,6 +65,23 @@ _RANGES = {
     ULLONG: (0, 2**64 - 1),
     BOOLEAN: (-(2**31), 2**31 - 1),
 }
+
+
+_secret_names: frozenset[str] | None = None
+
+
+def set_secret_parameters(names: Iterable[str] | None) -> None:
+    """Register the names of parameters whose values no repr shows; without names none is shown."""
+    global _secret_names
+    _secret_names = None if names is None else frozenset(names)
+
+
+def is_secret(name: object) -> bool:
+    """Tell whether the value of the parameter of this name must not be shown.
+
+    It must not as long as nobody has registered which are secret.
+    """
+    return _secret_names is None or (isinstance(name, str) and name in _secret_names)
 
 
 class TypedParam(tuple[str, int, "Value"]):
@@ -85,7 +105,8 @@ class TypedParam(tuple[str, int, "Value"]):
         return self[2]
 
     def __repr__(self) -> str:
-        return f"TypedParam(field={self[0]!r}, type={self[1]!r}, value={self[2]!r})"
+        value = "<secret>" if is_secret(self[0]) else repr(self[2])
+        return f"TypedParam(field={self[0]!r}, type={self[1]!r}, value={value})"
 
 
 class TypedParams(Sequence[TypedParam]):
@@ -196,7 +217,10 @@ class TypedParams(Sequence[TypedParam]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        shown = [f"{name!r}: {value!r:.64}" for name, value in self[:4].items()]
+        shown = [
+            f"{name!r}: <secret>" if is_secret(name) else f"{name!r}: {value!r:.64}"
+            for name, value in self[:4].items()
+        ]
         if len(self) > 4:
             shown.append(f"... {len(self) - 4} more")
         return f"TypedParams({{{', '.join(shown)}}})"
@@ -268,8 +292,12 @@ def _checked(kind: int, value: Any, path: str) -> Value:
             return float(value)
         except OverflowError:
             raise EncodeError("the number is too large for a double", path=path) from None
-    if not isinstance(kind, int) or kind not in _RANGES:
-        raise EncodeError(f"there is no parameter type {kind!r}", path=path)
+    if not isinstance(kind, int):
+        # Not shown: who confuses type and value has put the value here.
+        reason = f"the type of a parameter is a number, got {type(kind).__name__}"
+        raise EncodeError(reason, path=path)
+    if kind not in _RANGES:
+        raise EncodeError(f"there is no parameter type {kind}", path=path)
     if not isinstance(value, int):
         raise EncodeError(f"{TYPE_NAMES[kind]} is wanted, got {type(value).__name__}", path=path)
     low, high = _RANGES[kind]
