@@ -13,7 +13,7 @@ Source: virnetclient.c, virnetclientprogram.c, virnetclientstream.c.
 
 from __future__ import annotations
 
-from virtproto.errors import DecodeError, EncodeError, SequenceError, UsageError
+from virtproto.errors import EncodeError, SequenceError, UsageError
 from virtproto.protocol import streams
 from virtproto.protocol.calls import ABANDONED, CallTable
 from virtproto.protocol.events import (
@@ -24,7 +24,6 @@ from virtproto.protocol.events import (
     StreamEnded,
     StreamFailed,
     StreamFinished,
-    StreamHoleReceived,
 )
 from virtproto.protocol.framing import Packet, pack_header, pack_packet
 from virtproto.protocol.limits import FAILED_STREAMS_KEPT, LIBVIRTD_PROGRAMS, PACKET_MIN
@@ -350,7 +349,7 @@ class ClientSession(Session):
         if what is streams.DATA:
             self._events.append(StreamDataReceived(serial, packet.payload))
         elif what is streams.HOLE:
-            self._events.append(StreamHoleReceived(serial, *unpack_hole(packet.payload)))
+            self._report_hole(packet)
         elif what is streams.END:
             self._events.append(StreamEnded(serial))
         else:
@@ -365,11 +364,3 @@ class ClientSession(Session):
             failed = [key for key, each in self._streams.items() if each.state is streams.FAILED]
             for key in failed[:-FAILED_STREAMS_KEPT]:
                 del self._streams[key]
-
-
-def unpack_hole(payload: bytes) -> tuple[int, int]:
-    """Return length and flags of a hole (virNetStreamHole). Raises DecodeError."""
-    hole = StreamHole.unpack(payload)
-    if hole.length < 0:
-        raise DecodeError(f"a hole of {hole.length} bytes", offset=0, path="length")
-    return hole.length, hole.flags

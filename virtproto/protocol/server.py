@@ -14,14 +14,12 @@ from __future__ import annotations
 
 from virtproto.errors import VIR_ERR_RPC, SequenceError, UsageError
 from virtproto.protocol import streams
-from virtproto.protocol.client import unpack_hole
 from virtproto.protocol.events import (
     CallReceived,
     StreamAbortAsked,
     StreamDataReceived,
     StreamFailed,
     StreamFinishAsked,
-    StreamHoleReceived,
 )
 from virtproto.protocol.framing import Packet, pack_packet
 from virtproto.protocol.limits import LIBVIRTD_PROGRAMS
@@ -287,7 +285,7 @@ class ServerSession(Session):
         if what is streams.DATA:
             self._events.append(StreamDataReceived(serial, packet.payload))
         elif what is streams.HOLE:
-            self._events.append(StreamHoleReceived(serial, *unpack_hole(packet.payload)))
+            self._report_hole(packet)
         elif what is streams.FINISH:
             self._events.append(StreamFinishAsked(serial))
         else:

@@ -22,11 +22,18 @@ from __future__ import annotations
 from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
+    DecodeError,
     FramingError,
     ProtocolError,
     UsageError,
 )
-from virtproto.protocol.events import Event, FdsUnclaimed, PeerClosed, SessionFailed
+from virtproto.protocol.events import (
+    Event,
+    FdsUnclaimed,
+    PeerClosed,
+    SessionFailed,
+    StreamHoleReceived,
+)
 from virtproto.protocol.framing import Packet, PacketReader
 from virtproto.protocol.keepalive import (
     PEER_DEAD,
@@ -36,6 +43,7 @@ from virtproto.protocol.keepalive import (
     KeepAlive,
 )
 from virtproto.wire import keepalive
+from virtproto.wire.rpc import StreamHole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -256,6 +264,13 @@ class Session:
         """Answer a ping; a pong has already done its work by arriving."""
         if packet.procedure == keepalive.PING:
             self._out.append(PONG_PACKET)
+
+    def _report_hole(self, packet: Packet) -> None:
+        """Report a hole (virNetStreamHole); holes reach both ends. Raises DecodeError."""
+        hole = StreamHole.unpack(packet.payload)
+        if hole.length < 0:
+            raise DecodeError(f"a hole of {hole.length} bytes", offset=0, path="length")
+        self._events.append(StreamHoleReceived(packet.serial, hole.length, hole.flags))
 
     def _is_keepalive(self, packet: Packet) -> bool:
         return packet.program == keepalive.PROGRAM and packet.version == keepalive.VERSION
