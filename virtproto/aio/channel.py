@@ -11,8 +11,18 @@ import asyncio
 import socket
 from weakref import WeakKeyDictionary
 
-from virtproto.errors import ConnectionClosedError, TransportError, VirtprotoError
-from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of, repeated, why_broken
+from virtproto.errors import TransportError, VirtprotoError
+from virtproto.model.replies import (
+    CLOSE_TIMEOUT_S,
+    CLOSED_HERE,
+    closed_during,
+    late,
+    lost,
+    payload_of,
+    refused,
+    repeated,
+    why_broken,
+)
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
 from virtproto.transport.unix import connect_error, socket_address
@@ -115,7 +125,7 @@ class Channel(asyncio.BufferedProtocol):
         with it, and its reply is dropped.
         """
         if self._closed is not None:
-            raise ConnectionClosedError(f"no call can be made on this connection: {self._closed}")
+            raise refused(self._closed)
         session = self._session
         serial = session.send_call(procedure.program, procedure.version, procedure.number, args)
         waiting = self._waiting
@@ -151,7 +161,7 @@ class Channel(asyncio.BufferedProtocol):
             # The daemon is gone or busy; it will notice the closed socket.
             pass
         finally:
-            self._end("it was closed", None)
+            self._end(CLOSED_HERE, None)
         await self._gone
 
     # What the event loop calls.
@@ -230,7 +240,6 @@ class Channel(asyncio.BufferedProtocol):
         if self._closed is not None:
             return
         self._closed = why
-        closed_here = why == "it was closed"
         self._session.close()
         if self._timer is not None:
             self._timer.cancel()
@@ -240,10 +249,8 @@ class Channel(asyncio.BufferedProtocol):
                 continue
             if error is not None:
                 future.set_exception(repeated(error))
-            elif closed_here:
-                future.set_exception(
-                    ConnectionClosedError(f"the connection was closed during {procedure.name}")
-                )
+            elif why is CLOSED_HERE:
+                future.set_exception(closed_during(procedure))
             else:
                 future.set_exception(lost(procedure, why, bytes_held))
         self._waiting.clear()

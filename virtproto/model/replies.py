@@ -9,6 +9,7 @@ from __future__ import annotations
 from virtproto.errors import (
     VIR_ERR_NO_SUPPORT,
     VIR_ERR_RPC,
+    ConnectionClosedError,
     ConnectionLostError,
     DeadlineError,
     LibvirtError,
@@ -17,6 +18,7 @@ from virtproto.errors import (
     error_class,
 )
 from virtproto.protocol.events import ReplyReceived
+from virtproto.wire.rpc import MESSAGE_STATUS_OK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +29,14 @@ if TYPE_CHECKING:
     from virtproto.xdr.procedure import Procedure
 
 __all__ = [
+    "CLOSED_HERE",
     "CLOSE_TIMEOUT_S",
+    "closed_during",
     "error_from_payload",
     "late",
     "lost",
     "payload_of",
+    "refused",
     "repeated",
     "why_broken",
 ]
@@ -39,7 +44,9 @@ __all__ = [
 # How long a connection that is being closed waits for the daemon to agree.
 CLOSE_TIMEOUT_S = 2.0
 
-_OK = 0
+# The reason, for `refused`, why a connection that its user closed makes no calls.
+CLOSED_HERE = "it was closed"
+
 _LEVEL_ERROR = 2
 # virErrorDomain of the two layers that speak of unknown procedures: VIR_FROM_RPC, VIR_FROM_REMOTE.
 _RPC_DOMAINS = (7, 13)
@@ -53,7 +60,7 @@ def payload_of(procedure: Procedure[Any, Any], reply: ReplyReceived | CallFailed
     """
     if not isinstance(reply, ReplyReceived):
         raise reply.error
-    if reply.status == _OK:
+    if reply.status == MESSAGE_STATUS_OK:
         return reply.payload
     raise error_from_payload(procedure, reply.payload)
 
@@ -124,6 +131,16 @@ def lost(procedure: Procedure[Any, Any], why: str, bytes_held: int = 0) -> Conne
     """
     cut = f" ({bytes_held} bytes of an unfinished packet had arrived)" if bytes_held else ""
     return ConnectionLostError(f"{procedure.name}: the connection ended, {why}{cut}")
+
+
+def refused(why: str) -> ConnectionClosedError:
+    """Return the error for a call that a closed connection cannot make; ``why`` it is closed."""
+    return ConnectionClosedError(f"no call can be made on this connection: {why}")
+
+
+def closed_during(procedure: Procedure[Any, Any]) -> ConnectionClosedError:
+    """Return the error for a call that waited while the connection was closed on this side."""
+    return ConnectionClosedError(f"the connection was closed during {procedure.name}")
 
 
 def why_broken(error: OSError) -> str:

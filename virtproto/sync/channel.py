@@ -18,13 +18,17 @@ from _socket import MSG_NOSIGNAL, SHUT_RDWR, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKE
 from _thread import allocate_lock
 from time import monotonic
 
-from virtproto.errors import (
-    ConnectionClosedError,
-    ConnectionLostError,
-    TransportError,
-    VirtprotoError,
+from virtproto.errors import ConnectionLostError, TransportError, VirtprotoError
+from virtproto.model.replies import (
+    CLOSE_TIMEOUT_S,
+    CLOSED_HERE,
+    closed_during,
+    late,
+    lost,
+    payload_of,
+    refused,
+    why_broken,
 )
-from virtproto.model.replies import CLOSE_TIMEOUT_S, late, lost, payload_of, why_broken
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
 from virtproto.protocol.limits import PACKET_MIN
@@ -124,7 +128,7 @@ class Channel:
         if self._closed is not None:
             return
         # First of all: who comes from now on does not even wait for the lock.
-        self._closed = "it was closed"
+        self._closed = CLOSED_HERE
         if not self._lock.acquire(blocking=False):
             try:  # noqa: SIM105 - contextlib takes long to import
                 # Wakes the thread that reads; that thread closes the socket.
@@ -140,12 +144,12 @@ class Channel:
             # The daemon is gone or busy; it will notice the closed socket.
             pass
         finally:
-            self._lose("it was closed")
+            self._lose(CLOSED_HERE)
             self._lock.release()
 
     def _require_open(self) -> None:
         if self._closed is not None:
-            raise ConnectionClosedError(f"no call can be made on this connection: {self._closed}")
+            raise refused(self._closed)
         if not self._settled:
             self._lose("an earlier call was torn by a signal while its reply was taken in")
             raise ConnectionLostError(f"the connection is of no use: {self._closed}")
@@ -153,7 +157,7 @@ class Channel:
     def _broken(self, procedure: Procedure[Any, Any], exc: OSError) -> TransportError:
         if self._closed is not None:
             self._sock.close()
-            return ConnectionClosedError(f"the connection was closed during {procedure.name}")
+            return closed_during(procedure)
         why = why_broken(exc)
         self._lose(why)
         return lost(procedure, why)
@@ -298,7 +302,7 @@ class Channel:
     def _peer_closed(self, procedure: Procedure[Any, Any], event: PeerClosed) -> None:
         if self._closed is not None:
             self._sock.close()
-            raise ConnectionClosedError(f"the connection was closed during {procedure.name}")
+            raise closed_during(procedure)
         self._lose("the daemon closed it")
         raise lost(procedure, "the daemon closed it", event.bytes_held)
 
