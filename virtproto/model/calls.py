@@ -7,6 +7,7 @@ bytes travel.
 from __future__ import annotations
 
 from virtproto.errors import UsageError
+from virtproto.wire import PROGRAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_plain_call", "pack_args", "unpack_ret"]
 
-_REMOTE = 0x20008086
-_QEMU = 0x20008087
-_LXC = 0x00068000
+_REMOTE, _QEMU, _LXC = (PROGRAMS[name] for name in ("remote", "qemu", "lxc"))
 
 # Procedures that make no sense without file descriptors beside the bytes, by (program, number).
 _WITH_DESCRIPTORS = frozenset(

@@ -8,7 +8,12 @@ calls, or when.
 from __future__ import annotations
 
 from virtproto.errors import AuthenticationError, LibvirtError
-from virtproto.wire.remote.auth import AUTH_LIST
+from virtproto.wire.remote.auth import (
+    AUTH_LIST,
+    AUTH_TYPE_NONE,
+    AUTH_TYPE_POLKIT,
+    AUTH_TYPE_SASL,
+)
 from virtproto.wire.remote.connect import (
     CONNECT_GET_URI,
     CONNECT_OPEN,
@@ -47,9 +52,8 @@ _FEATURE_KEEPALIVE = 10
 _FEATURE_EVENT_CALLBACK = 14
 _FEATURE_CLOSE_CALLBACK = 15
 
-# remote_auth_type.
-_AUTH_NONE = 0
-_AUTH_NAMES = {0: "none", 1: "sasl", 2: "polkit"}
+# As the URI's "auth" parameter has them.
+_AUTH_NAMES = {AUTH_TYPE_NONE: "none", AUTH_TYPE_SASL: "sasl", AUTH_TYPE_POLKIT: "polkit"}
 
 
 class Opened:
@@ -119,7 +123,7 @@ def _check_auth(offered: list[int], wanted: str | None) -> None:
             )
         raise AuthenticationError(f"authentication by {kind} is not available in this client")
     # As libvirt's own client: the first offer is the daemon's choice, or there is none to make.
-    if offered and offered[0] != _AUTH_NONE:
+    if offered and offered[0] != AUTH_TYPE_NONE:
         raise AuthenticationError(
             f"the daemon asks for authentication by {names[0]} (it offers {', '.join(names)}), "
             "which is not available in this client"
