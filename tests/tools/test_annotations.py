@@ -10,7 +10,7 @@ from xdrgen.lexer import Note
 
 
 def test_no_comment() -> None:
-    assert parse_annotations(None, "f.x") == {}
+    assert parse_annotations(None, "f.x") == ({}, [])
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,27 @@ def test_no_comment() -> None:
     ],
 )
 def test_one_to_a_line_or_several(text: str) -> None:
-    found = parse_annotations(Note(text, 1), "f.x")
+    found, remarks = parse_annotations(Note(text, 1), "f.x")
+    assert remarks == []
     assert found == {"priority": ("high",), "acl": ("a:b", "c:d:!E|F")}
 
 
 def test_what_only_stub_makers_need_is_dropped() -> None:
-    assert parse_annotations(Note(" @generate: none ", 1), "f.x") == {}
+    assert parse_annotations(Note(" @generate: none ", 1), "f.x") == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["@aclsubject: a", "@aclsubject", "@aclsubject: two words", "@aclsubject=x", "@aclsubject(1)"],
+)
+def test_a_key_of_a_later_libvirt_is_ignored_with_a_remark(line: str) -> None:
+    text = f"\n * @priority: high\n * {line}\n * @acl: a:b {line}"
+    found, remarks = parse_annotations(Note(text, 4), "f.x")
+    assert found == {"priority": ("high",), "acl": ("a:b",)}
+    assert [str(remark) for remark in remarks] == [
+        "f.x:6: unknown annotation '@aclsubject'",
+        "f.x:7: unknown annotation '@aclsubject'",
+    ]
 
 
 @pytest.mark.parametrize("text", ["@acl", "@acl:", "@: x", "@acl: two words", "@acl x"])

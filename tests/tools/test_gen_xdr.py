@@ -43,6 +43,13 @@ def defs(tmp_path: Path) -> Path:
     return folder
 
 
+def misspelt(path: Path) -> tuple[Path, int]:
+    """Spoil the first @priority of a file; return the file and the line."""
+    text = path.read_text()
+    path.write_text(text.replace("@priority", "@priorty", 1))
+    return path, text[: text.index("@priority")].count("\n") + 1
+
+
 # -- generate and check
 
 
@@ -131,6 +138,18 @@ def test_generate_refuses_a_procedure_without_release(tmp_path: Path, capsys: Ca
     assert message in capsys.readouterr().err
 
 
+def test_generate_refuses_an_annotation_that_is_not_known(tmp_path: Path, capsys: Capture) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(PROTOCOL_DEFS, changed)
+    path, line = misspelt(changed / "lxc_protocol.x")
+    for command in ("generate", "check"):
+        arguments = [command, "--defs", str(changed), "--wire", str(tmp_path / "w")]
+        assert gen_xdr.main(arguments) == 2
+        message = f"gen_xdr.py: {path}:{line}: unknown annotation '@priorty'\n"
+        assert capsys.readouterr().err == message
+    assert not (tmp_path / "w").exists()
+
+
 # -- diff
 
 
@@ -177,6 +196,16 @@ def test_diff_of_a_file_that_the_other_side_has_not(tmp_path: Path, capsys: Capt
     assert "expected more.x among its files, found none" in capsys.readouterr().err
 
 
+def test_diff_warns_of_annotations_that_are_not_known(tmp_path: Path, capsys: Capture) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(TREE, tree)
+    path, line = misspelt(tree / "src" / "remote" / "remote_protocol.x")
+    assert gen_xdr.main(["diff", str(TREE), str(tree)]) == 0
+    said = capsys.readouterr()
+    assert "priority" in said.out
+    assert said.err == f"warning: {path}:{line}: unknown annotation '@priorty' is ignored\n"
+
+
 def test_diff_of_a_tree_and_what_was_imported_from_it(defs: Path, capsys: Capture) -> None:
     assert gen_xdr.main(["import", str(TREE), "--defs", str(defs)]) == 0
     capsys.readouterr()
@@ -208,6 +237,19 @@ def test_import(defs: Path, capsys: Capture) -> None:
     assert table.programs["remote"]["DOMAIN_EVENT_LIFECYCLE"] == "<=7.0.0"
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == 'since.toml had no remote procedure NEWEST_THING: added as "12.9.0"'
+
+
+def test_import_warns_of_annotations_that_are_not_known(
+    defs: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(TREE, tree)
+    path, line = misspelt(tree / "src" / "remote" / "remote_protocol.x")
+    assert gen_xdr.main(["import", str(tree), "--defs", str(defs)]) == 0
+    message = f"warning: {path}:{line}: unknown annotation '@priorty' is ignored\n"
+    assert capsys.readouterr().err == message
+    assert "priorty" not in (defs / "remote_protocol.x").read_text()
+    assert load_contract(defs) == load_contract(tree)
 
 
 def test_import_keeps_nothing_of_the_upstream_text(defs: Path) -> None:

@@ -93,12 +93,21 @@ SYNTAX = [
         "enum p_procedure {\n/** @acl */ P_PROC_A = 1 };",
         "expected '@key: value', found '@acl'",
     ),
-    (
-        "enum p_procedure {\n/** @priorty: high */ P_PROC_A = 1 };",
-        "expected one of @acl, @aclfilter, @generate, @priority, @readstream, @sparseflag, "
-        "@writestream, found '@priorty'",
-    ),
 ]
+
+
+def test_an_unknown_annotation_leaves_the_rest_and_a_remark() -> None:
+    text = (
+        "enum p_procedure {\n/** @acl: a:b */ P_PROC_A = 1,\n"
+        "/** @later: x @priority: high */ P_PROC_B = 2 };"
+    )
+    source = parse(text, "f.x", "here/f.x")
+    assert [dict(p.annotations) for p in source.procedures] == [
+        {"acl": ("a:b",)},
+        {"priority": ("high",)},
+    ]
+    assert [str(remark) for remark in source.remarks] == ["here/f.x:3: unknown annotation '@later'"]
+    assert source == parse(text.replace("@later: x", ""), "f.x")
 
 
 @pytest.mark.parametrize(("text", "message"), SYNTAX, ids=[text for text, _ in SYNTAX])
@@ -154,8 +163,8 @@ def test_semantic_error(text: str, message: str) -> None:
 
 
 def test_annotation_errors_name_the_line_in_the_comment() -> None:
-    text = "enum p_procedure {\n /**\n  * @acl: none\n  * @prio: 1\n  */\n P_PROC_A = 1 };"
-    with pytest.raises(XdrSyntaxError, match=r"^f\.x:4: .*found '@prio'$"):
+    text = "enum p_procedure {\n /**\n  * @priority: high\n  * @acl\n  */\n P_PROC_A = 1 };"
+    with pytest.raises(XdrSyntaxError, match=r"^f\.x:4: .*found '@acl'$"):
         parse(text, "f.x")
 
 

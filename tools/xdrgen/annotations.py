@@ -1,7 +1,8 @@
 """Reads the @key: value lines of the comment in front of a procedure.
 
 The comment may have one annotation to a line, as libvirt's files do, or several on one. Lines that
-do not begin with ``@`` are prose. Knows which keys there are, not what they are good for.
+do not begin with ``@`` are prose. Knows which keys there are, not what they are good for: a key of
+a later libvirt is passed over with a remark, since its files must be read all the same.
 """
 
 from __future__ import annotations
@@ -11,41 +12,39 @@ import re
 from xdrgen.convention import ANNOTATION_KEYS, IGNORED_ANNOTATIONS
 from xdrgen.errors import XdrSyntaxError
 from xdrgen.lexer import Note
-from xdrgen.model import Position
+from xdrgen.model import Position, Remark
 
 __all__ = ["parse_annotations"]
 
+_KEY = re.compile(r"@(\w[\w-]*)")
 _ANNOTATION = re.compile(r"@(\w+)[ \t]*:[ \t]*(\S+)")
 _KNOWN = frozenset(ANNOTATION_KEYS) | IGNORED_ANNOTATIONS
 
 
-def parse_annotations(note: Note | None, file: str) -> dict[str, tuple[str, ...]]:
-    """Return each @key with its values in order; keys without wire meaning are left out.
+def parse_annotations(
+    note: Note | None, file: str
+) -> tuple[dict[str, tuple[str, ...]], list[Remark]]:
+    """Return each @key with its values in order, and a remark for each key that is not known.
 
-    Raises XdrSyntaxError for an annotation without a value or of an unknown key.
+    Keys without wire meaning are left out. Raises XdrSyntaxError for a known key without a value.
     """
     found: dict[str, tuple[str, ...]] = {}
+    remarks: list[Remark] = []
     if note is None:
-        return found
+        return found, remarks
     for number, text in enumerate(note.text.split("\n"), note.line):
         line = text.strip().lstrip("*").strip()
         if not line.startswith("@"):
             continue
-        for key, value in _annotations(line, Position(file, number)):
-            if key not in IGNORED_ANNOTATIONS:
-                found[key] = (*found.get(key, ()), value)
-    return found
-
-
-def _annotations(line: str, position: Position) -> list[tuple[str, str]]:
-    pairs = []
-    for part in re.split(r"\s+(?=@)", line):
-        match = _ANNOTATION.fullmatch(part)
-        if match is None:
-            raise XdrSyntaxError(f"expected '@key: value', found '{part}'", position)
-        key, value = match.groups()
-        if key not in _KNOWN:
-            expected = ", ".join(f"@{known}" for known in sorted(_KNOWN))
-            raise XdrSyntaxError(f"expected one of {expected}, found '@{key}'", position)
-        pairs.append((key, value))
-    return pairs
+        position = Position(file, number)
+        for part in re.split(r"\s+(?=@)", line):
+            key = _KEY.match(part)
+            if key is not None and key[1] not in _KNOWN:
+                remarks.append(Remark(f"unknown annotation '{key[0]}'", position))
+                continue
+            match = _ANNOTATION.fullmatch(part)
+            if match is None:
+                raise XdrSyntaxError(f"expected '@key: value', found '{part}'", position)
+            if match[1] not in IGNORED_ANNOTATIONS:
+                found[match[1]] = (*found.get(match[1], ()), match[2])
+    return found, remarks

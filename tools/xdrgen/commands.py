@@ -5,6 +5,7 @@ Every function returns the exit status. Knows no grammar and no code generation.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def check(defs: Path, wire: Path) -> int:
 
 def diff(old: Path, new: Path) -> int:
     """Print how the contract at ``new`` differs from that at ``old``; 1 if incompatibly."""
-    before, after = _comparable(load_contract(old), old, load_contract(new), new)
+    before, after = _comparable(_load(old), old, _load(new), new)
     differences = compare(before, after)
     for difference in differences:
         print(difference)
@@ -70,7 +71,7 @@ def diff(old: Path, new: Path) -> int:
 
 def import_tree(tree: Path, defs: Path) -> int:
     """Write ``defs`` from the contract at ``tree`` and add what is new to since.toml."""
-    contract = _whole(load_contract(tree), tree)
+    contract = _whole(_load(tree), tree)
     since_path = defs / "since.toml"
     table = read_since(since_path) if since_path.is_file() else SinceTable()
     release = release_of_tree(tree) if is_source_tree(tree) else None
@@ -89,6 +90,15 @@ def import_tree(tree: Path, defs: Path) -> int:
         known = f'added as "{entry}"' if entry else "add it by hand: the release is unknown"
         print(f"since.toml had no {program} procedure {name}: {known}")
     return 0
+
+
+def _load(path: Path) -> Contract:
+    """Return the contract at a path; what was passed over in it becomes lines on stderr."""
+    contract = load_contract(path)
+    for source in contract.files.values():
+        for remark in source.remarks:
+            print(f"warning: {remark} is ignored", file=sys.stderr)
+    return contract
 
 
 def _whole(contract: Contract, path: Path) -> Contract:
@@ -110,6 +120,10 @@ def _generated(defs: Path) -> dict[str, str]:
     from xdrgen.emit_wire import Extras, emit
 
     contract = load_contract(defs)
+    for source in contract.files.values():
+        for remark in source.remarks:
+            # These files are the project's own: what is not known there is a slip of the pen.
+            raise ContractError(remark.message, remark.position)
     since = read_since(defs / "since.toml").numbers(contract)
     secrets = read_secrets(defs / "secrets.toml")
     check_secrets(secrets, contract)

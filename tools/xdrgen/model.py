@@ -31,6 +31,17 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Something that was read over, for a person to look at; ``str()`` is one line."""
+
+    message: str
+    position: Position
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.message}"
+
+
+@dataclass(frozen=True)
 class Declaration:
     """A member of a struct, an arm of a union, or the body of a typedef.
 
@@ -114,7 +125,10 @@ class ProcedureDef:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """All declarations of one .x file, each table in source order."""
+    """All declarations of one .x file, each table in source order.
+
+    ``remarks`` tells what of the source is in none of them.
+    """
 
     name: str
     constants: Mapping[str, Constant] = field(default_factory=dict)
@@ -123,6 +137,7 @@ class SourceFile:
     structs: Mapping[str, StructDef] = field(default_factory=dict)
     unions: Mapping[str, UnionDef] = field(default_factory=dict)
     procedures: tuple[ProcedureDef, ...] = ()
+    remarks: tuple[Remark, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from xdrgen.model import (
     EnumDef,
     Position,
     ProcedureDef,
+    Remark,
     Shape,
     SourceFile,
     StructDef,
@@ -59,6 +60,7 @@ class _Tables:
     unions: dict[str, UnionDef] = field(default_factory=dict)
     procedures: list[ProcedureDef] = field(default_factory=list)
     places: dict[str, Position] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 class _Parser:
@@ -83,6 +85,7 @@ class _Parser:
             tables.structs,
             tables.unions,
             tuple(tables.procedures),
+            tuple(tables.remarks),
         )
 
     # -- tokens
@@ -224,7 +227,8 @@ class _Parser:
             self.declare(member)
             previous = members[member.text] = self.enumerator_value(members, previous)
             if is_procedure_enum(name):
-                annotations = parse_annotations(member.note, member.position.file)
+                annotations, remarks = parse_annotations(member.note, member.position.file)
+                self.tables.remarks += remarks
                 self.tables.procedures.append(
                     ProcedureDef(member.text, previous, annotations, position=member.position)
                 )
