@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-# A deadline would measure the machine, not the code.
-settings.register_profile("suite", deadline=None, print_blob=True)
+# A deadline would measure the machine, not the code. Every run has the same examples, wherever it
+# is and whatever CI says there; `./test --hypothesis-profile=search` looks for new ones.
+settings.register_profile("suite", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("search", deadline=None, print_blob=True, derandomize=False)
 settings.load_profile("suite")
 
 pytest_plugins = ["tests.lab.fixtures"]
