@@ -129,10 +129,14 @@ def test_errors_of_the_way_and_of_the_daemon_are_1(
 ) -> None:
     refused(run(capsys, "list", "-c", f"qemu:///system?socket={tmp_path}/no"), 1, "no socket")
     server.handle(remote.CONNECT_LIST_ALL_DOMAINS, ReplyError("two\nlines", code=1))
-    refused(run(capsys, "list", "-c", uri), 1, "two lines")
+    said = run(capsys, "list", "-c", uri)
+    refused(said, 1, "two lines (CONNECT_LIST_ALL_DOMAINS, error 1)\n")
     server.handle(remote.DOMAIN_SUSPEND, ReplyUnknownProcedure())
     args = f"dom.name=web dom.uuid={UUID_TEXT} dom.id=7".split()
-    refused(run(capsys, "call", "DOMAIN_SUSPEND", *args, "-c", uri), 1, "libvirt 0.0.3 or later")
+    refused(run(capsys, "call", "DOMAIN_SUSPEND", *args, "-c", uri), 1, "libvirt 0.0.3 or later\n")
+    server.handle(remote.DOMAIN_LOOKUP_BY_NAME, ReplyError("Domain not found", code=42))
+    said = run(capsys, "call", "domain_lookup_by_name", "name=web", "-c", uri)
+    assert said.err == "virtproto: Domain not found (DOMAIN_LOOKUP_BY_NAME, error 42)\n"
 
 
 def test_errors_of_the_command_line_are_2(capsys: pytest.CaptureFixture[str]) -> None:

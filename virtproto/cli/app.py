@@ -13,7 +13,14 @@ from contextlib import suppress
 import click
 
 import virtproto
-from virtproto.errors import EncodeError, URIError, UsageError, VirtprotoError
+from virtproto.errors import (
+    EncodeError,
+    LibvirtError,
+    UnknownProcedureError,
+    URIError,
+    UsageError,
+    VirtprotoError,
+)
 
 __all__ = ["app", "run"]
 
@@ -49,6 +56,9 @@ def run(arguments: list[str]) -> int:
     except (UsageError, URIError, EncodeError) as error:
         _complain(str(error))
         return MISUSED
+    except LibvirtError as error:
+        _complain(_with_origin(error))
+        return FAILED
     except VirtprotoError as error:
         _complain(str(error))
         return FAILED
@@ -60,6 +70,17 @@ def run(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return DONE
+
+
+def _with_origin(error: LibvirtError) -> str:
+    """Return the daemon's words, and which call they answer: "... (DOMAIN_GET_INFO, error 42)"."""
+    if isinstance(error, UnknownProcedureError):
+        # These are virtproto's words: they name the procedure, and the code is not the daemon's.
+        return str(error)
+    origin = f"error {error.code}"
+    if error.procedure is not None:
+        origin = f"{error.procedure}, {origin}"
+    return f"{error} ({origin})"
 
 
 def _complain(text: str) -> None:
