@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from virtproto.errors import VirtprotoError as VirtprotoError
     from virtproto.sync import Connection as Connection
     from virtproto.sync import Domain as Domain
+    from virtproto.sync import DomainInfo as DomainInfo
+    from virtproto.sync import DomainState as DomainState
     from virtproto.sync import open as open  # noqa: A004
 
 __version__ = "0.1.0"
 
 _MODULES = ("aio", "errors", "sync", "wire")
-_FRONT_END = ("open", "Connection", "Domain")
+_FRONT_END = ("open", "Connection", "Domain", "DomainInfo", "DomainState")
 _ERRORS = (
     "VirtprotoError",
     "URIError",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from virtproto.aio.connection import Connection, open_connection_to
 from virtproto.aio.domain import Domain
+from virtproto.model.records import DomainInfo, DomainState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-__all__ = ["Connection", "Domain", "open"]
+__all__ = ["Connection", "Domain", "DomainInfo", "DomainState", "open"]
 
 
 class open:
