@@ -35,6 +35,8 @@ def test_life_of_a_guest(libvirtd: PrivateDaemon, open_in_colour: Open) -> None:
             assert domain.get_state() == (SHUT_OFF, SHUT_OFF_UNKNOWN)
             domain.create()
             assert guest.talk(b"anyone there?") == GREETING + b"anyone there?"
+            listed = [(d.get_name(), d.get_id()) for d in connection.list_all_domains()]
+            assert listed == [(guest.name, domain.get_id())]
             _is_as_the_c_binding_says(uri, guest, domain)
             domain.destroy()
             assert domain.get_state() == (SHUT_OFF, SHUT_OFF_DESTROYED)

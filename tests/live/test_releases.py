@@ -9,6 +9,7 @@ from tests.lab.daemon import PrivateDaemon
 from tests.live.colours import Open
 from virtproto.wire import remote
 from virtproto.xdr.procedure import Procedure
+from virtproto.xdr.typedparams import TypedParams
 
 pytestmark = pytest.mark.lab
 
@@ -65,6 +66,22 @@ def test_too_old_a_daemon_is_told_apart(libvirtd_7_0: PrivateDaemon, open_in_col
         assert error.message == "unknown procedure: 426"
         # The daemon's refusal costs nothing but that call.
         assert connection.get_domain_by_name("test").get_name() == "test"
+
+
+@pytest.mark.parametrize("release", ["libvirtd_7_0", "libvirtd", "libvirtd_11_3"])
+def test_every_release_but_the_newest_lacks_something(
+    request: pytest.FixtureRequest, release: str, open_in_colour: Open
+) -> None:
+    daemon: PrivateDaemon = request.getfixturevalue(release)
+    dom = remote.NonnullDomain(name="test", uuid=bytes(16), id=1)
+    params = TypedParams.from_items([])
+    args = remote.DomainAnnounceInterfaceArgs(dom=dom, device="eth0", params=params, flags=0)
+    with open_in_colour(daemon.uri(URI)) as connection:
+        with pytest.raises(virtproto.UnknownProcedureError, match=r"libvirt 12\.5\.0") as caught:
+            connection.call(remote.DOMAIN_ANNOUNCE_INTERFACE, args)
+        assert caught.value.since == "12.5.0"
+        assert caught.value.procedure == "DOMAIN_ANNOUNCE_INTERFACE"
+        assert connection.is_alive()
 
 
 @pytest.mark.parametrize("release", ["libvirtd", "libvirtd_11_3", "libvirtd_12_8"])
