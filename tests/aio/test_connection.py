@@ -137,6 +137,7 @@ async def test_a_daemon_that_offers_nothing_asks_for_nothing(
 ) -> None:
     server.handle(remote.AUTH_LIST, remote.AuthListRet(types=[]))
     await (await aio.open(uri)).close()
+    assert names(server) == [66, 60, 1, 60, 60, 2]
 
 
 async def test_a_driver_that_refuses_closes_the_socket(server: ScriptedServer, uri: str) -> None:

@@ -132,6 +132,7 @@ def test_authentication_that_is_not_available_is_named(
 def test_a_daemon_that_offers_nothing_asks_for_nothing(server: ScriptedServer, uri: str) -> None:
     server.handle(remote.AUTH_LIST, remote.AuthListRet(types=[]))
     sync.open(uri).close()
+    assert names(server) == [66, 1, 60, 60, 2]
 
 
 def test_a_driver_that_refuses_closes_the_socket(server: ScriptedServer, uri: str) -> None:
