@@ -29,6 +29,10 @@ This module imports nothing of the project, so that every layer may raise from i
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = [
     "VirtprotoError",
     "URIError",
@@ -64,7 +68,17 @@ VIR_ERR_NO_DOMAIN = 42
 
 
 class VirtprotoError(Exception):
-    """Root of every exception of virtproto's own."""
+    """Root of every exception of virtproto's own; each can be copied and pickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(cls: type[VirtprotoError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:
+    """Return an exception as it was, without its __init__, whose keywords ``args`` lacks."""
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class URIError(VirtprotoError, ValueError):
@@ -189,7 +203,11 @@ class NoSupportError(LibvirtError):
 
 
 class UnknownProcedureError(NoSupportError):
-    """The daemon does not know the procedure; ``since`` is the libvirt release that brought it."""
+    """The daemon does not know the procedure; ``since`` is the libvirt release that brought it.
+
+    ``since`` is None where that is not known. ``message`` is the daemon's own, ``str`` says more, and
+    ``code`` is VIR_ERR_NO_SUPPORT as in libvirt's client, where the wire had VIR_ERR_RPC.
+    """
 
     since: str | None = None
 
