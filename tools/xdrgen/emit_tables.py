@@ -237,20 +237,9 @@ def print_root(
     programs: Sequence[Program], types: Types, secret_parameters: tuple[str, ...]
 ) -> str:
     """Return wire/__init__.py: submodules by name, and the door to any procedure."""
-    numbers: list[Part] = []
-    tables: dict[str, str] = {}
-    for program in programs:
-        constant = f"{file_names(program.source.name).constants}PROGRAM"
-        if constant in types.constants:
-            numbers.append(Pair(f'"{program.name}"', _hexadecimal(types.constant(constant))))
-        if program.has_messages and program.source.procedures:
-            tables[program.name] = (
-                f"{program.name}.procedures" if program.is_package else program.name
-            )
     modules = sorted({*(program.name for program in programs), "contract", "since"})
-    files = [program.source.name for program in programs]
     lines = [
-        banner(files),
+        banner([program.source.name for program in programs]),
         '"""Every message of libvirt\'s RPC protocol; submodules are loaded when first used."""',
         *_FUTURE,
         "from sys import modules as _modules",
@@ -266,11 +255,7 @@ def print_root(
         "    from virtproto.xdr.contract import Contract",
         "    from virtproto.xdr.procedure import Procedure",
         "",
-        "# Number of each program.",
-        *render(Bracket("{", tuple(numbers), "}"), 0, "PROGRAMS: dict[str, int] = "),
-        "",
-        "# The module that lists the procedures of a program.",
-        *render(text(tables), 0, "_TABLES: dict[str, str] = "),
+        *_program_tables(programs, types),
         "",
         *render(text(tuple(modules)), 0, "_SUBMODULES = "),
         "",
@@ -280,6 +265,26 @@ def print_root(
         "",
     ]
     return _joined([*lines, *_ROOT_FUNCTIONS])
+
+
+def _program_tables(programs: Sequence[Program], types: Types) -> list[str]:
+    numbers: list[Part] = []
+    tables: dict[str, str] = {}
+    for program in programs:
+        constant = f"{file_names(program.source.name).constants}PROGRAM"
+        if constant in types.constants:
+            numbers.append(Pair(f'"{program.name}"', _hexadecimal(types.constant(constant))))
+        if program.has_messages and program.source.procedures:
+            tables[program.name] = (
+                f"{program.name}.procedures" if program.is_package else program.name
+            )
+    return [
+        "# Number of each program.",
+        *render(Bracket("{", tuple(numbers), "}"), 0, "PROGRAMS: dict[str, int] = "),
+        "",
+        "# The module that lists the procedures of a program.",
+        *render(text(tables), 0, "_TABLES: dict[str, str] = "),
+    ]
 
 
 _ROOT_FUNCTIONS = '''\
