@@ -282,15 +282,19 @@ def test_long_names_are_read_but_not_kept() -> None:
 
 
 def test_memory_is_a_small_multiple_of_a_hostile_list() -> None:
-    # The smallest parameters there are, each with a name of its own.
-    items: list[Item] = [(f"{i:x}", INT, 10**6 + i) for i in range(3000)]
-    data = pack(items)
-    tracemalloc.start()
-    params, _ = unpack_typed_params(data, 0)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert len(params) == 3000
-    assert peak < 40 * len(data)
+    peaks = []
+    for start in (0x1000, 0x2000):
+        # The smallest parameters there are, each with a name of its own.
+        items: list[Item] = [(f"{start + i:x}", INT, 10**6 + i) for i in range(3000)]
+        data = pack(items)
+        tracemalloc.start()
+        params, _ = unpack_typed_params(data, 0)
+        peaks.append(tracemalloc.get_traced_memory()[1] / len(data))
+        tracemalloc.stop()
+        assert len(params) == 3000
+    # The interpreter's own table of interned strings may grow in one of the two, by its size: that
+    # of the whole process.
+    assert min(peaks) < 40
 
 
 NAMES = st.sampled_from(
