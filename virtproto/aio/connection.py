@@ -234,13 +234,14 @@ class Connection:
     async def call(
         self, procedure: Procedure[A, R], args: A, *, timeout_s: float | None = None
     ) -> R:
-        """Make one call: the door to every procedure of the protocol.
+        """Make one call: the door to every procedure that is one request and one reply.
 
         ``procedure`` is one of the constants of ``virtproto.wire``, ``args`` its message of
         arguments (None where it has none); the result is its message of results, or None.
         ``timeout_s`` bounds this call, else ``call_timeout_s`` does.
 
-        Raises UsageError and EncodeError before anything is sent; LibvirtError for the daemon's
+        Raises UsageError (also for events, and for procedures that open streams or pass
+        descriptors) and EncodeError before anything is sent; LibvirtError for the daemon's
         refusal (UnknownProcedureError from a daemon older than the procedure); DeadlineError;
         DecodeError; ConnectionLostError; ConnectionClosedError.
         """
