@@ -48,7 +48,7 @@ FORBIDDEN: dict[str, set[str]] = {
 # What costs milliseconds to load, and so is not loaded by `import virtproto` and a blocking call.
 HEAVY = {"asyncio", "concurrent", "dataclasses", "logging", "ssl", "subprocess", "typing", "uuid"}
 
-RUNTIME_DEPENDENCIES = {"xdrlib3": {"xdr"}, "cryptography": {"transport"}, "click": {"cli"}}
+RUNTIME_DEPENDENCIES = {"xdrlib3": {"xdr"}, "click": {"cli"}}
 
 MODULES = modules_of(repository / "virtproto")
 
