@@ -67,6 +67,17 @@ def test_codecs_agree_on_damage(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_every_cut_is_refused(name: str, data: st.DataObject) -> None:
+    """No byte of a payload is spare: cut anywhere at all, it is refused."""
+    payload = REFERENCE.encode(name, data.draw(strategy(name)))
+    for size in range(len(payload)):
+        with pytest.raises(DecodeError):
+            CLASSES[name].unpack(payload[:size])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_codecs_agree_on_noise(name: str) -> None:
     random = Random(name)
     for size in (0, 4, 24, 64, 256):
