@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from virtproto.errors import LibvirtError
 from virtproto.model.calls import pack_args, unpack_ret
+from virtproto.model.domain_handle import domain_handle, domain_handles
 from virtproto.model.recipes import open_connection
 from virtproto.model.refs import check_signed, check_text, check_unsigned, uuid_to_raw
 from virtproto.transport.resolve import resolve
@@ -38,7 +39,7 @@ from virtproto.wire.remote.domain import (
 )
 
 from .channel import Channel
-from .domain import Domain, domain_handle, domain_handles
+from .domain import Domain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Connection:
         ret = await self.call(
             CONNECT_LIST_ALL_DOMAINS, ConnectListAllDomainsArgs(need_results=1, flags=flags)
         )
-        return domain_handles(self, ret.domains)
+        return domain_handles(Domain, self, ret.domains)
 
     async def get_domain_by_name(self, name: str) -> Domain:
         """Return the domain of that name.
@@ -183,7 +184,7 @@ class Connection:
         """
         check_text("name", name)
         ret = await self.call(DOMAIN_LOOKUP_BY_NAME, DomainLookupByNameArgs(name=name))
-        return domain_handle(self, ret.dom)
+        return domain_handle(Domain, self, ret.dom)
 
     async def get_domain_by_id(self, domain_id: int) -> Domain:
         """Return the running domain of that id.
@@ -192,7 +193,7 @@ class Connection:
         """
         check_signed("domain_id", domain_id)
         ret = await self.call(DOMAIN_LOOKUP_BY_ID, DomainLookupByIdArgs(id=domain_id))
-        return domain_handle(self, ret.dom)
+        return domain_handle(Domain, self, ret.dom)
 
     async def get_domain_by_uuid(self, uuid: bytes | str) -> Domain:
         """Return the domain of that UUID: 16 raw bytes, or text of 32 digits, hyphens optional.
@@ -201,7 +202,7 @@ class Connection:
         """
         raw = uuid_to_raw("uuid", uuid)
         ret = await self.call(DOMAIN_LOOKUP_BY_UUID, DomainLookupByUuidArgs(uuid=raw))
-        return domain_handle(self, ret.dom)
+        return domain_handle(Domain, self, ret.dom)
 
     async def define_domain(self, xml: str, flags: int = 0) -> Domain:
         """Store a domain's definition without starting it, and return the domain.
@@ -216,9 +217,9 @@ class Connection:
             stored = await self.call(
                 DOMAIN_DEFINE_XML_FLAGS, DomainDefineXmlFlagsArgs(xml=xml, flags=flags)
             )
-            return domain_handle(self, stored.dom)
+            return domain_handle(Domain, self, stored.dom)
         ret = await self.call(DOMAIN_DEFINE_XML, DomainDefineXmlArgs(xml=xml))
-        return domain_handle(self, ret.dom)
+        return domain_handle(Domain, self, ret.dom)
 
     async def create_domain(self, xml: str, flags: int = 0) -> Domain:
         """Start a domain from XML; unless defined, it is gone once it stops.
@@ -229,7 +230,7 @@ class Connection:
         check_text("xml", xml)
         check_unsigned("flags", flags)
         ret = await self.call(DOMAIN_CREATE_XML, DomainCreateXmlArgs(xml_desc=xml, flags=flags))
-        return domain_handle(self, ret.dom)
+        return domain_handle(Domain, self, ret.dom)
 
     async def call(
         self, procedure: Procedure[A, R], args: A, *, timeout_s: float | None = None

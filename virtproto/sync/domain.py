@@ -1,14 +1,16 @@
 """A domain: one virtual machine as the daemon knows it.
 
-Responsible for the methods of one domain and for what its handle remembers (name, UUID, id). Its
-twin of the other colour differs in ``async`` and ``await`` only.
+Responsible for the calls of one domain; what its handle remembers (name, UUID, id) is in
+``virtproto.model.domain_handle``. Its twin of the other colour differs in ``async`` and ``await``
+only.
 """
 
 from __future__ import annotations
 
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.recipes import create_domain_handle
 from virtproto.model.records import NO_ID, DomainInfo, DomainState
-from virtproto.model.refs import check_unsigned, pack_flags, uuid_to_text
+from virtproto.model.refs import check_unsigned, pack_flags
 from virtproto.wire.remote.domain import (
     DOMAIN_DESTROY,
     DOMAIN_DESTROY_FLAGS,
@@ -28,14 +30,12 @@ from virtproto.wire.remote.domain import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.wire.remote.types import NonnullDomain
-
     from .connection import Connection
 
 __all__ = ["Domain"]
 
 
-class Domain:
+class Domain(DomainHandle):
     """A handle on one domain of a connection; made by the connection's lookups and lists.
 
     Two handles are equal when they mean the same domain (UUID) on the same connection. The id is
@@ -43,45 +43,14 @@ class Domain:
     ``destroy`` brought about; a domain that others start or stop does not change it.
     """
 
-    # No __init__: lists of thousands are built by storing the two attributes. _packed is set when
-    # it is first needed.
-    __slots__ = ("_connection", "_packed", "_wire")
+    __slots__ = ()
 
     _connection: Connection
-    _packed: bytes
-    _wire: NonnullDomain
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Domain):
-            return NotImplemented
-        return self._wire.uuid == other._wire.uuid and self._connection is other._connection
-
-    def __hash__(self) -> int:
-        return hash(self._wire.uuid)
-
-    def __repr__(self) -> str:
-        return f"<Domain {self._wire.name!r} {uuid_to_text(self._wire.uuid)}>"
 
     @property
     def connection(self) -> Connection:
         """The connection that the domain belongs to."""
         return self._connection
-
-    def get_name(self) -> str:
-        """Return the domain's name. No call is made."""
-        return self._wire.name
-
-    def get_uuid(self) -> bytes:
-        """Return the UUID as 16 raw bytes. No call is made."""
-        return self._wire.uuid
-
-    def get_uuid_string(self) -> str:
-        """Return the UUID as text of 36 characters. No call is made."""
-        return uuid_to_text(self._wire.uuid)
-
-    def get_id(self) -> int:
-        """Return the id as far as this handle knows, -1 if it was not running. No call is made."""
-        return self._wire.id
 
     def is_active(self) -> bool:
         """Return whether the domain is running, paused included. Procedure: DOMAIN_IS_ACTIVE."""
@@ -161,35 +130,3 @@ class Domain:
             self._connection.call_packed(DOMAIN_UNDEFINE_FLAGS, self._reference() + packed_flags)
         else:
             self._connection.call_packed(DOMAIN_UNDEFINE, self._reference())
-
-    def _reference(self) -> bytes:
-        """Return the XDR of name, UUID and id, which every procedure on a domain begins with."""
-        try:
-            return self._packed
-        except AttributeError:
-            packed = self._packed = self._wire.pack()
-            return packed
-
-    def _set_id(self, number: int) -> None:
-        self._wire.id = number
-        self._packed = self._wire.pack()
-
-
-def domain_handle(connection: Connection, wire: NonnullDomain) -> Domain:
-    """Return a handle for a domain that the daemon named."""
-    domain = Domain()
-    domain._connection = connection
-    domain._wire = wire
-    return domain
-
-
-def domain_handles(connection: Connection, wires: list[NonnullDomain]) -> list[Domain]:
-    """Return handles for many domains."""
-    domains: list[Domain] = []
-    append = domains.append
-    for wire in wires:
-        domain = Domain()
-        domain._connection = connection
-        domain._wire = wire
-        append(domain)
-    return domains
