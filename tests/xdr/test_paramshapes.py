@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import sys
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from tests.xdr.sample import CONTRACT
 from virtproto.errors import DecodeError
 from virtproto.xdr import paramshapes
+from virtproto.xdr.paramlayouts import Segment, Whole
 from virtproto.xdr.paramshapes import STRING_MAX, VALUE_CODES, forget
 from virtproto.xdr.reference import ReferenceCodec
 from virtproto.xdr.typedparams import (
@@ -29,6 +32,10 @@ from virtproto.xdr.typedparams import (
 CODEC = ReferenceCodec(CONTRACT)
 
 Item = tuple[str, int, Any]
+
+# After how many times the same list is read by shape, and as a whole if it has strings.
+SHAPED = paramshapes._MIN_SEEN
+WHOLE = SHAPED + 1 + paramshapes._MIN_REPEATS
 
 
 @pytest.fixture(autouse=True)
@@ -119,8 +126,18 @@ def disks(count: int, *, path: str = "/a") -> list[Item]:
     return items
 
 
-def shapes_of(count: int) -> list[paramshapes._Segment]:
-    return paramshapes._shapes.get(count, [])
+def shapes_of(count: int) -> list[Segment]:
+    shapes = paramshapes._shapes.get(count)
+    return [] if shapes is None else shapes.segments
+
+
+def wholes_of(count: int) -> list[Whole]:
+    shapes = paramshapes._shapes.get(count)
+    return [] if shapes is None else shapes.wholes
+
+
+def named(path: str, number: int = 0) -> bytes:
+    return pack([("name", STRING, "vda"), ("path", STRING, path), ("reads", ULLONG, number)])
 
 
 @pytest.mark.parametrize(
@@ -153,19 +170,133 @@ def test_a_list_that_keeps_coming_is_read_by_its_shape(items: list[Item]) -> Non
     assert unpack_typed_params(data + b"\xff" * 40, 0) == (first, end)
 
 
-@pytest.mark.parametrize("items", [numbers(20), disks(4)], ids=["numbers", "disks"])
-def test_every_cut_of_a_learned_list_is_refused(items: list[Item]) -> None:
+@pytest.mark.parametrize(
+    "items",
+    [
+        disks(3),
+        [*disks(2), *numbers(3)],
+        [(f"s{i}", STRING, "x" * i) for i in range(9)],
+        [*numbers(8), ("s", STRING, "")],
+        [("", INT, 1), ("", STRING, ""), ("", DOUBLE, 0.5)],
+    ],
+    ids=["disks", "mixed", "strings", "last", "nameless"],
+)
+def test_a_list_whose_strings_keep_their_sizes_is_read_as_a_whole(items: list[Item]) -> None:
     data = pack(items)
-    for _ in range(3):
+    for _ in range(WHOLE - 1):
+        first, end = unpack_typed_params(data, 0)
+    assert not wholes_of(len(items))
+    unpack_typed_params(data, 0)
+    shapes = paramshapes._shapes[len(items)]
+    found = paramshapes._decode_whole(shapes, data, 4)
+    assert found is not None
+    heading, values, position = found
+    assert heading.names is first.names
+    assert (values, position) == (first.values, end)
+    assert unpack_typed_params(data + b"\xff" * 40, 0) == (first, end)
+    # Whatever the strings are, as long as their sizes are the same.
+    agree(pack([(n, k, v.replace("x", "\udcff") if k == STRING else v) for n, k, v in items]))
+
+
+def test_wholes_that_do_not_fit_are_not_tried_for_a_while() -> None:
+    for _ in range(WHOLE):
+        assert agree(named("/same"))
+    shapes = paramshapes._shapes[3]
+    for size in range(paramshapes._MAX_MISSES - 1):
+        assert agree(named("x" * 4 * size))
+    assert agree(named("/same"))
+    for size in range(paramshapes._MAX_MISSES):
+        assert not shapes.pause
+        assert agree(named("x" * 4 * size))
+    for left in range(paramshapes._PAUSE, 0, -1):
+        assert shapes.pause == left
+        assert agree(named("/same"))
+    assert agree(named("/same"))
+    assert (shapes.pause, shapes.misses, len(shapes.wholes)) == (0, 0, 1)
+
+
+def test_each_further_whole_takes_twice_as_many_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paramshapes, "_MAX_MISSES", 10**6)
+    for _ in range(SHAPED):
+        unpack_typed_params(named(""), 0)
+    wanted = paramshapes._MIN_REPEATS
+    for size in range(1, paramshapes._MAX_WHOLES + 1):
+        for _ in range(wanted):
+            assert len(wholes_of(3)) == size - 1
+            assert agree(named("x" * 4 * size))
+        assert agree(named("x" * 4 * size))
+        assert len(wholes_of(3)) == size
+        wanted *= 2
+
+
+def test_few_wholes_are_kept_the_one_used_last_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paramshapes, "_MAX_MISSES", 10**6)
+    lists = [named("x" * 4 * size) for size in range(paramshapes._MAX_WHOLES + 2)]
+    for _ in range(100):
+        for data in lists:
+            assert agree(data)
+            assert agree(data)
+    wholes = list(wholes_of(3))
+    assert len(wholes) == paramshapes._MAX_WHOLES
+    (last,) = [data for data in lists if len(data) == 4 + wholes[-1].size]
+    assert agree(last)
+    assert wholes_of(3) == [wholes[-1], *wholes[:-1]]
+
+
+def test_wholes_of_equal_size_are_told_apart_by_their_length_words() -> None:
+    one = pack([("a", STRING, "x" * 4), ("b", STRING, "y" * 8), ("c", INT, 1)])
+    two = pack([("a", STRING, "x" * 8), ("b", STRING, "y" * 4), ("c", INT, 1)])
+    three = pack([("a", STRING, "x" * 3), ("b", STRING, "y" * 7), ("c", INT, 1)])
+    for data in [one] * WHOLE + [two] * WHOLE + [one, two, three] * WHOLE:
+        assert agree(data)
+
+
+def test_threads_that_share_what_is_learned_read_right() -> None:
+    lists = [named("x" * (size % 7), size) for size in range(40)]
+    lists += [pack([("name", STRING, "x"), *numbers(2, prefix=f"p{i % 5}")]) for i in range(40)]
+    expected = [read(data) for data in lists]
+    wrong: list[object] = []
+
+    def work(first: int) -> None:
+        try:
+            for i in range(first, first + 3000):
+                place = i // 9 % len(lists)
+                if list(unpack_typed_params(lists[place], 0)[0]) != expected[place]:
+                    wrong.append(place)
+        except Exception as error:
+            wrong.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=work, args=(i * 97,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong
+
+
+@pytest.mark.parametrize("items", [numbers(20), disks(4)], ids=["numbers", "disks"])
+@pytest.mark.parametrize("times", [SHAPED, WHOLE])
+def test_every_cut_of_a_learned_list_is_refused(items: list[Item], times: int) -> None:
+    data = pack(items)
+    for _ in range(times):
         assert agree(data)
     for size in range(len(data)):
         assert not agree(data[:size])
+    assert not wholes_of(20), "a list of numbers is no whole"
 
 
 @pytest.mark.parametrize("items", [numbers(12), disks(2)], ids=["numbers", "disks"])
-def test_every_flipped_byte_of_a_learned_list_is_read_as_it_is(items: list[Item]) -> None:
+@pytest.mark.parametrize("times", [SHAPED, WHOLE])
+def test_every_flipped_byte_of_a_learned_list_is_read_as_it_is(
+    items: list[Item], times: int
+) -> None:
     data = pack(items)
-    for _ in range(3):
+    for _ in range(times):
         assert agree(data)
     for position in range(4, len(data)):
         for flip in (0x01, 0x80, 0xFF):
@@ -177,10 +308,11 @@ def test_every_flipped_byte_of_a_learned_list_is_read_as_it_is(items: list[Item]
 
 @pytest.mark.parametrize("length", [3, 27, 2**22 + 1, 2**31, 2**32 - 1])
 @pytest.mark.parametrize("place", ["name", "value"])
-def test_hostile_length_words_in_a_learned_list(length: int, place: str) -> None:
+@pytest.mark.parametrize("times", [SHAPED, WHOLE])
+def test_hostile_length_words_in_a_learned_list(length: int, place: str, times: int) -> None:
     items = disks(2, path="/path/")
     data = pack(items)
-    for _ in range(3):
+    for _ in range(times):
         assert agree(data)
     key = b"block.1.path"
     position = data.index(key) - 4 if place == "name" else data.index(key) + len(key) + 4
@@ -201,18 +333,20 @@ def test_padding_is_ignored_whatever_it_is() -> None:
     plain = pack(items)
     padded = pack(items, padding=b"\x01\x02\x03")
     assert plain != padded
-    for data in (plain, padded, plain, padded, padded, plain):
+    for data in (plain, padded) * WHOLE:
         assert agree(data)
+    assert wholes_of(len(items))
     assert unpack_typed_params(padded, 0)[0]._pack() == plain
 
 
 def test_strings_that_are_not_utf8_survive() -> None:
     items: list[Item] = [("\udcff\udcfe", STRING, "\udc80"), ("a", STRING, "\u00e4"), ("b", INT, 1)]
     data = pack(items)
-    for _ in range(4):
+    for _ in range(WHOLE + 1):
         params, _ = unpack_typed_params(data, 0)
         assert list(params) == items
         assert params._pack() == data
+    assert wholes_of(3)
 
 
 def test_shapes_of_one_count_are_told_apart() -> None:
@@ -245,14 +379,14 @@ def test_a_dropped_shape_comes_back_without_being_built_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     built = []
-    original = paramshapes._Segment
+    original = Segment
 
     class Counting(original):  # type: ignore[valid-type, misc]
         def __init__(self, keys: Any) -> None:
             built.append(keys)
             super().__init__(keys)
 
-    monkeypatch.setattr(paramshapes, "_Segment", Counting)
+    monkeypatch.setattr(paramshapes, "Segment", Counting)
     variants = [pack(numbers(8, prefix=f"p{i}")) for i in range(12)]
     for _ in range(6):
         for data in variants:
@@ -269,6 +403,17 @@ def test_what_is_learned_is_bounded() -> None:
     assert len(paramshapes._keys) <= paramshapes._MAX_KEYS
     known = sum(len(keys) for keys in paramshapes._headings)
     assert known <= paramshapes._MAX_LEARNED_PARAMS + 20
+
+
+def test_wholes_count_among_what_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paramshapes, "_MAX_LEARNED_PARAMS", 100)
+    for i in range(200):
+        data = pack([(f"n{i}.{j}", STRING, "x") for j in range(3 + i % 7)])
+        for _ in range(WHOLE + 1):
+            assert agree(data)
+        known = sum(len(keys) for keys in paramshapes._headings)
+        known += sum(len(w.keys) for s in paramshapes._shapes.values() for w in s.wholes)
+        assert known <= 100 + 2 * 9
 
 
 def test_long_names_are_read_but_not_kept() -> None:
@@ -319,7 +464,8 @@ def sessions(draw: st.DrawFn) -> list[bytes]:
     payloads = []
     for outline_drawn in draw(st.lists(st.sampled_from(outlines), max_size=16)):
         items = [(name, kind, draw(VALUES[kind])) for name, kind in outline_drawn]
-        payloads.append(pack(items, padding=draw(st.sampled_from([b"\0\0\0", b"abc"]))))
+        payload = pack(items, padding=draw(st.sampled_from([b"\0\0\0", b"abc"])))
+        payloads += [payload] * draw(st.sampled_from([1, 1, WHOLE]))
     return payloads
 
 

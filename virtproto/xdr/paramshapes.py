@@ -4,14 +4,17 @@ Responsible for: decoding the parameters of one list into a heading (names and t
 lists that agree in them) and their values, and the bounded memory of what was learned.
 Must not know: the record type offered to users, or limits of particular messages.
 
-Three ways, from the general to the fast, with the same result for every input:
+Four ways, from the general to the fast, with the same result for every input:
 
 * ``_read_one`` reads a parameter field by field, checks everything and raises DecodeError;
 * by key: the bytes of [length, name, padding, type] are looked up as a whole and tell the name and
   how to read the value together with the next length word;
 * by shape: a list that was seen before becomes a shape, a few ``Struct`` formats that read all keys
   and values at once. A string value ends a format, since what follows has no fixed place. The keys
-  are compared with those of the shape; where they differ, the other ways are taken.
+  are compared with those of the shape; where they differ, the other ways are taken;
+* as a whole: where the sizes of a shape's strings keep coming too, one format reads all of the
+  list. Lists in which they do not are hardly slowed down: formats that do not fit are not tried for
+  a while, and learning others takes ever more lists.
 
 Running out of bytes in a fast way, or any doubt, ends in the careful way, which finds the offset.
 """
@@ -23,29 +26,48 @@ from struct import error as StructError
 from sys import intern
 
 from virtproto.errors import DecodeError
+from virtproto.xdr.paramlayouts import (
+    BOOLEAN,
+    DOUBLE,
+    EMPTY,
+    INT,
+    LLONG,
+    STRING,
+    TYPE_NAMES,
+    UINT,
+    ULLONG,
+    VALUE_CODES,
+    Heading,
+    Key,
+    Segment,
+    Shapes,
+    Whole,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import Any, TypeVar
 
     Value = int | float | str
+    Shape = TypeVar("Shape", "Segment", "Whole")
     Found = tuple["Heading", tuple[Value, ...], int]
 
-__all__ = ["EMPTY", "STRING_MAX", "TYPE_NAMES", "VALUE_CODES", "Heading", "decode"]
-
-# Numbers of virTypedParameterType (libvirt-common.h); they are the union's case labels.
-INT, UINT, LLONG, ULLONG, DOUBLE, BOOLEAN, STRING = range(1, 8)
-TYPE_NAMES = {
-    INT: "int",
-    UINT: "unsigned int",
-    LLONG: "hyper",
-    ULLONG: "unsigned hyper",
-    DOUBLE: "double",
-    BOOLEAN: "int",
-    STRING: "string",
-}
-# Format codes of the values that have a fixed size.
-VALUE_CODES = {INT: "i", UINT: "I", LLONG: "q", ULLONG: "Q", DOUBLE: "d", BOOLEAN: "i"}
+__all__ = [
+    "BOOLEAN",
+    "DOUBLE",
+    "EMPTY",
+    "INT",
+    "LLONG",
+    "SMALLEST",
+    "STRING",
+    "STRING_MAX",
+    "TYPE_NAMES",
+    "UINT",
+    "ULLONG",
+    "VALUE_CODES",
+    "Heading",
+    "decode",
+]
 
 # Longest name and longest string value: REMOTE_STRING_MAX and ADMIN_STRING_MAX, which are equal.
 STRING_MAX = 4194304
@@ -65,100 +87,26 @@ _MIN_SEEN = 3
 # Formats that are tried at one place, and how many of them may fail though their probe agreed.
 _MAX_RIVALS = 16
 _MAX_FAILURES = 2
+# Wholes that are kept for one count of parameters; how many misses in a row end in a pause, and for
+# how many lists none is tried then. Learning one costs what half a dozen lists do, so that it takes
+# this many lists of the size of the one before, and for each further one twice as many up to the
+# maximum.
+_MAX_WHOLES = 4
+_MAX_MISSES = 8
+_PAUSE = 256
+_MIN_REPEATS = 4
+_MAX_REPEATS = 256
 
 # What a segment unpacks to: keys and values in turn.
 _KEYS = slice(0, None, 2)
 _VALUES = slice(1, None, 2)
 
 _word = Struct(">I").unpack_from
-_value_and_next = {kind: Struct(f">{code}I").unpack_from for kind, code in VALUE_CODES.items()}
-_value_alone = {kind: Struct(f">{code}").unpack_from for kind, code in VALUE_CODES.items()}
-_value_size = {kind: Struct(f">{code}").size for kind, code in VALUE_CODES.items()}
 
-
-class _Key:
-    """What the bytes from one name's length word to its type say.
-
-    ``unpack`` gives the value and the next length word, ``alone`` the value; for a string, which
-    has no fixed size, both are None. ``code`` is the format of key and value in a segment.
-    """
-
-    __slots__ = ("alone", "code", "kind", "name", "raw", "size", "unpack")
-
-    def __init__(self, raw: bytes, name: str, kind: int) -> None:
-        self.raw = raw
-        self.name = name
-        self.kind = kind
-        self.unpack = _value_and_next.get(kind)
-        self.alone = _value_alone.get(kind)
-        self.size = _value_size.get(kind, 0)
-        self.code = f"{len(raw)}s{VALUE_CODES.get(kind, 'I')}"
-
-
-class _Segment:
-    """A run of parameters with fixed places, at most the last of which is a string.
-
-    ``unpack`` gives key, value, key, value...; of a string the length word. ``keys`` is what the
-    keys must be, and ``probe`` the last of them: looking for it at ``probe_offset`` rules most
-    others out at little cost. ``heading`` is set if a list ends here, ``following`` holds what was
-    seen to follow; every segment ends a list or ends in a string.
-    """
-
-    __slots__ = (
-        "ends_in_string",
-        "following",
-        "heading",
-        "keys",
-        "probe",
-        "probe_offset",
-        "size",
-        "unpack",
-    )
-
-    def __init__(self, keys: Sequence[_Key]) -> None:
-        last = keys[-1]
-        layout = Struct(">" + "".join([key.code for key in keys]))
-        self.unpack = layout.unpack_from
-        self.size = layout.size
-        self.keys = tuple([key.raw for key in keys])
-        self.ends_in_string = last.kind == STRING
-        self.probe = last.raw
-        self.probe_offset = layout.size - (last.size or 4) - len(last.raw)
-        self.following: list[_Segment] = []
-        self.heading: Heading | None = None
-
-
-class Heading:
-    """The names and types of a list, shared by all lists that agree in them.
-
-    ``booleans`` are the positions whose values mean truth, ``boolean_names`` the names of which the
-    last occurrence is such a value; ``blank`` is a dict with the names, to be copied and filled,
-    once one was asked for; ``seen`` counts the lists read by key, until ``path``, the shape, is
-    learned.
-    """
-
-    __slots__ = ("blank", "boolean_names", "booleans", "names", "path", "seen", "types")
-
-    def __init__(self, names: tuple[str, ...], types: tuple[int, ...]) -> None:
-        self.names = names
-        self.types = types
-        self.booleans: tuple[int, ...] = ()
-        self.boolean_names: tuple[str, ...] = ()
-        if BOOLEAN in types:
-            self.booleans = tuple([i for i, kind in enumerate(types) if kind == BOOLEAN])
-            last = dict(zip(names, types, strict=True))
-            self.boolean_names = tuple([name for name in last if last[name] == BOOLEAN])
-        self.blank: dict[str, Value] = {}
-        self.seen = 1
-        self.path: tuple[_Segment, ...] = ()
-
-
-EMPTY = Heading((), ())
-
-_keys: dict[bytes, _Key] = {}
-_headings: dict[tuple[_Key, ...], Heading] = {}
-# By count of parameters, the first segments of the shapes learned, the latest used in front.
-_shapes: dict[int, list[_Segment]] = {}
+_keys: dict[bytes, Key] = {}
+_headings: dict[tuple[Key, ...], Heading] = {}
+# By count of parameters.
+_shapes: dict[int, Shapes] = {}
 _learned_params = 0
 # How many keys were too long to be kept; a list in which one occurs is not worth learning.
 _unkept_keys = 0
@@ -182,13 +130,18 @@ def decode(data: bytes, pos: int, count: int) -> Found:
 
     Raise DecodeError if there are not as many, or one is of an unknown type.
     """
-    segments = _shapes.get(count)
-    if segments is not None:
+    shapes = _shapes.get(count)
+    if shapes is not None:
         try:
-            found = _decode_by_shape(segments, data, pos)
+            found = _decode_whole(shapes, data, pos) if shapes.wholes else None
+            if found is not None:
+                return found
+            found = _decode_by_shape(shapes.segments, data, pos)
         except StructError:
             found = None
         if found is not None:
+            if found[0].strings and not shapes.pause:
+                _watch_size(shapes, found[0], data, pos, found[2])
             return found
     if count == 0:
         return EMPTY, (), pos
@@ -200,30 +153,56 @@ def decode(data: bytes, pos: int, count: int) -> Found:
     return _heading(tuple(keys), unkept == _unkept_keys), tuple(values), pos
 
 
-def _decode_by_shape(segments: list[_Segment], data: bytes, pos: int) -> Found | None:
+def _decode_whole(shapes: Shapes, data: bytes, pos: int) -> Found | None:
+    """Return what the whole that fits reads, or None; StructError where the bytes run out."""
+    if shapes.pause:
+        shapes.pause -= 1
+        return None
+    wholes = shapes.wholes
+    for whole in wholes:
+        if data.startswith(whole.probe, pos + whole.probe_offset):
+            record = whole.unpack(data, pos)
+            if record[_KEYS] != whole.keys:
+                shapes.misses += 1
+                continue
+            shapes.misses = 0
+            if whole is not wholes[0]:
+                _prefer(wholes, whole)
+            values = list(record[_VALUES])
+            for position in whole.heading.strings:
+                try:
+                    values[position] = values[position].decode()
+                except UnicodeDecodeError:
+                    values[position] = values[position].decode("utf-8", "surrogateescape")
+            return whole.heading, tuple(values), pos + whole.size
+    shapes.misses += 1
+    if shapes.misses >= _MAX_MISSES:
+        shapes.misses = 0
+        shapes.pause = _PAUSE
+    return None
+
+
+def _decode_by_shape(segments: list[Segment], data: bytes, pos: int) -> Found | None:
     """Return what the shape that fits reads, or None; StructError where the bytes run out."""
-    failures = 0
     values: list[Value] = []
     while True:
-        lone = len(segments) == 1
-        for segment in segments:
-            if lone or data.startswith(segment.probe, pos + segment.probe_offset):
-                record = segment.unpack(data, pos)
-                if record[_KEYS] == segment.keys:
-                    break
-                failures += 1
-                if failures == _MAX_FAILURES:
-                    return None
+        if len(segments) == 1:
+            segment = segments[0]
+            record = segment.unpack(data, pos)
+            if record[_KEYS] != segment.keys:
+                return None
         else:
-            return None
-        if not lone and segment is not segments[0]:
-            _prefer(segments, segment)
+            chosen = _choose(segments, data, pos)
+            if chosen is None:
+                return None
+            segment, record = chosen
         pos += segment.size
-        heading = segment.heading
-        if heading is not None and not segment.ends_in_string:
+        if not segment.ends_in_string:
+            if segment.heading is None:
+                return None
             if not values:
-                return heading, record[_VALUES], pos
-            return heading, (*values, *record[_VALUES]), pos
+                return segment.heading, record[_VALUES], pos
+            return segment.heading, (*values, *record[_VALUES]), pos
         values += record[_VALUES]
         length = record[-1]
         if length > STRING_MAX:
@@ -233,10 +212,28 @@ def _decode_by_shape(segments: list[_Segment], data: bytes, pos: int) -> Found |
         except UnicodeDecodeError:
             values[-1] = data[pos : pos + length].decode("utf-8", "surrogateescape")
         pos += length + 3 & -4
-        if heading is not None:
+        if segment.heading is not None:
             # Behind any other string the next segment would have run out of bytes.
-            return (heading, tuple(values), pos) if pos <= len(data) else None
+            return (segment.heading, tuple(values), pos) if pos <= len(data) else None
         segments = segment.following
+
+
+def _choose(
+    segments: list[Segment], data: bytes, pos: int
+) -> tuple[Segment, tuple[Any, ...]] | None:
+    """Return the segment that fits, and what it unpacks to."""
+    failures = 0
+    for segment in segments:
+        if data.startswith(segment.probe, pos + segment.probe_offset):
+            record = segment.unpack(data, pos)
+            if record[_KEYS] == segment.keys:
+                if segment is not segments[0]:
+                    _prefer(segments, segment)
+                return segment, record
+            failures += 1
+            if failures == _MAX_FAILURES:
+                break
+    return None
 
 
 def _string(data: bytes, pos: int, length: int) -> tuple[str, int]:
@@ -251,19 +248,20 @@ def _string(data: bytes, pos: int, length: int) -> tuple[str, int]:
         return data[pos:end].decode("utf-8", "surrogateescape"), padded
 
 
-def _prefer(segments: list[_Segment], segment: _Segment) -> None:
-    """Move a segment to the front, where the next list looks first."""
-    # Another thread may be moving it too; a segment lost that way is learned anew.
+def _prefer(shapes: list[Shape], shape: Shape) -> None:
+    """Move a segment or a whole to the front, where the next list looks first."""
+    # Another thread may be moving some too. What is lost that way is learned anew, but no moment
+    # must leave the list empty.
+    shapes.insert(0, shape)
     try:
-        segments.remove(segment)
-    except ValueError:
+        del shapes[shapes.index(shape, 1)]
+    except (ValueError, IndexError):
         return
-    segments.insert(0, segment)
 
 
-def _decode_by_key(data: bytes, pos: int, count: int) -> tuple[list[_Key], list[Value], int]:
+def _decode_by_key(data: bytes, pos: int, count: int) -> tuple[list[Key], list[Value], int]:
     """Read by key; StructError where the bytes run out or a string is too long."""
-    keys: list[_Key] = []
+    keys: list[Key] = []
     values: list[Value] = []
     value: Value
     get = _keys.get
@@ -300,9 +298,9 @@ def _decode_by_key(data: bytes, pos: int, count: int) -> tuple[list[_Key], list[
     return keys, values, pos
 
 
-def _decode_carefully(data: bytes, pos: int, count: int) -> tuple[list[_Key], list[Value], int]:
+def _decode_carefully(data: bytes, pos: int, count: int) -> tuple[list[Key], list[Value], int]:
     """Read field by field what the fast way could not, to find the offset where it goes wrong."""
-    keys: list[_Key] = []
+    keys: list[Key] = []
     values: list[Value] = []
     for _ in range(count):
         key, value, pos = _read_one(data, pos)
@@ -311,7 +309,7 @@ def _decode_carefully(data: bytes, pos: int, count: int) -> tuple[list[_Key], li
     return keys, values, pos
 
 
-def _read_one(data: bytes, pos: int) -> tuple[_Key, Value, int]:
+def _read_one(data: bytes, pos: int) -> tuple[Key, Value, int]:
     """Read one parameter with every check; raise DecodeError with the offset of what is wrong."""
     key = _learn_key(data, pos)
     pos += len(key.raw)
@@ -339,7 +337,7 @@ def _read_string(data: bytes, pos: int, what: str) -> tuple[bytes, int]:
     return data[start : start + length], end
 
 
-def _learn_key(data: bytes, pos: int) -> _Key:
+def _learn_key(data: bytes, pos: int) -> Key:
     """Read name and type at ``pos``; remember them unless they are too long to be a daemon's."""
     global _unkept_keys
     raw, end = _read_string(data, pos, "name")
@@ -354,14 +352,14 @@ def _learn_key(data: bytes, pos: int) -> _Key:
         name = raw.decode("utf-8", "surrogateescape")
         if len(whole) > _MAX_KEY_SIZE:
             _unkept_keys += 1
-            return _Key(whole, name, kind)
+            return Key(whole, name, kind)
         if len(_keys) >= _MAX_KEYS:
             forget()
-        key = _keys[whole] = _Key(whole, intern(name), kind)
+        key = _keys[whole] = Key(whole, intern(name), kind)
     return key
 
 
-def _heading(keys: tuple[_Key, ...], keep: bool) -> Heading:
+def _heading(keys: tuple[Key, ...], keep: bool) -> Heading:
     """Return the heading of these keys; of a list that keeps coming, learn the shape."""
     global _learned_params
     heading = _headings.get(keys)
@@ -379,11 +377,13 @@ def _heading(keys: tuple[_Key, ...], keep: bool) -> Heading:
     return heading
 
 
-def _learn_shape(heading: Heading, keys: tuple[_Key, ...]) -> None:
+def _learn_shape(heading: Heading, keys: tuple[Key, ...]) -> None:
     """Put the segments of a list where the next such list looks for them."""
     rivals = max(2, min(_MAX_RIVALS, len(keys) // 4))
-    segments = _shapes.setdefault(len(keys), [])
+    segments = _shapes.setdefault(len(keys), Shapes(_MIN_REPEATS)).segments
     if not heading.path:
+        heading.keys = keys
+        heading.strings = tuple([i for i, key in enumerate(keys) if key.kind == STRING])
         heading.path = _segments(segments, keys)
         heading.path[-1].heading = heading
     for segment in heading.path:
@@ -393,9 +393,27 @@ def _learn_shape(heading: Heading, keys: tuple[_Key, ...]) -> None:
         segments = segment.following
 
 
-def _segments(known: list[_Segment], keys: tuple[_Key, ...]) -> tuple[_Segment, ...]:
+def _watch_size(shapes: Shapes, heading: Heading, data: bytes, start: int, end: int) -> None:
+    """Note how long a list was that fitted no whole; of a size that keeps coming, learn one."""
+    global _learned_params
+    if end - start != heading.size:
+        heading.size = end - start
+        return
+    shapes.repeats += 1
+    if shapes.repeats >= shapes.wanted:
+        shapes.repeats = 0
+        shapes.wanted = min(2 * shapes.wanted, _MAX_REPEATS)
+        shapes.misses = 0
+        if _learned_params > _MAX_LEARNED_PARAMS:
+            _forget_headings()
+        _learned_params += len(heading.keys)
+        shapes.wholes.insert(0, Whole(heading, data, start))
+        del shapes.wholes[_MAX_WHOLES:]
+
+
+def _segments(known: list[Segment], keys: tuple[Key, ...]) -> tuple[Segment, ...]:
     """Return the segments of a list, those that are known already and new ones."""
-    path: list[_Segment] = []
+    path: list[Segment] = []
     start = 0
     for end, key in enumerate(keys, 1):
         if key.kind == STRING or end == len(keys):
@@ -404,7 +422,7 @@ def _segments(known: list[_Segment], keys: tuple[_Key, ...]) -> tuple[_Segment, 
                 if segment.keys == wanted:
                     break
             else:
-                segment = _Segment(keys[start:end])
+                segment = Segment(keys[start:end])
             path.append(segment)
             known = segment.following
             start = end
