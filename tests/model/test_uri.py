@@ -138,6 +138,37 @@ def test_no_password_is_shown() -> None:
     assert shown("qemu:x") == "qemu:x"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "qemu+ssh://fred:hun/ter2@host/system",
+        "qemu+ssh://fred:hun?ter2@host/system",
+        "qemu+ssh://fred:hun#ter2@host/system",
+        "qemu+ssh://fred:hun@ter2@host/system",
+        "qemu+ssh://fred:hun ter2@host/system",
+        "qemu+ssh:/fred:hunter2@host/system",
+        "qemu+ssh:fred:hunter2@host/system",
+        "qemu+ssh//fred:hunter2@host/system",
+    ],
+)
+def test_no_password_is_shown_of_a_uri_that_cannot_be_read(text: str) -> None:
+    assert shown(text).endswith("fred:***@host/system")
+    try:
+        said = repr(parse_uri(text))
+    except URIError as error:
+        said = str(error)
+    assert "hun" not in said
+    assert "ter2" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["qemu://host:22/a@b", "qemu://host:x/a", "qemu://[::1]:x/a@b", "qemu://host:/a@b", "qemu", ""],
+)
+def test_what_is_no_password_is_shown(text: str) -> None:
+    assert shown(text) == text
+
+
 def test_no_text_means_the_default_of_the_environment() -> None:
     assert resolve_uri(None, {}) is None
     assert resolve_uri("", {"LIBVIRT_DEFAULT_URI": ""}) is None

@@ -190,20 +190,42 @@ def parse_uri(text: str) -> ConnectionURI:
 
 
 def shown(text: str) -> str:
-    """Return a URI for messages, with a password in its user part left out."""
-    start = text.find("//")
-    if start < 0:
+    """Return a URI for messages, with a password in its user part left out.
+
+    Also where the URI cannot be read because of that password, or lacks a slash in front of it:
+    then rather more is left out than less.
+    """
+    start = _authority_start(text)
+    end = _find_any(text, "/?#", start)
+    user, at, _host = text[start:end].rpartition("@")
+    name, colon, password = (user if at else text[start:end]).partition(":")
+    if not colon:
         return text
-    end = len(text)
-    for mark in "/?#":
-        found = text.find(mark, start + 2)
-        if found >= 0:
-            end = min(end, found)
-    user, at, host = text[start + 2 : end].rpartition("@")
-    name, colon, _password = user.partition(":")
-    if not (at and colon):
+    if at:
+        end = start + len(user)
+    elif name.startswith("[") or not password or _DIGITS.issuperset(password):
         return text
-    return f"{text[: start + 2]}{name}:***@{host}{text[end:]}"
+    else:
+        # No port, so a password with a mark in it that had to be escaped; it ends at an "@".
+        end = text.rfind("@", end)
+        if end < 0:
+            return text
+    return f"{text[:start]}{name}:***{text[end:]}"
+
+
+def _authority_start(text: str) -> int:
+    """Return where user and server begin in a URI, also in one that lacks a slash or the colon."""
+    colon = text.find(":")
+    slashes = text.find("//")
+    if slashes >= 0 and (colon < 0 or slashes <= colon + 1):
+        return slashes + 2
+    return colon + 2 if text[colon + 1 : colon + 2] == "/" else colon + 1
+
+
+def _find_any(text: str, marks: str, start: int) -> int:
+    return min(
+        (at for at in (text.find(mark, start) for mark in marks) if at >= 0), default=len(text)
+    )
 
 
 def _fault(text: str, what: str) -> URIError:
@@ -235,7 +257,9 @@ def _read_authority(uri: ConnectionURI, authority: str) -> None:
         server = _decoded(text, "server", host, _HOST)
     if colon:
         if not port or not _DIGITS.issuperset(port) or len(port) > 8 or int(port) > 65535:
-            raise _fault(text, f"{port!r} is not a port number")
+            # Where an "@" follows, this is rather the start of a password than a port.
+            what = "what follows the server" if "@" in text else repr(port)
+            raise _fault(text, f"{what} is not a port number")
         # Without a server a port means nothing, and libvirt forgets it.
         uri.port = int(port) if server else 0
     uri.server = server or None
