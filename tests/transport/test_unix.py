@@ -82,10 +82,11 @@ def test_a_socket_nobody_listens_on_is_refused(tmp_path: Path) -> None:
     assert path in str(caught.value)
 
 
-def test_a_plain_file_is_refused(tmp_path: Path) -> None:
+def test_a_plain_file_or_folder_is_no_socket(tmp_path: Path) -> None:
     (tmp_path / "s").touch()
-    with pytest.raises(SocketRefusedError):
-        connect(Endpoint(str(tmp_path / "s")), 5.0)
+    for path in (tmp_path / "s", tmp_path):
+        with pytest.raises(SocketRefusedError, match="is no socket"):
+            connect(Endpoint(str(path)), 5.0)
 
 
 def test_a_datagram_socket_is_of_another_kind(tmp_path: Path) -> None:

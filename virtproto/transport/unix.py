@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 
 # Not socket: its import (enum, selectors, collections) takes a third as long as all that a program
@@ -97,6 +98,8 @@ def connect_error(
     if exc.errno == errno.ECONNREFUSED:
         if path.startswith("@"):
             return SocketMissingError(_missing(endpoint))
+        if not _is_socket(path):
+            return SocketRefusedError(f"{path} is no socket; name the daemon's with ?socket=PATH")
         return SocketRefusedError(
             f"nobody listens on {path}; the daemon that made it has ended, start it again"
         )
@@ -109,6 +112,14 @@ def connect_error(
     if exc.errno in (errno.EPROTOTYPE, errno.EPROTONOSUPPORT):
         return ConnectError(f"{path} is a socket of another kind; libvirt's are stream sockets")
     return ConnectError(f"cannot connect to {path}: {exc.strerror or exc}")
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        # Gone by now: it was one when the system refused to connect to it, or never will be known.
+        return True
 
 
 def _missing(endpoint: Endpoint) -> str:
