@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from virtproto.errors import DecodeError, UsageError
-from virtproto.model.calls import check_plain_call, pack_args, unpack_ret
+from virtproto.model.calls import check_call, check_plain_call, pack_args, unpack_ret
 from virtproto.wire import find_procedure, remote
 
 WEB = remote.NonnullDomain(name="web", uuid=bytes(16), id=7)
@@ -53,3 +53,22 @@ def test_arguments_of_another_type_are_refused() -> None:
     for wrong in (None, WEB, b"", remote.DomainResumeArgs(dom=WEB)):
         with pytest.raises(UsageError, match="takes a DomainSuspendArgs"):
             pack_args(procedure, wrong)
+
+
+@pytest.mark.parametrize("wrong", ["DOMAIN_SUSPEND", None, 34])
+def test_what_is_no_procedure_is_refused(wrong: object) -> None:
+    with pytest.raises(UsageError, match=r"takes a procedure of virtproto\.wire"):
+        pack_args(wrong, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", ["abc", None, [1], memoryview(b"abcd").cast("I")])
+def test_packed_arguments_are_bytes(wrong: object) -> None:
+    check_call(remote.DOMAIN_SUSPEND, b"", None)
+    with pytest.raises(UsageError, match="DOMAIN_SUSPEND: packed arguments are bytes"):
+        check_call(remote.DOMAIN_SUSPEND, wrong, None)  # type: ignore[arg-type]
+
+
+def test_a_timeout_is_a_number() -> None:
+    check_call(remote.DOMAIN_SUSPEND, b"", 0.5)
+    with pytest.raises(UsageError, match=r"^timeout_s: expected seconds or None, not str"):
+        check_call(remote.DOMAIN_SUSPEND, b"", "1")  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from virtproto.errors import UsageError
 from virtproto.model.refs import (
     check_signed,
     check_text,
+    check_timeout,
     check_unsigned,
     pack_flags,
     uuid_to_raw,
@@ -77,6 +78,14 @@ def test_the_ends_of_the_ranges_are_within() -> None:
     check_unsigned("flags", 2**32 - 1)
     check_signed("domain_id", -(2**31))
     check_signed("domain_id", 2**31 - 1)
+
+
+def test_a_timeout_is_seconds_or_none() -> None:
+    for value in (None, 0, -1, 2.5, float("inf")):
+        check_timeout("timeout_s", value)
+    for wrong in ("1", b"1", float("nan")):
+        with pytest.raises(UsageError, match=r"^timeout_s: "):
+            check_timeout("timeout_s", wrong)  # type: ignore[arg-type]
 
 
 def test_flags_are_packed_as_one_word() -> None:

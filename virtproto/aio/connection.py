@@ -7,10 +7,16 @@ differs in ``async`` and ``await`` only.
 from __future__ import annotations
 
 from virtproto.errors import LibvirtError
-from virtproto.model.calls import pack_args, unpack_ret
+from virtproto.model.calls import check_call, pack_args, unpack_ret
 from virtproto.model.domain_handle import domain_handle, domain_handles
 from virtproto.model.recipes import open_connection
-from virtproto.model.refs import check_signed, check_text, check_unsigned, uuid_to_raw
+from virtproto.model.refs import (
+    check_signed,
+    check_text,
+    check_timeout,
+    check_unsigned,
+    uuid_to_raw,
+)
 from virtproto.transport.resolve import resolve
 from virtproto.wire.remote.connect import (
     CONNECT_CLOSE,
@@ -71,6 +77,7 @@ async def open_connection_to(
     DeadlineError, AuthenticationError, LibvirtError (the driver refused), and ProtocolError or
     ConnectionLostError where the peer is no libvirt daemon. Source: virConnectOpen.
     """
+    check_timeout("timeout_s", timeout_s)
     where, endpoint = resolve(uri, readonly=readonly)
     channel = await Channel.connect(endpoint, timeout_s)
     try:
@@ -258,6 +265,7 @@ class Connection:
         """
         if timeout_s is None:
             timeout_s = self.call_timeout_s
+        check_call(procedure, packed, timeout_s)
         return await self._channel.call(procedure, packed, timeout_s)
 
     async def run(self, recipe: Recipe[T]) -> T:
@@ -265,6 +273,7 @@ class Connection:
 
         Raises as ``call`` does.
         """
+        check_timeout("call_timeout_s", self.call_timeout_s)
         return await _run(self._channel, recipe, self.call_timeout_s)
 
 

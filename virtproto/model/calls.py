@@ -7,6 +7,7 @@ bytes travel.
 from __future__ import annotations
 
 from virtproto.errors import UsageError
+from virtproto.model.refs import check_timeout
 from virtproto.wire import PROGRAMS
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     R = TypeVar("R")
 
-__all__ = ["check_plain_call", "pack_args", "unpack_ret"]
+__all__ = ["check_call", "check_plain_call", "pack_args", "unpack_ret"]
 
 _REMOTE, _QEMU, _LXC = (PROGRAMS[name] for name in ("remote", "qemu", "lxc"))
 
@@ -37,7 +38,13 @@ _TUNNEL = (_REMOTE, 304)  # DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS
 
 def check_plain_call(procedure: Procedure[Any, Any]) -> None:
     """Raise UsageError unless the procedure is one request and one reply, bytes only."""
-    if procedure.is_event:
+    try:
+        is_event = procedure.is_event
+    except AttributeError:
+        raise UsageError(
+            f"a call takes a procedure of virtproto.wire, not {type(procedure).__name__}"
+        ) from None
+    if is_event:
         raise UsageError(f"{procedure.name} is an event: the daemon sends it, nobody calls it")
     key = (procedure.program, procedure.number)
     if procedure.read_stream or procedure.write_stream or key == _TUNNEL:
@@ -62,6 +69,19 @@ def pack_args(procedure: Procedure[Any, Any], args: Any) -> bytes:
         raise UsageError(f"{procedure.name} takes a {wanted.__name__}, not {type(args).__name__}")
     packed: bytes = args.pack()
     return packed
+
+
+def check_call(procedure: Procedure[Any, Any], packed: bytes, timeout_s: float | None) -> None:
+    """Raise UsageError unless these can make up one packet and one wait for its answer.
+
+    A payload whose ``len`` does not count bytes would put the daemon out of step for good.
+    """
+    if not isinstance(packed, bytes):
+        raise UsageError(
+            f"{procedure.name}: packed arguments are bytes, not {type(packed).__name__}"
+        )
+    if timeout_s is not None:
+        check_timeout("timeout_s", timeout_s)
 
 
 def unpack_ret(procedure: Procedure[Any, R], payload: bytes) -> R:

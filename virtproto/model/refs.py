@@ -14,6 +14,7 @@ __all__ = [
     "check_text",
     "check_unsigned",
     "check_signed",
+    "check_timeout",
     "pack_flags",
 ]
 
@@ -69,6 +70,16 @@ def check_signed(parameter: str, value: int) -> None:
         raise UsageError(f"{parameter}: expected a whole number, not {type(value).__name__}")
     if not -0x80000000 <= value <= 0x7FFFFFFF:
         raise UsageError(f"{parameter}: {value} is not within -2147483648 to 2147483647")
+
+
+def check_timeout(parameter: str, value: float | None) -> None:
+    """Raise UsageError unless ``value`` is a number of seconds or None; one below 0 is over."""
+    if value is None:
+        return
+    if not isinstance(value, int | float):
+        raise UsageError(f"{parameter}: expected seconds or None, not {type(value).__name__}")
+    if value != value:  # NaN, which would upset the heap of a loop's timers
+        raise UsageError(f"{parameter}: {value} is no number of seconds")
 
 
 def pack_flags(flags: int) -> bytes:
