@@ -16,9 +16,7 @@ from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
     DeadlineError,
-    EncodeError,
     FramingError,
-    LibvirtError,
     SequenceError,
     SocketMissingError,
     VirtprotoError,
@@ -29,18 +27,13 @@ from virtproto.testing import (
     CloseConnection,
     Faults,
     NoReply,
-    ReplyError,
     ScriptedServer,
-    SendEvent,
     SendPing,
     SendRaw,
 )
-from virtproto.testing.actions import Action
 from virtproto.wire.remote.connect import (
-    CONNECT_CLOSE,
     CONNECT_GET_HOSTNAME,
     CONNECT_GET_LIB_VERSION,
-    ConnectGetHostnameRet,
     ConnectGetLibVersionRet,
 )
 
@@ -80,14 +73,6 @@ async def happened(event: threading.Event) -> None:
     assert await asyncio.to_thread(event.wait, 10)
 
 
-async def test_a_call_brings_its_reply(server: ScriptedServer, path: str) -> None:
-    channel = await channel_to(server, path)
-    assert await ask(channel) == 12008000
-    assert await ask(channel, None) == 12008000
-    assert [call.serial for call in server.calls] == [0, 1]
-    await channel.close()
-
-
 async def test_connect_says_why_not(tmp_path: Path) -> None:
     with pytest.raises(SocketMissingError):
         await Channel.connect(Endpoint(str(tmp_path / "none")), 5.0)
@@ -109,13 +94,6 @@ async def test_a_daemon_too_busy_to_accept_meets_the_deadline(path: str) -> None
         await channel.close()
         for peer in accepted:
             peer.close()
-
-
-async def test_a_reply_may_come_byte_by_byte(path: str) -> None:
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: VERSION}, faults=Faults(split=1)) as server:
-        channel = await channel_to(server, path)
-        assert await ask(channel) == 12008000
-        await channel.close()
 
 
 @pytest.mark.parametrize("size", [65536, 300_000, 3_000_000])
@@ -181,16 +159,6 @@ async def test_calls_of_one_turn_leave_in_one_write(
     await channel.close()
 
 
-async def test_the_daemons_refusal_is_raised(server: ScriptedServer, path: str) -> None:
-    server.handle(CONNECT_GET_HOSTNAME, ReplyError("no", code=38, domain=10, int1=2))
-    channel = await channel_to(server, path)
-    with pytest.raises(LibvirtError) as caught:
-        await channel.call(CONNECT_GET_HOSTNAME, b"")
-    assert (caught.value.code, caught.value.domain, caught.value.int1) == (38, 10, 2)
-    assert await ask(channel) == 12008000
-    await channel.close()
-
-
 async def test_pings_are_answered_while_nobody_calls(server: ScriptedServer, path: str) -> None:
     channel = await channel_to(server, path)
     assert await ask(channel) == 12008000
@@ -206,32 +174,6 @@ async def test_pings_are_answered_while_nobody_calls(server: ScriptedServer, pat
     await happened(ponged)
     thread.join()
     assert server.packets[-1].procedure == 2
-    await channel.close()
-
-
-async def test_events_do_not_disturb_a_call(server: ScriptedServer, path: str) -> None:
-    noise: list[Action] = [SendEvent(0x20008086, 318, b"\0\0\0\0"), SendPing()]
-    server.handle(CONNECT_GET_HOSTNAME, [*noise, ConnectGetHostnameRet(hostname="h")])
-    channel = await channel_to(server, path)
-    reply = await channel.call(CONNECT_GET_HOSTNAME, b"")
-    assert reply == ConnectGetHostnameRet(hostname="h").pack()
-    await channel.close()
-
-
-async def test_a_deadline_leaves_the_connection_usable(server: ScriptedServer, path: str) -> None:
-    held = threading.Event()
-
-    def late(call: CallReceived) -> bytes:
-        held.wait(10)
-        return b""
-
-    server.handle(CONNECT_GET_HOSTNAME, late)
-    channel = await channel_to(server, path)
-    with pytest.raises(DeadlineError, match=r"CONNECT_GET_HOSTNAME: no answer within 0\.05 s"):
-        await channel.call(CONNECT_GET_HOSTNAME, b"", 0.05)
-    held.set()
-    # The late reply comes first, and is nobody's.
-    assert await ask(channel) == 12008000
     await channel.close()
 
 
@@ -307,71 +249,12 @@ async def test_damage_ends_every_call_at_once(
         await channel.close()
 
 
-@pytest.mark.parametrize("count", [0, 1, 4, 27, 28, 35])
-async def test_a_reply_cut_short_is_a_lost_connection(path: str, count: int) -> None:
-    with ScriptedServer(
-        {CONNECT_GET_LIB_VERSION: VERSION}, faults=Faults(cut_after=count)
-    ) as server:
-        channel = await channel_to(server, path)
-        with pytest.raises(ConnectionLostError) as caught:
-            await ask(channel, None)
-        assert "the daemon closed it" in str(caught.value)
-        assert (f"{count} bytes of an unfinished packet" in str(caught.value)) == (count > 0)
-        with pytest.raises(ConnectionClosedError, match="the daemon closed it"):
-            await ask(channel)
-        await channel.close()
-
-
 async def test_a_large_reply_cut_short_is_a_lost_connection(path: str) -> None:
     with ScriptedServer({CONNECT_GET_HOSTNAME: echo}, faults=Faults(cut_after=150_000)) as server:
         channel = await channel_to(server, path)
         with pytest.raises(ConnectionLostError, match="150000 bytes of an unfinished packet"):
             await channel.call(CONNECT_GET_HOSTNAME, bytes(300_000))
         await channel.close()
-
-
-async def test_a_reply_of_another_procedure_fails_its_call_alone(
-    server: ScriptedServer, path: str
-) -> None:
-    other = bytes.fromhex("0000001c 20008086 00000001 0000000c 00000001 00000000 00000000")
-    server.handle(CONNECT_GET_HOSTNAME, [SendRaw(other), NoReply()])
-    channel = await channel_to(server, path)
-    with pytest.raises(SequenceError, match="procedure 12"):
-        await channel.call(CONNECT_GET_HOSTNAME, b"")
-    assert await ask(channel) == 12008000
-    await channel.close()
-
-
-async def test_too_much_for_a_packet_is_refused_and_costs_nothing(
-    server: ScriptedServer, path: str
-) -> None:
-    channel = await channel_to(server, path)
-    with pytest.raises(EncodeError):
-        await channel.call(CONNECT_GET_HOSTNAME, bytes(33554409))
-    assert await ask(channel) == 12008000
-    assert len(server.calls) == 1
-    await channel.close()
-
-
-async def test_close_says_goodbye_and_is_final(server: ScriptedServer, path: str) -> None:
-    channel = await channel_to(server, path)
-    await channel.close(CONNECT_CLOSE)
-    assert [call.procedure for call in server.calls] == [CONNECT_CLOSE.number]
-    assert not channel.is_open
-    await channel.close(CONNECT_CLOSE)
-    with pytest.raises(ConnectionClosedError, match="no call can be made"):
-        await ask(channel)
-    assert len(server.calls) == 1
-
-
-async def test_close_does_not_wait_for_a_daemon_that_says_nothing(
-    server: ScriptedServer, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("virtproto.aio.channel.CLOSE_TIMEOUT_S", 0.05)
-    server.handle(CONNECT_CLOSE, NoReply())
-    channel = await channel_to(server, path)
-    await channel.close(CONNECT_CLOSE)
-    server.wait_until(lambda seen: seen.connections_ended == 1)
 
 
 async def test_close_ends_the_calls_that_wait(server: ScriptedServer, path: str) -> None:

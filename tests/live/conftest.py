@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.live.colours import COLOURS, Open
+from tests.colours.driving import COLOURS, Open
 
 
 @pytest.fixture(params=list(COLOURS))

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 import virtproto
+from tests.colours.driving import Open
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from tests.lab.place import repository
-from tests.live.colours import Open
 from virtproto import aio
 from virtproto.wire import remote
 

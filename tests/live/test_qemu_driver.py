@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 import virtproto
+from tests.colours.driving import Open
 from tests.lab.c_binding import CBinding
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.guests import GREETING, EchoGuest
-from tests.live.colours import Open
 from virtproto import aio
 
 pytestmark = pytest.mark.lab

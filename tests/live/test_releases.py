@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import virtproto
+from tests.colours.driving import Open
 from tests.lab.daemon import PrivateDaemon
-from tests.live.colours import Open
 from virtproto.wire import remote
 from virtproto.xdr.procedure import Procedure
 from virtproto.xdr.typedparams import TypedParams

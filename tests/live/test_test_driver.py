@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 import virtproto
+from tests.colours.driving import Open
 from tests.lab.c_binding import CBinding, CBindingError
 from tests.lab.daemon import PrivateDaemon
-from tests.live.colours import Open
 from virtproto import aio
 from virtproto.wire import remote
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import virtproto
+from tests.colours.driving import COLOURS, Open
 from tests.lab.capture import Capture, Message
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.relay import TcpRelay
-from tests.live.colours import COLOURS, Open
 from tests.live.dissection import Comparison
 from virtproto.protocol.framing import Packet, PacketReader
 from virtproto.wire import find_procedure, load_contract, remote

@@ -15,9 +15,7 @@ from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
     DeadlineError,
-    EncodeError,
     FramingError,
-    LibvirtError,
     SequenceError,
     SocketMissingError,
     VirtprotoError,
@@ -27,20 +25,14 @@ from virtproto.protocol.events import CallReceived
 from virtproto.sync.channel import Channel
 from virtproto.testing import (
     CloseConnection,
-    Faults,
     NoReply,
-    ReplyError,
     ScriptedServer,
-    SendEvent,
-    SendPing,
     SendRaw,
 )
-from virtproto.testing.actions import Action
 from virtproto.wire.remote.connect import (
     CONNECT_CLOSE,
     CONNECT_GET_HOSTNAME,
     CONNECT_GET_LIB_VERSION,
-    ConnectGetHostnameRet,
     ConnectGetLibVersionRet,
 )
 
@@ -64,27 +56,12 @@ def ask(channel: Channel, timeout_s: float | None = 10.0) -> int:
     return ConnectGetLibVersionRet.unpack(payload).lib_ver
 
 
-def test_a_call_brings_its_reply(server: ScriptedServer) -> None:
-    channel = channel_to(server)
-    assert ask(channel) == 12008000
-    assert ask(channel, None) == 12008000
-    assert [call.serial for call in server.calls] == [0, 1]
-    channel.close()
-
-
 def test_connect_reaches_a_path(server: ScriptedServer, tmp_path: Path) -> None:
     channel = Channel.connect(Endpoint(server.listen(tmp_path / "s")), 5.0)
     assert ask(channel) == 12008000
     channel.close()
     with pytest.raises(SocketMissingError):
         Channel.connect(Endpoint(str(tmp_path / "none")), 5.0)
-
-
-def test_a_reply_may_come_byte_by_byte() -> None:
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: VERSION}, faults=Faults(split=1)) as server:
-        channel = channel_to(server)
-        assert ask(channel) == 12008000
-        channel.close()
 
 
 @pytest.mark.parametrize("size", [65536, 300_000, 3_000_000])
@@ -94,44 +71,6 @@ def test_a_large_reply_and_a_large_question(server: ScriptedServer, size: int) -
     sent = bytes(range(256)) * (size // 256)
     assert channel.call(CONNECT_GET_HOSTNAME, sent, 10.0) == sent
     assert ask(channel) == 12008000
-    channel.close()
-
-
-def test_the_daemons_refusal_is_raised(server: ScriptedServer) -> None:
-    server.handle(CONNECT_GET_HOSTNAME, ReplyError("no", code=38, domain=10, int1=2))
-    channel = channel_to(server)
-    with pytest.raises(LibvirtError) as caught:
-        channel.call(CONNECT_GET_HOSTNAME, b"")
-    assert (caught.value.code, caught.value.domain, caught.value.int1) == (38, 10, 2)
-    assert caught.value.procedure == "CONNECT_GET_HOSTNAME"
-    assert ask(channel) == 12008000
-    channel.close()
-
-
-def test_events_and_pings_do_not_disturb_a_call(server: ScriptedServer) -> None:
-    noise: list[Action] = [SendEvent(0x20008086, 318, b"\0\0\0\0"), SendPing()]
-    server.handle(CONNECT_GET_HOSTNAME, [*noise, ConnectGetHostnameRet(hostname="h").pack()])
-    channel = channel_to(server)
-    assert channel.call(CONNECT_GET_HOSTNAME, b"") == ConnectGetHostnameRet(hostname="h").pack()
-    assert ask(channel) == 12008000
-    channel.close()
-
-
-def test_a_deadline_leaves_the_connection_usable(server: ScriptedServer) -> None:
-    held = threading.Event()
-
-    def late(call: CallReceived) -> bytes:
-        held.wait(10)
-        return b""
-
-    server.handle(CONNECT_GET_HOSTNAME, late)
-    channel = channel_to(server)
-    with pytest.raises(DeadlineError, match=r"CONNECT_GET_HOSTNAME: no answer within 0\.05 s"):
-        channel.call(CONNECT_GET_HOSTNAME, b"", 0.05)
-    held.set()
-    # The late reply comes first, and is nobody's.
-    assert ask(channel) == 12008000
-    assert ask(channel, None) == 12008000
     channel.close()
 
 
@@ -290,31 +229,6 @@ def test_damage_ends_the_connection_at_once(raw: bytes, kind: type[VirtprotoErro
         channel.close()
 
 
-@pytest.mark.parametrize("count", [0, 1, 4, 27, 28, 35])
-def test_a_reply_cut_short_is_a_lost_connection(count: int) -> None:
-    with ScriptedServer(
-        {CONNECT_GET_LIB_VERSION: VERSION}, faults=Faults(cut_after=count)
-    ) as server:
-        channel = channel_to(server)
-        with pytest.raises(ConnectionLostError) as caught:
-            ask(channel, None)
-        assert "the daemon closed it" in str(caught.value)
-        assert (f"{count} bytes of an unfinished packet" in str(caught.value)) == (count > 0)
-        with pytest.raises(ConnectionClosedError, match="the daemon closed it"):
-            ask(channel)
-        channel.close()
-
-
-def test_a_reply_of_another_procedure_fails_its_call_alone(server: ScriptedServer) -> None:
-    other = bytes.fromhex("0000001c 20008086 00000001 0000000c 00000001 00000000 00000000")
-    server.handle(CONNECT_GET_HOSTNAME, [SendRaw(other), NoReply()])
-    channel = channel_to(server)
-    with pytest.raises(SequenceError, match="procedure 12"):
-        channel.call(CONNECT_GET_HOSTNAME, b"")
-    assert ask(channel) == 12008000
-    channel.close()
-
-
 def test_a_daemon_that_is_gone_before_the_call_is_a_lost_connection() -> None:
     ours, theirs = socket.socketpair()
     theirs.close()
@@ -322,36 +236,6 @@ def test_a_daemon_that_is_gone_before_the_call_is_a_lost_connection() -> None:
     with pytest.raises(ConnectionLostError, match="CONNECT_GET_LIB_VERSION"):
         ask(channel)
     assert not channel.is_open
-
-
-def test_too_much_for_a_packet_is_refused_and_costs_nothing(server: ScriptedServer) -> None:
-    channel = channel_to(server)
-    with pytest.raises(EncodeError):
-        channel.call(CONNECT_GET_HOSTNAME, bytes(33554409))
-    assert ask(channel) == 12008000
-    assert len(server.calls) == 1
-    channel.close()
-
-
-def test_close_says_goodbye_and_is_final(server: ScriptedServer) -> None:
-    channel = channel_to(server)
-    channel.close(CONNECT_CLOSE)
-    assert [call.procedure for call in server.calls] == [CONNECT_CLOSE.number]
-    assert not channel.is_open
-    channel.close(CONNECT_CLOSE)
-    with pytest.raises(ConnectionClosedError, match="it was closed"):
-        ask(channel)
-    assert len(server.calls) == 1
-
-
-def test_close_does_not_wait_for_a_daemon_that_says_nothing(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("virtproto.sync.channel.CLOSE_TIMEOUT_S", 0.05)
-    server.handle(CONNECT_CLOSE, NoReply())
-    channel = channel_to(server)
-    channel.close(CONNECT_CLOSE)
-    server.wait_until(lambda seen: seen.connections_ended == 1)
 
 
 def test_close_frees_a_thread_that_waits(server: ScriptedServer) -> None:

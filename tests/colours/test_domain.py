@@ -1,4 +1,4 @@
-"""The methods of one domain, against a daemon that says what its script says."""
+"""The methods of one domain in both colours, against a daemon that says what its script says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from virtproto import aio
+from tests.colours.driving import Open
 from virtproto.errors import LibvirtError, UsageError
 from virtproto.testing import ReplyError, ScriptedServer
 from virtproto.wire import remote
@@ -29,55 +29,56 @@ def server(tmp_path: Path) -> Iterator[ScriptedServer]:
         yield running
 
 
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return f"test:///default?socket={tmp_path / 's'}"
-
-
 def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
     """Return the calls after opening and looking up, without those of closing."""
-    return [(call.procedure, call.payload) for call in server.calls[6:] if call.procedure != 2]
+    opening = (66, 1, 60, 2)
+    calls = [call for call in server.calls if call.procedure not in opening]
+    return [(call.procedure, call.payload) for call in calls[1:]]
 
 
-async def test_what_the_handle_knows_costs_no_call(server: ScriptedServer, uri: str) -> None:
-    async with aio.open(uri) as connection:
-        domain = await connection.get_domain_by_name("web")
+def test_what_the_handle_knows_costs_no_call(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_name("web")
         assert domain.get_name() == "web"
         assert domain.get_uuid() == UUID
         assert domain.get_uuid_string() == UUID_TEXT
         assert domain.get_id() == 7
-        assert domain.connection is connection
+        assert domain.connection == connection
         assert repr(domain) == f"<Domain 'web' {UUID_TEXT}>"
     assert asked(server) == []
 
 
-async def test_handles_are_equal_by_uuid_and_connection(server: ScriptedServer, uri: str) -> None:
+def test_handles_are_equal_by_uuid_and_connection(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
     other_uuid = NonnullDomain(name="web", uuid=bytes(16), id=7)
-    async with aio.open(uri) as one, aio.open(uri) as two:
-        domain = await one.get_domain_by_name("web")
-        assert domain == await one.get_domain_by_uuid(UUID)
-        assert hash(domain) == hash(await one.get_domain_by_uuid(UUID))
-        assert domain != await two.get_domain_by_name("web")
+    with open_in_colour(uri) as one, open_in_colour(uri) as two:
+        domain = one.get_domain_by_name("web")
+        assert domain == one.get_domain_by_uuid(UUID)
+        assert hash(domain) == hash(one.get_domain_by_uuid(UUID))
+        assert domain != two.get_domain_by_name("web")
         assert domain != "web"
         server.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=other_uuid))
-        assert domain != await one.get_domain_by_name("web")
+        assert domain != one.get_domain_by_name("web")
 
 
-async def test_questions(server: ScriptedServer, uri: str) -> None:
+def test_questions(server: ScriptedServer, uri: str, open_in_colour: Open) -> None:
     info = remote.DomainGetInfoRet(state=1, maxMem=4096, memory=2048, nrVirtCpu=2, cpuTime=99)
     server.handle(remote.DOMAIN_GET_INFO, info)
     server.handle(remote.DOMAIN_GET_STATE, remote.DomainGetStateRet(state=3, reason=1))
     server.handle(remote.DOMAIN_GET_XML_DESC, remote.DomainGetXmlDescRet(xml="<domain/>"))
     server.handle(remote.DOMAIN_IS_ACTIVE, remote.DomainIsActiveRet(active=1))
     server.handle(remote.DOMAIN_IS_PERSISTENT, remote.DomainIsPersistentRet(persistent=0))
-    async with aio.open(uri) as connection:
-        domain = await connection.get_domain_by_name("web")
-        assert await domain.get_info() == (1, 4096, 2048, 2, 99)
-        state, reason = await domain.get_state()
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_name("web")
+        assert domain.get_info() == (1, 4096, 2048, 2, 99)
+        state, reason = domain.get_state()
         assert (state, reason) == (3, 1)
-        assert await domain.get_xml_description(2) == "<domain/>"
-        assert await domain.is_active() is True
-        assert await domain.is_persistent() is False
+        assert domain.get_xml_description(2) == "<domain/>"
+        assert domain.is_active() is True
+        assert domain.is_persistent() is False
     reference = RUNNING.pack()
     assert asked(server) == [
         (remote.DOMAIN_GET_INFO.number, reference),
@@ -88,12 +89,14 @@ async def test_questions(server: ScriptedServer, uri: str) -> None:
     ]
 
 
-async def test_create_is_two_calls_without_flags(server: ScriptedServer, uri: str) -> None:
+def test_create_is_two_calls_without_flags(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
     server.handle(remote.DOMAIN_CREATE, b"")
-    async with aio.open(uri) as connection:
-        domain = await connection.get_domain_by_id(1)
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_id(1)
         assert domain.get_id() == -1
-        await domain.create()
+        domain.create()
         assert domain.get_id() == 7
     assert asked(server) == [
         (remote.DOMAIN_CREATE.number, STOPPED.pack()),
@@ -101,39 +104,45 @@ async def test_create_is_two_calls_without_flags(server: ScriptedServer, uri: st
     ]
 
 
-async def test_create_with_flags_is_one_call(server: ScriptedServer, uri: str) -> None:
+def test_create_with_flags_is_one_call(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
     started = remote.DomainCreateWithFlagsRet(dom=RUNNING)
     server.handle(remote.DOMAIN_CREATE_WITH_FLAGS, started)
-    async with aio.open(uri) as connection:
-        domain = await connection.get_domain_by_id(1)
-        await domain.create(1)
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_id(1)
+        domain.create(1)
         assert domain.get_id() == 7
     assert asked(server) == [
         (remote.DOMAIN_CREATE_WITH_FLAGS.number, STOPPED.pack() + b"\0\0\0\1"),
     ]
 
 
-async def test_a_domain_that_does_not_start_keeps_its_id(server: ScriptedServer, uri: str) -> None:
+def test_a_domain_that_does_not_start_keeps_its_id(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
     server.handle(remote.DOMAIN_CREATE, ReplyError("already running", code=55, domain=20))
-    async with aio.open(uri) as connection:
-        domain = await connection.get_domain_by_id(1)
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_id(1)
         with pytest.raises(LibvirtError) as caught:
-            await domain.create()
+            domain.create()
         assert caught.value.code == 55
         assert domain.get_id() == -1
 
 
 @pytest.mark.parametrize("flags", [0, 1])
-async def test_destroy_ends_the_id(server: ScriptedServer, uri: str, flags: int) -> None:
+def test_destroy_ends_the_id(
+    server: ScriptedServer, uri: str, flags: int, open_in_colour: Open
+) -> None:
     server.handle(remote.DOMAIN_DESTROY, b"")
     server.handle(remote.DOMAIN_DESTROY_FLAGS, b"")
     server.handle(remote.DOMAIN_GET_INFO, ReplyError("gone", code=42))
-    async with aio.open(uri) as connection:
-        domain = await connection.get_domain_by_name("web")
-        await domain.destroy(flags)
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_name("web")
+        domain.destroy(flags)
         assert domain.get_id() == -1
         with pytest.raises(LibvirtError):
-            await domain.get_info()
+            domain.get_info()
     number = (remote.DOMAIN_DESTROY_FLAGS if flags else remote.DOMAIN_DESTROY).number
     extra = b"\0\0\0\1" if flags else b""
     assert asked(server) == [
@@ -144,28 +153,27 @@ async def test_destroy_ends_the_id(server: ScriptedServer, uri: str, flags: int)
 
 
 @pytest.mark.parametrize("flags", [0, 3])
-async def test_undefine(server: ScriptedServer, uri: str, flags: int) -> None:
+def test_undefine(server: ScriptedServer, uri: str, flags: int, open_in_colour: Open) -> None:
     server.handle(remote.DOMAIN_UNDEFINE, b"")
     server.handle(remote.DOMAIN_UNDEFINE_FLAGS, b"")
-    async with aio.open(uri) as connection:
-        await (await connection.get_domain_by_name("web")).undefine(flags)
+    with open_in_colour(uri) as connection:
+        connection.get_domain_by_name("web").undefine(flags)
     number = (remote.DOMAIN_UNDEFINE_FLAGS if flags else remote.DOMAIN_UNDEFINE).number
     extra = b"\0\0\0\3" if flags else b""
     assert asked(server) == [(number, RUNNING.pack() + extra)]
 
 
-async def test_bad_flags_send_nothing(server: ScriptedServer, uri: str) -> None:
-    none: int = None  # type: ignore[assignment]
-    async with aio.open(uri) as connection:
-        domain = await connection.get_domain_by_name("web")
+def test_bad_flags_send_nothing(server: ScriptedServer, uri: str, open_in_colour: Open) -> None:
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_name("web")
         with pytest.raises(UsageError, match=r"^flags: "):
-            await domain.get_state(-1)
+            domain.get_state(-1)
         with pytest.raises(UsageError, match=r"^flags: "):
-            await domain.get_xml_description(none)
+            domain.get_xml_description(None)  # type: ignore[arg-type]
         with pytest.raises(UsageError, match=r"^flags: "):
-            await domain.create(2**32)
+            domain.create(2**32)
         with pytest.raises(UsageError, match=r"^flags: "):
-            await domain.destroy(none)
+            domain.destroy(None)  # type: ignore[arg-type]
         with pytest.raises(UsageError, match=r"^flags: "):
-            await domain.undefine(none)
+            domain.undefine(None)  # type: ignore[arg-type]
     assert asked(server) == []

@@ -1,0 +1,103 @@
+"""One way to drive both colours, so that a test that is true of both is written once.
+
+Responsible for making the asyncio front end look blocking: a call that returns a coroutine is run
+to its end on one event loop, in asyncio's debug mode, that lives as long as the connection. Between
+calls that loop stands still. It must not know which methods there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import virtproto
+from virtproto import aio
+from virtproto.aio.channel import Channel as AioChannel
+from virtproto.model.endpoint import Endpoint
+from virtproto.sync.channel import Channel as SyncChannel
+
+__all__ = ["CHANNELS", "COLOURS", "Open", "OpenChannel"]
+
+# Opens a connection for a ``with`` block; what it yields is used, and typed, as a blocking one.
+Open = Callable[..., AbstractContextManager[virtproto.Connection]]
+# The same for a bare channel to the socket at a path.
+OpenChannel = Callable[[str], AbstractContextManager[SyncChannel]]
+
+# How long a channel may take to connect.
+_CONNECT_S = 5.0
+
+
+class _Blocking:
+    """An object of the asyncio front end whose methods wait for their result."""
+
+    _target: Any
+    _runner: asyncio.Runner
+
+    def __init__(self, target: Any, runner: asyncio.Runner) -> None:
+        vars(self).update(_target=target, _runner=runner)
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._target, name)
+        if not callable(attribute):
+            return self._wrap(attribute)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = attribute(*args, **kwargs)
+            if inspect.iscoroutine(result):
+                result = self._runner.run(result)
+            return self._wrap(result)
+
+        return call
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._target, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        target = other._target if isinstance(other, _Blocking) else other
+        return bool(self._target == target)
+
+    def __hash__(self) -> int:
+        return hash(self._target)
+
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+    def _wrap(self, result: Any) -> Any:
+        if isinstance(result, list):
+            return [self._wrap(item) for item in result]
+        ours = isinstance(result, aio.Connection | aio.Domain)
+        return _Blocking(result, self._runner) if ours else result
+
+
+@contextlib.contextmanager
+def _driven(opening: Coroutine[Any, Any, Any]) -> Iterator[Any]:
+    with asyncio.Runner(debug=True) as runner:
+        opened = _Blocking(runner.run(opening), runner)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def _open_aio(uri: str | None = None, **options: Any) -> AbstractContextManager[Any]:
+    return _driven(_opened(uri, options))
+
+
+async def _opened(uri: str | None, options: dict[str, Any]) -> aio.Connection:
+    return await aio.open(uri, **options)
+
+
+def _sync_channel(path: str) -> AbstractContextManager[Any]:
+    return contextlib.closing(SyncChannel.connect(Endpoint(path), _CONNECT_S))
+
+
+def _aio_channel(path: str) -> AbstractContextManager[Any]:
+    return _driven(AioChannel.connect(Endpoint(path), _CONNECT_S))
+
+
+COLOURS: dict[str, Open] = {"sync": virtproto.open, "aio": _open_aio}
+CHANNELS: dict[str, OpenChannel] = {"sync": _sync_channel, "aio": _aio_channel}
