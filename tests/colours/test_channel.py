@@ -20,6 +20,7 @@ from virtproto.errors import (
 from virtproto.protocol.events import CallReceived
 from virtproto.sync.channel import Channel
 from virtproto.testing import (
+    CloseConnection,
     Faults,
     NoReply,
     ReplyError,
@@ -113,10 +114,11 @@ def test_a_deadline_leaves_the_connection_usable(server: ScriptedServer, channel
 def test_a_reply_cut_short_is_a_lost_connection(
     count: int, path: str, channel_in_colour: OpenChannel
 ) -> None:
+    # Cutting after nothing would not wait for the call.
+    answer = VERSION if count else CloseConnection()
+    faults = Faults(cut_after=count or None)
     with (
-        ScriptedServer(
-            {CONNECT_GET_LIB_VERSION: VERSION}, faults=Faults(cut_after=count)
-        ) as server,
+        ScriptedServer({CONNECT_GET_LIB_VERSION: answer}, faults=faults) as server,
         channel_in_colour(server.listen(path)) as channel,
     ):
         with pytest.raises(ConnectionLostError) as caught:
