@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -274,12 +275,13 @@ def test_lookups(server: ScriptedServer, uri: str, open_in_colour: Open) -> None
             connection.get_domain_by_id(7),
             connection.get_domain_by_uuid(UUID),
             connection.get_domain_by_uuid(UUID_TEXT.upper()),
+            connection.get_domain_by_uuid(uuid.UUID(UUID_TEXT)),
         ]
     assert len(set(found)) == 1
     by_name, by_id, *by_uuid = asked(server)
     assert remote.DomainLookupByNameArgs.unpack(by_name).name == "web"
     assert remote.DomainLookupByIdArgs.unpack(by_id).id == 7
-    assert by_uuid == [UUID, UUID]
+    assert by_uuid == [UUID, UUID, UUID]
 
 
 def test_a_domain_that_is_not_there(server: ScriptedServer, uri: str, open_in_colour: Open) -> None:

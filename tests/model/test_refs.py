@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from enum import IntFlag
 
@@ -27,6 +28,7 @@ def test_both_forms_agree_with_the_standard_library(value: uuid.UUID) -> None:
     for text in (str(value), str(value).upper(), value.hex, str(value).replace("-", " ")):
         assert uuid_to_raw("uuid", text) == value.bytes
     assert uuid_to_raw("uuid", value.bytes) == value.bytes
+    assert uuid_to_raw("uuid", value) == value.bytes
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,13 @@ def test_both_forms_agree_with_the_standard_library(value: uuid.UUID) -> None:
 def test_what_is_no_uuid_is_refused_by_name(value: object) -> None:
     with pytest.raises(UsageError, match=r"^uuid: "):
         uuid_to_raw("uuid", value)  # type: ignore[arg-type]
+
+
+def test_without_the_uuid_module_nothing_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "uuid")
+    with pytest.raises(UsageError, match=r"^domain: expected 16 bytes.* not int$"):
+        uuid_to_raw("domain", 5)  # type: ignore[arg-type]
+    assert "uuid" not in sys.modules
 
 
 @pytest.mark.parametrize("value", [None, 3, b"x", "a\0b"])

@@ -51,6 +51,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, TypeVar
+    from uuid import UUID
 
     from virtproto.model.recipes import Opened, Recipe
     from virtproto.xdr.procedure import Procedure
@@ -202,9 +203,10 @@ class Connection:
         ret = await self.call(DOMAIN_LOOKUP_BY_ID, DomainLookupByIdArgs(id=domain_id))
         return domain_handle(Domain, self, ret.dom)
 
-    async def get_domain_by_uuid(self, uuid: bytes | str) -> Domain:
-        """Return the domain of that UUID: 16 raw bytes, or text of 32 digits, hyphens optional.
+    async def get_domain_by_uuid(self, uuid: bytes | str | UUID) -> Domain:
+        """Return the domain of that UUID.
 
+        ``uuid`` is 16 raw bytes, text of 32 digits with hyphens or without, or a ``uuid.UUID``.
         Raises NoDomainError, and UsageError for what is no UUID. Procedure: DOMAIN_LOOKUP_BY_UUID.
         """
         raw = uuid_to_raw("uuid", uuid)

@@ -6,7 +6,13 @@ messages: the values that leave here fit their XDR types.
 
 from __future__ import annotations
 
+from sys import modules
+
 from virtproto.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from uuid import UUID
 
 __all__ = [
     "uuid_to_text",
@@ -25,17 +31,23 @@ def uuid_to_text(raw: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def uuid_to_raw(parameter: str, value: bytes | str) -> bytes:
+def uuid_to_raw(parameter: str, value: bytes | str | UUID) -> bytes:
     """Return a UUID as 16 raw bytes; text may be in either case, hyphens and spaces do not count.
 
-    Raises UsageError, naming ``parameter``, for anything that is not a UUID. Source: virUUIDParse.
+    A ``uuid.UUID`` is as good. Raises UsageError, naming ``parameter``, for anything that is not a
+    UUID. Source: virUUIDParse.
     """
     if isinstance(value, bytes):
         if len(value) != 16:
             raise UsageError(f"{parameter}: a raw UUID has 16 bytes, not {len(value)}")
         return value
     if not isinstance(value, str):
-        raise UsageError(f"{parameter}: expected 16 bytes or text, not {type(value).__name__}")
+        # Importing uuid costs more than a call; a caller who has a UUID has imported it already.
+        if isinstance(value, getattr(modules.get("uuid"), "UUID", ())):
+            raw: bytes = value.bytes
+            return raw
+        kind = type(value).__name__
+        raise UsageError(f"{parameter}: expected 16 bytes, text or a uuid.UUID, not {kind}")
     digits = value.replace("-", "").replace(" ", "")
     # bytes.fromhex() overlooks white space of all kinds; a UUID holds none but what was taken out.
     if len(digits) == 32 and digits.isalnum():
