@@ -5,6 +5,8 @@ Connections belong to the event loop that opened them. Must not load the other f
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+
 from virtproto.aio.connection import Connection, open_connection_to
 from virtproto.aio.domain import Domain
 from virtproto.model.records import DomainInfo, DomainState
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Domain", "DomainInfo", "DomainState", "open"]
 
 
-class open:
+class open(Coroutine["Any", "Any", Connection]):
     """Open a connection: ``conn = await open(uri)``, or ``async with open(uri) as conn``.
+
+    What it returns is a coroutine, also for ``asyncio.create_task``, ``gather`` and ``wait_for``.
 
     ``uri`` is a libvirt connection URI ("qemu:///system", "test:///default?socket=/path"); None
     means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
@@ -32,20 +36,29 @@ class open:
     ConnectionLostError where the peer is no libvirt daemon. Source: virConnectOpen.
     """
 
-    __slots__ = ("_connection", "_readonly", "_timeout_s", "_uri")
+    __slots__ = ("_connection", "_opening")
+    __name__ = "open"  # asyncio shows it in a task's repr
 
     def __init__(
         self, uri: str | None = None, *, readonly: bool = False, timeout_s: float | None = 10.0
     ) -> None:
-        self._uri = uri
-        self._readonly = readonly
-        self._timeout_s = timeout_s
+        self._opening = open_connection_to(uri, readonly=readonly, timeout_s=timeout_s)
         self._connection: Connection | None = None
 
     def __await__(self) -> Generator[Any, Any, Connection]:
-        return open_connection_to(
-            self._uri, readonly=self._readonly, timeout_s=self._timeout_s
-        ).__await__()
+        return self._opening.__await__()
+
+    def send(self, value: Any, /) -> Any:
+        """Go on with opening; the event loop does that."""
+        return self._opening.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with opening by raising an exception where it waits."""
+        return self._opening.throw(*error)
+
+    def close(self) -> None:
+        """Give up opening; a connection that is open is closed by its own ``close``."""
+        self._opening.close()
 
     async def __aenter__(self) -> Connection:
         self._connection = await self
