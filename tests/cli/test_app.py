@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -190,6 +191,67 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "virtproto"]
+LAST_WORDS = "virtproto: the output cannot be written: {}\n"
+
+
+def shell(redirected: str, *arguments: str) -> Said:
+    """Run the command with redirections that only a shell can make."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirected}', "sh", *COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("words", ["list -c URI", "procs", "procs DOMAIN_GET_INFO", "--help"])
+@pytest.mark.parametrize(
+    ("redirected", "number"), [(">/dev/full", errno.ENOSPC), (">&-", errno.EBADF)]
+)
+def test_output_that_cannot_be_written_is_one_line(
+    uri: str, words: str, redirected: str, number: int
+) -> None:
+    said = shell(redirected, *words.replace("URI", uri).split())
+    assert said.err == LAST_WORDS.format(os.strerror(number))
+    assert (said.code, said.out) == (1, "")
+
+
+def test_without_output_a_closed_stdout_does_not_matter(server: ScriptedServer, uri: str) -> None:
+    server.handle(remote.DOMAIN_SUSPEND, b"")
+    args = f"dom.name=web dom.uuid={UUID_TEXT} dom.id=7".split()
+    said = shell(">&-", "call", "DOMAIN_SUSPEND", *args, "-c", uri)
+    assert (said.code, said.err) == (0, "")
+
+
+@pytest.mark.parametrize("redirected", ["2>/dev/full", "2>&-", "<&- >&- 2>&-"])
+def test_errors_that_cannot_be_told_leave_the_exit_code(redirected: str, tmp_path: Path) -> None:
+    for code, words in (
+        (2, ""),
+        (2, "smoke"),
+        (1, f"list -c qemu:///system?socket={tmp_path}/no"),
+    ):
+        said = shell(redirected, *words.split())
+        assert (said.code, said.out, said.err) == (code, "", "")
+
+
+def test_output_and_errors_may_both_be_full() -> None:
+    said = shell(">/dev/full 2>/dev/full", "procs")
+    assert (said.code, said.out, said.err) == (1, "", "")
+
+
+@pytest.mark.usefixtures("server")
+def test_a_closed_stderr_takes_nothing_from_the_output(uri: str) -> None:
+    said = shell("2>&-", "list", "-c", uri)
+    assert said.code == 0
+    assert said.out.splitlines()[0].split() == ["Id", "Name", "State"]
 
 
 def test_python_m_is_the_command() -> None:

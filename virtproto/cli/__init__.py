@@ -3,8 +3,8 @@
 Responsible for the way in: without click it says how to get it, and every error becomes one line
 and an exit code. What the commands do is in the modules beside this one.
 
-Exit codes: 0 done; 1 the daemon or the way to it said no; 2 the command line is at fault; 130
-interrupted from the keyboard.
+Exit codes: 0 done; 1 the daemon or the way to it said no, or the output cannot be written; 2 the
+command line is at fault; 130 interrupted from the keyboard.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with ``arguments``, by default this process's; return its exit code."""
+    from virtproto.cli.output import complain, prepare
+
+    prepare()
     try:
         import click  # noqa: F401
     except ImportError:
-        print(
-            "virtproto: the command line needs click; get it with: pip install 'virtproto[cli]'",
-            file=sys.stderr,
-        )
+        complain("the command line needs click; get it with: pip install 'virtproto[cli]'")
         return 2
     from virtproto.cli.app import run
 

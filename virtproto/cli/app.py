@@ -6,13 +6,12 @@ Nothing below this module knows of click or prints errors.
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import suppress
 
 import click
 
 import virtproto
+from virtproto.cli.output import complain, discard_output, tell
 from virtproto.errors import (
     EncodeError,
     LibvirtError,
@@ -38,36 +37,42 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit code; an error is one line on stderr."""
-    # Names of a daemon's objects may hold what the terminal's encoding does not.
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = _obey(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough.
+        discard_output()
+        return FAILED
+    except OSError as error:
+        # Those of the way to a daemon are among VirtprotoError.
+        complain(f"the output cannot be written: {error.strerror or error}")
+        discard_output()
+        return FAILED
+    return code
+
+
+def _obey(arguments: list[str]) -> int:
     try:
         with app.make_context("virtproto", arguments) as context:
             app.invoke(context)
-        sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
         context_of = getattr(error, "ctx", None)
         command = context_of.command_path if context_of is not None else "virtproto"
-        _complain(f"{error.format_message()} ({command} --help shows how)")
+        complain(f"{error.format_message()} ({command} --help shows how)")
         return MISUSED
     except (UsageError, URIError, EncodeError) as error:
-        _complain(str(error))
+        complain(str(error))
         return MISUSED
     except LibvirtError as error:
-        _complain(_with_origin(error))
+        complain(_with_origin(error))
         return FAILED
     except VirtprotoError as error:
-        _complain(str(error))
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough; the interpreter must not try to flush it again.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        complain(str(error))
         return FAILED
     return DONE
 
@@ -83,11 +88,6 @@ def _with_origin(error: LibvirtError) -> str:
     return f"{error} ({origin})"
 
 
-def _complain(text: str) -> None:
-    line = " ".join(text.split())
-    print(f"virtproto: {line}", file=sys.stderr)
-
-
 @click.group(
     name="virtproto",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -98,7 +98,7 @@ def _complain(text: str) -> None:
 def app(context: click.Context) -> None:
     """Speak to libvirt daemons, from Python alone."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
+        tell(context.get_help())
         context.exit(MISUSED)
 
 
