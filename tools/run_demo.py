@@ -38,8 +38,15 @@ asyncio.run(main(sys.argv[1]))
 """
 
 
+_HELP = """\
+./run ARGUMENTS is virtproto ARGUMENTS; ./run alone shows virtproto on a libvirtd of its own.
+"""
+
+
 def main(arguments: list[str]) -> int:
     """Do what ``./run ARGUMENTS`` promises; return the exit code."""
+    if arguments in (["--help"], ["-h"]):
+        print(_HELP, flush=True)  # virtproto's own follows
     try:
         if why_not() is None:
             install(ENVIRONMENT_PACKAGES if arguments else DEMO_PACKAGES)

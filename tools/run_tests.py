@@ -1,7 +1,6 @@
 """Set this machine up for the tests and run them; ./test is its front door.
 
-Exit codes: 0 all that should run is green, 1 something failed, 2 no environment could be made,
-3 the rest is green but the suites against real daemons could not run and nobody said they need not.
+Exit codes are told by ``./test --help``, from _EXIT_CODES below.
 """
 
 from __future__ import annotations
@@ -21,12 +20,27 @@ _EXIT_NO_ENVIRONMENT = 2
 _EXIT_NO_LAB = 3
 _EXIT_INTERRUPTED = 130
 
+_WHAT = """\
+Set this machine up for the tests and run them: the static checks and every suite, or, with
+arguments for pytest (tests/xdr, -k WORDS, -x, ...), pytest alone with these.
+"""
+_EXIT_CODES = """\
+exit codes:
+  0  all that should run is green
+  1  something failed
+  2  no environment could be made
+  3  the rest is green, but the suites against real daemons could not run and nobody said that they
+     need not
+"""
+
 
 def main(arguments: list[str]) -> int:
     """Do what ``./test ARGUMENTS`` promises; return the exit code."""
-    parser = argparse.ArgumentParser(prog="./test", add_help=False)
-    parser.add_argument(_WITHOUT_LAB, action="store_true")
+    parser = _parser()
     options, for_pytest = parser.parse_known_args(arguments)
+    if options.help:
+        print(parser.format_help(), end="")
+        return 0
     try:
         lab_missing = None if options.without_lab else _install_lab_packages()
         if (options.without_lab or lab_missing) and why_not() is None:
@@ -49,6 +63,26 @@ def main(arguments: list[str]) -> int:
         return 1
     tell("green" if for_pytest or left_out else "all green")
     return _EXIT_NO_LAB if lab_missing else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./test",
+        usage="./test [-h] [--without-lab] [PYTEST-ARGUMENT ...]",
+        description=_WHAT,
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        # What is no option of ours in full is pytest's.
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("-h", "--help", action="store_true", help="show this, and run nothing")
+    parser.add_argument(
+        _WITHOUT_LAB,
+        action="store_true",
+        help="leave out the suites that need real libvirt daemons, and install nothing for them",
+    )
+    return parser
 
 
 def _install_lab_packages() -> str | None:

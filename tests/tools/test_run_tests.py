@@ -55,6 +55,32 @@ def test_arguments_are_for_pytest_alone(runs: list[tuple[str, ...]]) -> None:
     assert runs == [("pytest", "tests/xdr", "-k", "string")]
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["tests/xdr", "--help"]])
+def test_help_is_of_this_program_and_runs_nothing(
+    runs: list[tuple[str, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    def set_up(*_arguments: object) -> None:
+        raise AssertionError("help needs no set-up")
+
+    for step in ("install", "ready_environment", "_prepare_lab"):
+        monkeypatch.setattr(run_tests, step, set_up)
+    assert run_tests.main(arguments) == 0
+    assert runs == []
+    said = capsys.readouterr().out
+    assert said.startswith("usage: ./test ")
+    for word in ("--without-lab", "pytest", "exit codes"):
+        assert word in said
+    assert "] green" not in said
+
+
+def test_an_abbreviation_is_for_pytest(runs: list[tuple[str, ...]]) -> None:
+    assert run_tests.main(["--hel", "--without"]) == 0
+    assert runs == [("pytest", "--hel", "--without")]
+
+
 def test_machine_without_daemons_runs_the_rest_and_is_not_green(
     runs: list[tuple[str, ...]],
     monkeypatch: pytest.MonkeyPatch,
