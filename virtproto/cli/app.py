@@ -124,7 +124,9 @@ def call(uri: str | None, proc: str, args: tuple[str, ...]) -> None:
 
     PROC is a name or number as `virtproto procs` shows it, of another program than remote as
     qemu:NAME. ARGS are one JSON object, or fields as name=value (dom.name=web for a field of a
-    field). UUIDs are written as usual, other bytes in hexadecimal.
+    field). UUIDs are written as usual, other bytes in hexadecimal. Arrays of characters, such as
+    security labels, are text, shown without the NUL at its end; where they are no printable text,
+    hex: and hexadecimal digits.
     """
     from virtproto.cli.calling import print_call
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from virtproto import sync
-from virtproto.cli.plain import from_json, from_text, to_json
+from virtproto.cli.plain import from_json, from_text, read_json, to_json
 from virtproto.errors import UsageError
 from virtproto.model.calls import check_plain_call
 from virtproto.wire import PROGRAMS, find_procedure, load_contract
@@ -64,7 +64,9 @@ def _find(text: str) -> tuple[str, Procedure[Any, Any]]:
 def _arguments(contract: Contract, type_name: str, words: tuple[str, ...]) -> Any:
     if len(words) == 1 and words[0].lstrip().startswith("{"):
         try:
-            given = json.loads(words[0])
+            given = read_json(words[0])
+        except UsageError as error:
+            raise UsageError(f"the arguments: {error}") from None
         except (ValueError, RecursionError) as error:
             raise UsageError(f"the arguments are not JSON: {error}") from None
         return from_json(contract, type_name, given)

@@ -1,7 +1,8 @@
 """Values of the protocol as people write them, and back.
 
-Responsible for the two things JSON has no word for: bytes (hexadecimal, a UUID in its usual form)
-and fields given one by one as text. Walks the contract; whether values fit is the codec's business.
+Responsible for the two things JSON has no word for: bytes (hexadecimal, a UUID in its usual form, a
+char array as the text that it mostly is) and fields given one by one as text. Walks the contract;
+whether values fit is the codec's business.
 """
 
 from __future__ import annotations
@@ -18,10 +19,30 @@ if TYPE_CHECKING:
 
     from virtproto.xdr.contract import Contract
 
-__all__ = ["from_json", "from_text", "to_json"]
+__all__ = ["from_json", "from_text", "read_json", "to_json"]
 
 _BYTE_TYPES = ("opaque", "char", "unsigned char")
 _UUID_SIZE = 16
+
+# Before the digits of a char array that is no text: digits alone are text as well.
+_HEX = "hex:"
+
+
+def read_json(text: str) -> Any:
+    """Return what JSON stands for; an object must not have a name twice.
+
+    Raises UsageError for that, ValueError and RecursionError for what is not JSON.
+    """
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"{twice} is given twice")
+    return found
 
 
 def to_json(contract: Contract, type_name: str, value: Any) -> Any:
@@ -44,7 +65,7 @@ def from_text(
     """Set one field of ``into`` from text; ``path`` is "name" or "dom.name".
 
     Numbers are taken in any of Python's notations, texts as they are, lists and whole structs as
-    JSON. Raises UsageError, naming the field.
+    JSON. Raises UsageError, naming the field; also for one that ``into`` has already.
     """
     member = Member("", type_name, "scalar", None)
     target = into
@@ -52,6 +73,8 @@ def from_text(
     for index, name in enumerate(names):
         member = _field(contract, member, names[:index], name)
         if index == len(names) - 1:
+            if name in target:
+                raise UsageError(f"{path} is given twice")
             target[name] = _from_word(contract, member, path, text)
         else:
             target = target.setdefault(name, {})
@@ -93,7 +116,9 @@ def _from_word(contract: Contract, member: Member, path: str, text: str) -> Any:
     if resolved.shape == "scalar" and not isinstance(_target(contract, resolved), Struct | Union):
         return _number(resolved, path, text)
     try:
-        value = json.loads(text)
+        value = read_json(text)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     except (ValueError, RecursionError):
         # Not shown: among typed parameters there may be secret ones.
         raise UsageError(f"{path}: expected {resolved.spelling} as JSON") from None
@@ -143,8 +168,20 @@ def _walk(contract: Contract, member: Member, value: Any, turn: Any, path: str =
 def _shown(member: Member, value: Any, path: str) -> Any:
     if not isinstance(value, bytes):
         return value
+    if member.type == "char":
+        return _shown_chars(member, value)
     is_uuid = member.type == "opaque" and member.shape == "fixed" and len(value) == _UUID_SIZE
     return uuid_to_text(value) if is_uuid else value.hex()
+
+
+def _shown_chars(member: Member, raw: bytes) -> str:
+    """Return a char array as text without the NUL that ends it (or the NULs that fill it up)."""
+    kept = raw.rstrip(b"\0") if member.shape == "fixed" else raw.removesuffix(b"\0")
+    try:
+        text = kept.decode()
+    except UnicodeDecodeError:
+        return _HEX + raw.hex()
+    return text if text.isprintable() and not text.startswith(_HEX) else _HEX + raw.hex()
 
 
 def _read(member: Member, value: Any, path: str) -> Any:
@@ -152,7 +189,18 @@ def _read(member: Member, value: Any, path: str) -> Any:
         return value
     if member.type == "opaque" and member.shape == "fixed" and member.limit == _UUID_SIZE:
         return uuid_to_raw(path, value)
+    if member.type == "char" and not value.startswith(_HEX):
+        return _read_chars(member, value, path)
     try:
-        return bytes.fromhex(value)
+        return bytes.fromhex(value.removeprefix(_HEX) if member.type == "char" else value)
     except ValueError:
         raise UsageError(f"{path}: expected bytes in hexadecimal") from None
+
+
+def _read_chars(member: Member, text: str, path: str) -> bytes:
+    try:
+        # What the command line has that is not UTF-8 arrives here as surrogates.
+        raw = text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        raise UsageError(f"{path}: expected text") from None
+    return raw.ljust(member.limit or 0, b"\0") if member.shape == "fixed" else raw
