@@ -2,11 +2,15 @@
 
 Responsible for: the public doors ``pack`` and ``unpack``, equality, ``repr`` without secrets, the
 plain form, and turning what goes wrong inside generated code into an error that names the field.
+What has nothing to do with the values or bytes at hand, such as the exception of a signal handler
+that ran in between, goes through as it is.
 Must not know: any particular message. The contract that the slow path walks to find the field at
 fault comes through ``set_contract_loader``, which the generated package calls.
 """
 
 from __future__ import annotations
+
+from struct import error as StructError
 
 from virtproto.errors import DecodeError, EncodeError, ProtocolError, UsageError
 from virtproto.xdr.typedparams import TypedParams, is_secret
@@ -23,6 +27,25 @@ __all__ = ["Message", "set_contract_loader"]
 # How much of one value a repr shows: characters of a string or bytes, members of a list.
 _REPR_CHARACTERS = 64
 _REPR_ITEMS = 4
+
+# What values or bytes that do not fit can make generated code and its run time raise. No class
+# derived from these is among them: that would be somebody else's.
+_TELLING = frozenset(
+    {
+        AttributeError,
+        DecodeError,
+        EncodeError,
+        OverflowError,
+        StructError,
+        TypeError,
+        UnicodeDecodeError,
+        UnicodeEncodeError,
+        ValueError,
+    }
+)
+# Those of them that nothing else raises here. Of the rest the contract has to say that they are to
+# do with the values or bytes: a signal handler may raise a ValueError too.
+_CERTAIN = (ProtocolError, StructError)
 
 _contract_loader: Callable[[], Contract] | None = None
 
@@ -51,9 +74,9 @@ class Message:
         """
         try:
             return self._pack()
-        except MemoryError:
-            raise
         except Exception as error:
+            if type(error) not in _TELLING:
+                raise
             caught = error
         # Outside the handler, so that no traceback chains to an error that quotes a secret value.
         raise _explain_pack(self, caught)
@@ -70,9 +93,9 @@ class Message:
         caught = None
         try:
             message, end = cls._unpack(data, 0)
-        except MemoryError:
-            raise
         except Exception as error:
+            if type(error) not in _TELLING:
+                raise
             caught = error
         else:
             if end == len(data) or (end < len(data) and not exact):
@@ -86,7 +109,7 @@ class Message:
         return {_xdr_name(name): _plain(getattr(self, name)) for name in self.__slots__}
 
     def _pack(self) -> bytes:
-        """Return XDR; generated. May raise anything that ``pack`` explains."""
+        """Return XDR; generated. What ``pack`` explains of what it may raise is in ``_TELLING``."""
         raise NotImplementedError(f"{type(self).__name__} was not generated")
 
     @classmethod
@@ -179,8 +202,11 @@ def _plain_to_check(value: Any) -> Any:
     return _plain(value)
 
 
-def _explain_pack(message: Message, error: Exception) -> EncodeError:
-    """Find the field that could not be packed; without a contract say what can be said."""
+def _explain_pack(message: Message, error: Exception) -> Exception:
+    """Find the field that could not be packed; without a contract say what can be said.
+
+    Return ``error`` itself if the contract has nothing against the message.
+    """
     if _contract_loader is not None:
         from virtproto.xdr.reference import ReferenceCodec
 
@@ -190,13 +216,19 @@ def _explain_pack(message: Message, error: Exception) -> EncodeError:
             return found.with_traceback(None)
         except (UsageError, RecursionError):
             pass  # A message that the contract does not have, or a list that contains itself.
+        else:
+            if not isinstance(error, _CERTAIN):
+                return error
     if isinstance(error, EncodeError):
         return error.with_traceback(None)
     return EncodeError(f"{message.XDR_NAME} cannot be packed: {type(error).__name__}")
 
 
-def _explain_unpack(cls: type[Message], data: bytes, error: Exception | None) -> DecodeError:
-    """Find the offset and field where decoding fails; without a contract say what can be said."""
+def _explain_unpack(cls: type[Message], data: bytes, error: Exception | None) -> Exception:
+    """Find the offset and field where decoding fails; without a contract say what can be said.
+
+    Return ``error`` itself if the contract has nothing against the bytes.
+    """
     if _contract_loader is not None:
         from virtproto.xdr.reference import ReferenceCodec
 
@@ -206,6 +238,9 @@ def _explain_unpack(cls: type[Message], data: bytes, error: Exception | None) ->
             return found.with_traceback(None)
         except UsageError:
             pass  # A message of the caller's own, which the contract does not have.
+        else:
+            if error is not None and not isinstance(error, _CERTAIN):
+                return error
     if isinstance(error, DecodeError):
         return error.with_traceback(None)
     if isinstance(error, ProtocolError):

@@ -170,7 +170,10 @@ class _Encoder:
     def octets(self, member: Member, value: Any) -> None:
         if not isinstance(value, bytes | bytearray | memoryview):
             self.wrong_type("bytes", value)
-        raw = bytes(value)
+        try:
+            raw = bytes(value)
+        except ValueError:
+            self.fail("a memoryview that was released")
         self.check_limit(member, len(raw), "bytes")
         if member.shape == "variable":
             self.packer.pack_uint(len(raw))

@@ -227,6 +227,9 @@ class TypedParams(Sequence[TypedParam]):
 
     def _pack(self, limit: int | None = None, string_limit: int = STRING_MAX) -> bytes:
         """Return the XDR of the list and its count; EncodeError if it is longer than ``limit``."""
+        # A message calls this unbound, with whatever its field holds.
+        if not isinstance(self, TypedParams):
+            raise EncodeError(f"TypedParams are wanted, got {type(self).__name__}")
         values = self.values
         heading = self._heading
         if limit is not None and len(values) > limit:
