@@ -82,9 +82,36 @@ def test_a_program_may_be_named(server: ScriptedServer, uri: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("proc", "program", "number"),
+    [
+        ("REMOTE_PROC_CONNECT_GET_TYPE", 0x20008086, 3),
+        ("remote_proc_connect_get_type", 0x20008086, 3),
+        ("remote:REMOTE_PROC_CONNECT_GET_TYPE", 0x20008086, 3),
+        ("REMOTE:3", 0x20008086, 3),
+        ("QEMU_PROC_DOMAIN_AGENT_COMMAND", 0x20008087, 3),
+        ("QEMU:qemu_proc_domain_agent_command", 0x20008087, 3),
+    ],
+)
+def test_a_procedure_may_be_spelled_as_its_enumerator(
+    server: ScriptedServer, uri: str, proc: str, program: int, number: int
+) -> None:
+    server.handle((program, number), ReplyError("no such domain", code=42))
+    words = ("dom.name=web", f"dom.uuid={UUID_TEXT}", "dom.id=7", "cmd={}", "timeout=-2", "flags=0")
+    with pytest.raises(NoDomainError):
+        print_call(uri, proc, words if program == 0x20008087 else ())
+    assert (server.calls[4].program, server.calls[4].procedure) == (program, number)
+
+
+@pytest.mark.parametrize(
     ("proc", "words", "reason"),
     [
         ("DOMAIN_LOOKUP_BY_NAM", (), "near: DOMAIN_LOOKUP_BY_NAME"),
+        ("REMOTE_PROC_DOMAIN_LOOKUP_BY_NAM", (), "near: DOMAIN_LOOKUP_BY_NAME"),
+        ("QEMU_PROC_CONNECT_GET_TYPE", (), "program qemu has no procedure"),
+        ("qemu:REMOTE_PROC_CONNECT_GET_TYPE", (), "program qemu has no procedure"),
+        ("REMOTE_PROC_", (), "program remote has no procedure"),
+        ("SMOKE_PROC_X", (), "program remote has no procedure"),
+        ("ADMIN_PROC_CONNECT_OPEN", (), "not spoken on a connection to a hypervisor"),
         ("9999", (), "no procedure 9999"),
         ("smoke:X", (), "no program 'smoke'"),
         ("admin:CONNECT_OPEN", (), "not spoken on a connection to a hypervisor"),

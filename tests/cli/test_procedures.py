@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from virtproto.cli.procedures import print_procedures
+from virtproto.cli.procedures import print_procedures, split_enumerator
 from virtproto.errors import UsageError
 
 
@@ -63,9 +63,37 @@ def test_streams_events_and_priorities_are_told(capsys: pytest.CaptureFixture[st
 
 
 def test_a_program_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    found = rows(capsys, "", "lxc")
+    for program in ("lxc", "LXC", "Lxc"):
+        found = rows(capsys, "", program)
+        assert isinstance(found, list)
+        assert [row["name"] for row in found] == ["DOMAIN_OPEN_NAMESPACE"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("REMOTE_PROC_DOMAIN_GET_INFO", ["DOMAIN_GET_INFO"]),
+        (
+            "qemu_proc_domain_monitor_c",
+            ["DOMAIN_MONITOR_COMMAND", "DOMAIN_MONITOR_COMMAND_WITH_FILES"],
+        ),
+        ("QEMU_PROC_*_COMMAND", ["DOMAIN_MONITOR_COMMAND", "DOMAIN_AGENT_COMMAND"]),
+    ],
+)
+def test_a_pattern_may_be_an_enumerator(
+    capsys: pytest.CaptureFixture[str], pattern: str, names: list[str]
+) -> None:
+    found = rows(capsys, pattern)
     assert isinstance(found, list)
-    assert [row["name"] for row in found] == ["DOMAIN_OPEN_NAMESPACE"]
+    assert [row["name"] for row in found] == names
+    with pytest.raises(UsageError, match="no procedure matches"):
+        rows(capsys, pattern, "lxc")
+
+
+def test_an_enumerator_is_split_and_other_text_is_not() -> None:
+    assert split_enumerator("Lxc_Proc_Domain_Open_Namespace") == ("lxc", "DOMAIN_OPEN_NAMESPACE")
+    for text in ("", "Domain_Get_Info", "REMOTE_PROC_", "_PROC_X", "KEEPALIVE_PROC_PING"):
+        assert split_enumerator(text) == (None, text)
 
 
 def test_what_is_not_there_is_said() -> None:

@@ -123,10 +123,10 @@ def call(uri: str | None, proc: str, args: tuple[str, ...]) -> None:
     """Call one procedure and print its result as JSON.
 
     PROC is a name or number as `virtproto procs` shows it, of another program than remote as
-    qemu:NAME. ARGS are one JSON object, or fields as name=value (dom.name=web for a field of a
-    field). UUIDs are written as usual, other bytes in hexadecimal. Arrays of characters, such as
-    security labels, are text, shown without the NUL at its end; where they are no printable text,
-    hex: and hexadecimal digits.
+    qemu:NAME; REMOTE_PROC_NAME and QEMU_PROC_NAME will do too. ARGS are one JSON object, or fields
+    as name=value (dom.name=web for a field of a field). UUIDs are written as usual, other bytes in
+    hexadecimal. Arrays of characters, such as security labels, are text, shown without the NUL at
+    its end; where they are no printable text, hex: and hexadecimal digits.
     """
     from virtproto.cli.calling import print_call
 
@@ -140,7 +140,8 @@ def call(uri: str | None, proc: str, args: tuple[str, ...]) -> None:
 def procs(pattern: str, program: str | None, as_json: bool) -> None:
     """List the procedures of the protocol.
 
-    PATTERN is part of a name, or a whole name with * and ?; case does not matter.
+    PATTERN is part of a name, or a whole name with * and ?; case does not matter. Names may be
+    spelled as REMOTE_PROC_NAME too.
     """
     from virtproto.cli.procedures import print_procedures
 

@@ -10,6 +10,7 @@ import json
 
 from virtproto import sync
 from virtproto.cli.plain import from_json, from_text, read_json, to_json
+from virtproto.cli.procedures import split_enumerator
 from virtproto.errors import UsageError
 from virtproto.model.calls import check_plain_call
 from virtproto.wire import PROGRAMS, find_procedure, load_contract
@@ -51,8 +52,11 @@ def print_call(uri: str | None, proc: str, words: tuple[str, ...]) -> None:
 
 
 def _find(text: str) -> tuple[str, Procedure[Any, Any]]:
-    program, colon, name = text.rpartition(":")
-    program = program.lower() if colon else "remote"
+    given, colon, name = text.rpartition(":")
+    program = given.lower() if colon else "remote"
+    prefix, rest = split_enumerator(name)
+    if prefix is not None and (not colon or prefix == program):
+        program, name = prefix, rest
     key = int(name) if name.isdecimal() else name
     if program in ("admin", "keepalive"):
         raise UsageError(f"program {program} is not spoken on a connection to a hypervisor")

@@ -1,4 +1,7 @@
-"""``virtproto procs``: what can be called, from the contract."""
+"""``virtproto procs``: what can be called, from the contract.
+
+Also knows the two spellings that a procedure's name has.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +20,42 @@ if TYPE_CHECKING:
 
     from virtproto.xdr.contract import Contract
 
-__all__ = ["print_procedures"]
+__all__ = ["print_procedures", "split_enumerator"]
 
 # Keepalive is not among them: its two messages are nobody's to call.
 _PROGRAMS = ("remote", "qemu", "lxc", "admin")
 
 
+def split_enumerator(text: str) -> tuple[str | None, str]:
+    """Return program and name of REMOTE_PROC_DOMAIN_GET_INFO and the like, in upper or lower case.
+
+    So the .x files spell a procedure, and hence libvirt's documentation and Wireshark. The program
+    is None for other text, which is returned as it is.
+    """
+    program, mark, name = text.upper().partition("_PROC_")
+    if mark and name and program.lower() in _PROGRAMS:
+        return program.lower(), name
+    return None, text
+
+
 def print_procedures(pattern: str, program: str | None, *, as_json: bool) -> None:
     """Print the procedures whose names match ``pattern``, in the order of their numbers.
 
-    A pattern without * and ? matches any part of a name. Raises UsageError for a program that there
-    is not, and for a pattern that matches nothing.
+    A pattern without * and ? matches any part of a name, or the beginning of an enumerator's.
+    Raises UsageError for a program that there is not, and for a pattern that matches nothing.
     """
     contract = load_contract()
-    if program is not None and program not in _PROGRAMS:
+    if program is not None and program.lower() not in _PROGRAMS:
         raise UsageError(f"there is no program {program!r}; there are {', '.join(_PROGRAMS)}")
-    wanted = pattern.upper()
+    prefix, name = split_enumerator(pattern)
+    programs = [each.lower() for each in (program, prefix) if each is not None]
+    wanted = name.upper()
     if not any(mark in wanted for mark in "*?["):
-        wanted = f"*{wanted}*"
+        wanted = f"*{wanted}*" if prefix is None else f"{wanted}*"
     rows = [
         row
         for row in _procedures(contract)
-        if program in (None, row["program"]) and fnmatchcase(row["name"], wanted)
+        if all(each == row["program"] for each in programs) and fnmatchcase(row["name"], wanted)
     ]
     if not rows:
         raise UsageError(f"no procedure matches {pattern!r}")
