@@ -23,7 +23,7 @@ from virtproto.model.replies import (
     why_broken,
 )
 from virtproto.protocol.events import CallFailed, ReplyReceived
-from virtproto.wire.remote import DOMAIN_DEL_THROTTLE_GROUP, DOMAIN_GET_INFO
+from virtproto.wire.remote import AUTH_LIST, DOMAIN_DEL_THROTTLE_GROUP, DOMAIN_GET_INFO
 from virtproto.wire.rpc import MessageError
 from virtproto.xdr.procedure import Procedure
 
@@ -83,7 +83,18 @@ def test_an_unknown_procedure_is_named_with_its_release(domain: int) -> None:
     assert isinstance(error, UnknownProcedureError)
     assert (error.code, error.domain, error.since) == (3, domain, "11.2.0")
     assert error.message == "unknown procedure: 452"
-    assert "11.2.0" in str(error)
+    assert str(error) == (
+        "DOMAIN_DEL_THROTTLE_GROUP is not known to this daemon; it takes libvirt 11.2.0 or later"
+    )
+
+
+def test_a_bound_on_the_release_is_not_said_to_be_the_first() -> None:
+    error = error_from_payload(AUTH_LIST, packed(39, "unknown procedure: 66"))
+    assert isinstance(error, UnknownProcedureError)
+    assert error.since == "<=7.0.0"
+    assert (
+        str(error) == "AUTH_LIST is not known to this daemon; it came with libvirt 7.0.0 or earlier"
+    )
 
 
 def test_a_procedure_of_nobodys_has_no_release() -> None:

@@ -86,8 +86,9 @@ def error_from_payload(procedure: Procedure[Any, Any], payload: bytes) -> Libvir
         # The only sign there is; libvirt's own client goes by it too.
         code, kind = VIR_ERR_NO_SUPPORT, UnknownProcedureError
         since = _first_release(procedure)
-        text = f"{procedure.name} is not known to this daemon"
-        text += f"; it takes libvirt {since} or later" if since else f" ({wire.message})"
+        text = f"{procedure.name} is not known to this daemon" + (
+            _since_when(since) if since else f" ({wire.message})"
+        )
     error = kind(
         text,
         code=code,
@@ -115,6 +116,13 @@ def _first_release(procedure: Procedure[Any, Any]) -> str | None:
         if number == procedure.program:
             return SINCE.get(program, {}).get(procedure.number)
     return None
+
+
+def _since_when(since: str) -> str:
+    if since.startswith("<="):
+        # The oldest release that was looked at has it already: a bound, not the first one.
+        return f"; it came with libvirt {since[2:]} or earlier"
+    return f"; it takes libvirt {since} or later"
 
 
 def late(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineError:
