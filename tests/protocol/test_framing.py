@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.memory import peak_memory
 from virtproto.errors import EncodeError, FramingError
 from virtproto.protocol.framing import Packet, PacketReader, pack_header, pack_packet
 from virtproto.protocol.limits import PACKET_MAX, PAYLOAD_MAX
@@ -221,19 +222,16 @@ def test_largest_packet_in_small_pieces_costs_linear_time_and_memory() -> None:
 
 
 def test_declared_length_allocates_nothing() -> None:
-    reader = PacketReader()
-    tracemalloc.start()
-    try:
+    def declare() -> None:
+        reader = PacketReader()
         reader.feed(pack_header(1, 1, 1, 1, 7, 0, PAYLOAD_MAX))
         assert reader.next_packet() is None
         reader.feed(b"x" * 1000)
         assert reader.next_packet() is None
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 64 * 1024
-    assert reader.bytes_held == 1028
-    assert reader.bytes_wanted == PAYLOAD_MAX - 1000
+        assert reader.bytes_held == 1028
+        assert reader.bytes_wanted == PAYLOAD_MAX - 1000
+
+    assert peak_memory(declare) < 64 * 1024
 
 
 @given(st.lists(st.binary(max_size=400), max_size=10))

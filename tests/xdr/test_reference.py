@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 import time
-import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.memory import peak_memory
 from tests.xdr.sample import CONTRACT
 from virtproto.errors import DecodeError, EncodeError
 from virtproto.xdr.contract import Contract
@@ -208,21 +208,21 @@ def test_hostile_length_words_are_refused_at_once(name: str, path: str, length: 
 
 def test_a_count_that_fits_the_limit_but_not_the_bytes_allocates_nothing() -> None:
     payload = words(16384) + bytes(16384 * 24 - 1)
-    tracemalloc.start()
-    with pytest.raises(DecodeError, match="16384 elements cannot be in 393215 bytes"):
-        CODEC.decode("big", payload)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 200_000
+
+    def refuse() -> None:
+        with pytest.raises(DecodeError, match="16384 elements cannot be in 393215 bytes"):
+            CODEC.decode("big", payload)
+
+    assert peak_memory(refuse) < 200_000
 
 
 def test_checking_keeps_nothing_of_a_large_payload() -> None:
     payload = words(16384) + bytes(24) * 16384
-    tracemalloc.start()
-    assert CODEC.check("big", payload) == len(payload)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < len(payload) // 2
+
+    def check() -> None:
+        assert CODEC.check("big", payload) == len(payload)
+
+    assert peak_memory(check) < len(payload) // 2
 
 
 @pytest.mark.parametrize("name", ["everything", "machine", "param_list", "scalars"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tracemalloc
 from enum import IntEnum
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.memory import peak_memory
 from tests.xdr.sample import Machine
 from virtproto.errors import DecodeError, EncodeError
 from virtproto.wire import remote
@@ -101,15 +101,12 @@ def test_padding_between_strings_is_ignored() -> None:
 
 @pytest.mark.parametrize("length", [3, 27, 2**31, 2**32 - 1])
 def test_a_hostile_length_allocates_nothing(length: int) -> None:
-    tracemalloc.start()
-    try:
+    def read() -> None:
         _, end = unpack_strings(words(length) + b"ab", 0, 1, 2**32 - 1, "")
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    # Too far: the caller of the outermost reader compares with the end.
-    assert end > 6
-    assert peak < 10_000
+        # Too far: the caller of the outermost reader compares with the end.
+        assert end > 6
+
+    assert peak_memory(read) < 10_000
 
 
 @pytest.mark.parametrize("count", [3, 27, 2**31, 2**32 - 1])
