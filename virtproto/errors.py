@@ -205,8 +205,9 @@ class NoSupportError(LibvirtError):
 class UnknownProcedureError(NoSupportError):
     """The daemon does not know the procedure; ``since`` is the libvirt release that brought it.
 
-    ``since`` is None where that is not known. ``message`` is the daemon's own, ``str`` says more;
-    ``code`` is VIR_ERR_NO_SUPPORT as in libvirt's client, where the wire had VIR_ERR_RPC.
+    It is a bound ("<=7.0.0") where only that is known, None where nothing is. ``message`` is the
+    daemon's own, ``str`` says more; ``code`` is VIR_ERR_NO_SUPPORT as in libvirt's client, where
+    the wire had VIR_ERR_RPC.
     """
 
     since: str | None = None
