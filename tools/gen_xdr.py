@@ -72,9 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case None:
                 return commands.check(PROTOCOL_DEFS, _WIRE)
         return commands.check(options.defs, options.wire)
-    except (ContractError, OSError) as error:
+    except ContractError as error:
         print(f"gen_xdr.py: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:
+        print(f"gen_xdr.py: {error.filename}: {error.strerror}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

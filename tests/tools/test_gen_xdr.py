@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import gen_xdr
+from xdrgen.convention import FILE_ORDER
 from xdrgen.load import PROTOCOL_DEFS, load_contract
 from xdrgen.since import read_since
 
@@ -41,6 +43,16 @@ def defs(tmp_path: Path) -> Path:
         '[admin]\nCONNECT_OPEN = "<=7.0.0"\nCONNECT_GET_LIB_VERSION = "<=7.0.0"\n'
     )
     return folder
+
+
+def line_of(path: Path, text: str) -> int:
+    """Return the number of the first line that has the text."""
+    return path.read_text().partition(text)[0].count("\n") + 1
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Return what every file below a folder holds."""
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def misspelt(path: Path) -> tuple[Path, int]:
@@ -133,9 +145,97 @@ def test_generate_refuses_a_procedure_without_release(tmp_path: Path, capsys: Ca
     shutil.copytree(PROTOCOL_DEFS, changed)
     path = changed / "since.toml"
     path.write_text(path.read_text().replace('DOMAIN_OPEN_NAMESPACE = "1.0.2"\n', ""))
+    line = line_of(path, "[lxc]")
     assert gen_xdr.main(["check", "--defs", str(changed)]) == 2
-    message = "since.toml: expected lxc procedure DOMAIN_OPEN_NAMESPACE of lxc_protocol.x"
-    assert message in capsys.readouterr().err
+    message = "expected lxc procedure DOMAIN_OPEN_NAMESPACE of lxc_protocol.x, found none"
+    assert capsys.readouterr().err == f"gen_xdr.py: {path}:{line}: {message}\n"
+
+
+@pytest.mark.parametrize("command", ["generate", "check"])
+@pytest.mark.parametrize("name", FILE_ORDER)
+@pytest.mark.parametrize("text", [None, "", "/* nothing */\n"])
+def test_no_file_of_the_contract_may_go(
+    wire: Path, tmp_path: Path, capsys: Capture, command: str, name: str, text: str | None
+) -> None:
+    """A program that vanished would take its module with it, and no one would be told."""
+    changed = tmp_path / "changed"
+    shutil.copytree(PROTOCOL_DEFS, changed)
+    (changed / name).unlink()
+    if text is not None:
+        (changed / name).write_text(text)
+    before = files_below(wire)
+    capsys.readouterr()
+    assert gen_xdr.main([command, "--defs", str(changed), "--wire", str(wire)]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("gen_xdr.py: ")
+    assert "expected" in said.err
+    assert said.out == ""
+    assert files_below(wire) == before
+
+
+def test_a_program_without_its_procedures_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(PROTOCOL_DEFS, changed)
+    (changed / "lxc_protocol.x").write_text("const LXC_PROGRAM = 0x00068000;\n")
+    line = line_of(changed / "since.toml", "[lxc]")
+    assert gen_xdr.main(["check", "--defs", str(changed)]) == 2
+    message = f"{changed / 'since.toml'}:{line}: expected a program that a .x file declares"
+    assert capsys.readouterr().err == f"gen_xdr.py: {message}, found 'lxc'\n"
+
+
+@pytest.mark.parametrize("command", ["generate", "check"])
+@pytest.mark.parametrize("name", ["since.toml", "secrets.toml", "externals.x"])
+def test_what_goes_with_the_contract_must_be_there(
+    tmp_path: Path, capsys: Capture, command: str, name: str
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(PROTOCOL_DEFS, changed)
+    (changed / name).unlink()
+    arguments = [command, "--defs", str(changed), "--wire", str(tmp_path / "w")]
+    assert gen_xdr.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert name in said
+    assert "expected" in said
+    assert "Errno" not in said
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("since.toml", "[lxc]", "[lxc", "Expected ']' at the end of a table declaration"),
+        ("since.toml", 'DOMAIN_OPEN_NAMESPACE = "1.0.2"', "DOMAIN_OPEN_NAMESPACE = 1", "expected"),
+        ("since.toml", "DOMAIN_OPEN_NAMESPACE =", "DOMAIN_NAMESPACE =", "expected"),
+        ("secrets.toml", '["data"]', '["datum"]', "expected a field of remote_auth_sasl_start_"),
+        ("secrets.toml", "qemu_domain_agent_command_ret", "qemu_nothing_ret", "expected a struct"),
+        ("secrets.toml", "[fields]", "[field]", "expected typed_parameters and [fields]"),
+    ],
+)
+def test_wrong_tables_are_named_with_their_line(
+    tmp_path: Path, capsys: Capture, name: str, old: str, new: str, message: str
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(PROTOCOL_DEFS, changed)
+    path = changed / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert gen_xdr.main(["check", "--defs", str(changed)]) == 2
+    said = capsys.readouterr().err
+    line = line_of(path, new) if "DOMAIN_NAMESPACE" not in new else line_of(path, "[lxc]")
+    assert said.startswith(f"gen_xdr.py: {path}:{line}: {message}")
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_text(path: Path, **_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert gen_xdr.main(["check"]) == 2
+    said = capsys.readouterr().err
+    assert said == f"gen_xdr.py: {PROTOCOL_DEFS / 'virnetprotocol.x'}: Permission denied\n"
 
 
 def test_generate_refuses_an_annotation_that_is_not_known(tmp_path: Path, capsys: Capture) -> None:

@@ -68,9 +68,23 @@ def test_missing_and_surplus_entries() -> None:
     message = "since.toml: expected p procedure B of p.x, found none"
     with pytest.raises(ContractError, match=re.escape(message)):
         table.numbers(contract("A", "B", "C"))
-    message = "p.x: expected p procedure C of since.toml, found none"
+    message = "since.toml: expected a procedure of p.x, found 'C'"
     with pytest.raises(ContractError, match=re.escape(message)):
         table.numbers(contract("A"))
+    message = "since.toml: expected a program that a .x file declares, found 'q'"
+    with pytest.raises(ContractError, match=re.escape(message)):
+        SinceTable("", {"q": {}}).numbers(Contract({}))
+
+
+def test_places_are_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "since.toml"
+    path.write_text('level = "1.0.0"\n\n[p]\nA = "1.0.0"\nC = "1.0.0"\n')
+    with pytest.raises(ContractError) as caught:
+        read_since(path).numbers(contract("A"))
+    assert str(caught.value).startswith(f"{path}:5: ")
+    with pytest.raises(ContractError) as caught:
+        read_since(path).numbers(contract("A", "B", "C"))
+    assert str(caught.value).startswith(f"{path}:3: ")
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,19 @@ def _load(path: Path) -> Contract:
 
 def _whole(contract: Contract, path: Path) -> Contract:
     """Return a contract cut to the files that protocol_defs holds; raise unless it has all."""
+    _require_all(contract, path)
+    return Contract({name: contract.files[name] for name in FILE_ORDER}, contract.externals)
+
+
+def _require_all(contract: Contract, path: Path) -> None:
+    """Raise unless every file of the contract is there and declares something."""
     for name in FILE_ORDER:
         if name not in contract.files:
             raise ContractError(f"{path}: expected {name} among its files, found none")
-    return Contract({name: contract.files[name] for name in FILE_ORDER}, contract.externals)
+    for name, source in contract.files.items():
+        tables = (source.constants, source.typedefs, source.enums, source.structs, source.unions)
+        if not any(tables):
+            raise ContractError(f"{path}: expected declarations in {name}, found none")
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:
@@ -120,6 +129,9 @@ def _generated(defs: Path) -> dict[str, str]:
     from xdrgen.emit_wire import Extras, emit
 
     contract = load_contract(defs)
+    _require_all(contract, defs)
+    if not (defs / EXTERNALS_FILE).is_file():
+        raise ContractError(f"{defs}: expected {EXTERNALS_FILE} among its files, found none")
     for source in contract.files.values():
         for remark in source.remarks:
             # These files are the project's own: what is not known there is a slip of the pen.

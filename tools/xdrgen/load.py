@@ -14,6 +14,7 @@ from xdrgen.errors import ContractError
 from xdrgen.facts import read_facts
 from xdrgen.model import Contract, SourceFile
 from xdrgen.parser import parse
+from xdrgen.reading import read_text
 from xdrgen.resolve import Names, bind_procedures, check
 
 __all__ = ["PROTOCOL_DEFS", "is_source_tree", "load_contract"]
@@ -95,4 +96,4 @@ def _externals(folder: Path) -> Mapping[str, int]:
 
 def _read(path: Path) -> str:
     """Return a file's text; what is not UTF-8 can only stand in a comment."""
-    return path.read_text(encoding="utf-8-sig", errors="replace")
+    return read_text(path, "utf-8-sig", "replace")

@@ -11,41 +11,46 @@ Knows the file and holds it against the contract; what "never shown" takes is th
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xdrgen.errors import ContractError
 from xdrgen.model import Contract
+from xdrgen.reading import TomlFile, read_toml
 
 __all__ = ["Secrets", "check_secrets", "read_secrets"]
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Struct name to the names of its secret fields, and names of secret typed parameters."""
+    """Struct name to the names of its secret fields, and names of secret typed parameters.
+
+    ``file`` is where it was read, for errors.
+    """
 
     fields: Mapping[str, tuple[str, ...]]
     typed_parameters: tuple[str, ...]
+    file: TomlFile = field(
+        default_factory=lambda: TomlFile(Path("secrets.toml"), {}), compare=False
+    )
 
 
 def read_secrets(path: Path) -> Secrets:
     """Return what a secrets.toml lists; raise ContractError for one that is not."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ContractError(f"{path}: {error}") from None
-    unknown = sorted(data.keys() - {"fields", "typed_parameters"})
+    file = read_toml(path)
+    unknown = sorted(file.data.keys() - {"fields", "typed_parameters"})
     if unknown:
-        raise ContractError(f"{path}: expected typed_parameters and [fields], found '{unknown[0]}'")
-    fields = data.get("fields", {})
+        expected = f"expected typed_parameters and [fields], found '{unknown[0]}'"
+        table = isinstance(file.data[unknown[0]], dict)
+        raise file.error(expected, *((unknown[0],) if table else ("", unknown[0])))
+    fields = file.data.get("fields", {})
     if not isinstance(fields, dict):
-        raise ContractError(f"{path}: expected [fields] to be a table, found {fields!r}")
+        raise file.error(f"expected [fields] to be a table, found {fields!r}", "", "fields")
     return Secrets(
-        {struct: _names(path, struct, names) for struct, names in fields.items()},
-        _names(path, "typed_parameters", data.get("typed_parameters", [])),
+        {struct: _names(file, "fields", struct, names) for struct, names in fields.items()},
+        _names(file, "", "typed_parameters", file.data.get("typed_parameters", [])),
+        file,
     )
 
 
@@ -58,13 +63,14 @@ def check_secrets(secrets: Secrets, contract: Contract) -> None:
     }
     for struct, fields in secrets.fields.items():
         if struct not in structs:
-            raise ContractError(f"secrets.toml: expected a struct, found '{struct}'")
+            raise secrets.file.error(f"expected a struct, found '{struct}'", "fields", struct)
         for name in fields:
             if name not in structs[struct]:
-                raise ContractError(f"secrets.toml: expected a field of {struct}, found '{name}'")
+                expected = f"expected a field of {struct}, found '{name}'"
+                raise secrets.file.error(expected, "fields", struct)
 
 
-def _names(path: Path, where: str, value: Any) -> tuple[str, ...]:
+def _names(file: TomlFile, table: str, key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ContractError(f"{path}: expected a list of names for {where}, found {value!r}")
+        raise file.error(f"expected a list of names for {key}, found {value!r}", table, key)
     return tuple(value)

@@ -12,14 +12,13 @@ Knows the file and what may be concluded from a release number; asks nobody.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from xdrgen.convention import is_procedure_enum, program_name, short_name
-from xdrgen.errors import ContractError
 from xdrgen.model import Contract, SourceFile
+from xdrgen.reading import TomlFile, read_toml
 
 __all__ = ["SinceTable", "program_of", "read_since", "release_of_tree", "write_since"]
 
@@ -47,13 +46,20 @@ _HEADER = """\
 
 @dataclass(frozen=True)
 class SinceTable:
-    """Per program the release of each procedure by its short name, and the level as a whole."""
+    """Per program the release of each procedure by its short name, and the level as a whole.
+
+    ``file`` is where it was read, for errors.
+    """
 
     level: str = ""
     programs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    file: TomlFile = field(default_factory=lambda: TomlFile(Path("since.toml"), {}), compare=False)
 
     def numbers(self, contract: Contract) -> dict[str, dict[int, str]]:
-        """Return the releases by procedure number; raise ContractError unless they fit."""
+        """Return the releases by procedure number.
+
+        Raise ContractError unless the procedures here are those of the contract, all of them.
+        """
         found: dict[str, dict[int, str]] = {}
         for source in contract.files.values():
             program = program_of(source)
@@ -61,14 +67,19 @@ class SinceTable:
                 continue
             table = self.programs.get(program, {})
             shorts = {short_name(p.name): p.number for p in source.procedures}
-            for name in (*shorts, *table):
-                if (name in shorts) != (name in table):
-                    pair = ("since.toml", source.name)
-                    where, other = pair if name in shorts else reversed(pair)
-                    raise ContractError(
-                        f"{where}: expected {program} procedure {name} of {other}, found none"
-                    )
+            for name in shorts:
+                if name not in table:
+                    expected = f"expected {program} procedure {name} of {source.name}, found none"
+                    raise self.file.error(expected, program)
+            for name in table:
+                if name not in shorts:
+                    expected = f"expected a procedure of {source.name}, found '{name}'"
+                    raise self.file.error(expected, program, name)
             found[program] = {number: table[name] for name, number in shorts.items()}
+        for program in self.programs:
+            if program not in found:
+                expected = "expected a program that a .x file declares"
+                raise self.file.error(f"{expected}, found '{program}'", program)
         return found
 
     def extended(
@@ -98,7 +109,7 @@ class SinceTable:
                     added.append((program, name, bound))
                     if bound:
                         table[name] = bound
-        return SinceTable(release or self.level, programs), added
+        return SinceTable(release or self.level, programs, self.file), added
 
 
 def program_of(source: SourceFile) -> str | None:
@@ -111,21 +122,19 @@ def program_of(source: SourceFile) -> str | None:
 
 def read_since(path: Path) -> SinceTable:
     """Return the table of a since.toml; raise ContractError for one that is not."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ContractError(f"{path}: {error}") from None
+    file = read_toml(path)
+    data = dict(file.data)
     level = data.pop("level", "")
     if level != "" and not (isinstance(level, str) and _RELEASE.fullmatch(level)):
-        raise ContractError(f"{path}: expected level to be a release, found {level!r}")
+        raise file.error(f"expected level to be a release, found {level!r}", "", "level")
     for program, table in data.items():
         if not isinstance(table, dict):
-            raise ContractError(f"{path}: expected [{program}] to be a table, found {table!r}")
+            raise file.error(f"expected [{program}] to be a table, found {table!r}", "", program)
         for name, since in table.items():
             if not isinstance(since, str) or not _ENTRY.fullmatch(since):
-                expected = '"1.2.3" or "<=1.2.3"'
-                raise ContractError(f"{path}: expected {expected} for {name}, found {since!r}")
-    return SinceTable(level, data)
+                expected = f'expected "1.2.3" or "<=1.2.3" for {name}'
+                raise file.error(f"{expected}, found {since!r}", program, name)
+    return SinceTable(level, data, file)
 
 
 def write_since(table: SinceTable) -> str:
