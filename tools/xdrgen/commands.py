@@ -5,6 +5,8 @@ Every function returns the exit status. Knows no grammar and no code generation.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -20,19 +22,22 @@ from xdrgen.writer import write_externals, write_source
 
 __all__ = ["check", "diff", "generate", "import_tree"]
 
+_CACHE = "__pycache__"
+
 
 def generate(defs: Path, wire: Path) -> int:
     """Write the generated modules below ``wire`` and remove files that are none."""
     texts = _generated(defs)
+    for name in sorted(_present(wire) - texts.keys()):
+        (wire / name).unlink()
+        print(f"removed {wire / name}")
+        _remove_emptied((wire / name).parent, wire)
     for name, text in texts.items():
         path = wire / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_bytes() != text.encode():
             path.write_bytes(text.encode())
             print(f"wrote {path}")
-    for name in sorted(_present(wire) - texts.keys()):
-        (wire / name).unlink()
-        print(f"removed {wire / name}")
     return 0
 
 
@@ -143,12 +148,28 @@ def _generated(defs: Path) -> dict[str, str]:
 
 
 def _present(wire: Path) -> set[str]:
-    """Return the files below a folder, leaving out what Python itself caches there."""
-    return {
-        path.relative_to(wire).as_posix()
-        for path in wire.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    """Return the files below a folder, leaving out what Python itself caches there.
+
+    Raise ContractError at a symbolic link: what is written there would be written elsewhere.
+    """
+    found: set[str] = set()
+    for folder, folders, files in os.walk(wire):
+        folders[:] = [name for name in folders if name != _CACHE]
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if path.is_symlink():
+                raise ContractError(f"{path}: expected a generated file, found a symbolic link")
+        found |= {Path(folder, name).relative_to(wire).as_posix() for name in files}
+    return found
+
+
+def _remove_emptied(folder: Path, wire: Path) -> None:
+    """Remove a folder that holds nothing but what Python cached, and then its parent likewise."""
+    while folder != wire and all(path.name == _CACHE for path in folder.iterdir()):
+        if (folder / _CACHE).is_dir():
+            shutil.rmtree(folder / _CACHE)
+        folder.rmdir()
+        print(f"removed {folder}")
+        folder = folder.parent
 
 
 def _comparable(
