@@ -31,7 +31,7 @@ from virtproto.errors import (
     VirtprotoError,
 )
 from virtproto.testing import NoReply, ReplyError, ReplyUnknownProcedure, ScriptedServer
-from virtproto.wire import remote
+from virtproto.wire import find_procedure, remote
 from virtproto.wire.remote.types import NonnullDomain
 
 UUID = bytes(range(16))
@@ -358,6 +358,43 @@ def test_what_is_no_plain_call_sends_nothing(
         assert asked(server) == []
 
 
+def test_arguments_that_are_xdr_already(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
+    server.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
+    packed = remote.DomainLookupByNameArgs(name="web").pack()
+    with open_in_colour(uri) as connection:
+        payload = connection.call_packed(remote.DOMAIN_LOOKUP_BY_NAME, packed, timeout_s=5.0)
+        assert payload == remote.DomainLookupByNameRet(dom=WEB).pack()
+        assert server.calls[-1].payload == packed
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "packed", "reason"),
+    [
+        ("remote", "DOMAIN_SCREENSHOT", b"", "opens a stream"),
+        ("remote", "DOMAIN_EVENT_REBOOT", b"", "is an event"),
+        ("remote", "DOMAIN_OPEN_GRAPHICS_FD", b"", "passes file descriptors"),
+        ("remote", "NODE_GET_INFO", "abcd", "packed arguments are bytes, not str"),
+        ("remote", "NODE_GET_INFO", None, "packed arguments are bytes, not NoneType"),
+        ("remote", "NODE_GET_INFO", bytearray(4), "packed arguments are bytes, not bytearray"),
+    ],
+)
+def test_what_is_no_plain_call_sends_nothing_though_it_is_packed(
+    server: ScriptedServer,
+    uri: str,
+    program: str,
+    name: str,
+    packed: Any,
+    reason: str,
+    open_in_colour: Open,
+) -> None:
+    with open_in_colour(uri) as connection:
+        with pytest.raises(UsageError, match=f"{name}:? {reason}"):
+            connection.call_packed(find_procedure(program, name), packed)
+        assert asked(server) == []
+
+
 def test_an_unknown_procedure_names_the_release_that_has_it(
     server: ScriptedServer, uri: str, open_in_colour: Open
 ) -> None:
@@ -393,6 +430,23 @@ def test_a_deadline_for_every_call(server: ScriptedServer, uri: str, open_in_col
         with pytest.raises(DeadlineError, match=r"within 0\.01 s"):
             connection.call(remote.CONNECT_GET_HOSTNAME, None, timeout_s=0.01)
         assert connection.is_alive()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, -0.5, float("nan"), "1", 10**400])
+def test_a_deadline_that_is_none_sends_nothing(
+    server: ScriptedServer, uri: str, seconds: Any, open_in_colour: Open
+) -> None:
+    with open_in_colour(uri) as connection:
+        with pytest.raises(UsageError, match=r"^timeout_s: "):
+            connection.call(remote.CONNECT_GET_HOSTNAME, None, timeout_s=seconds)
+        with pytest.raises(UsageError, match=r"^timeout_s: "):
+            connection.call_packed(remote.CONNECT_GET_HOSTNAME, b"", timeout_s=seconds)
+        with pytest.raises(UsageError, match=r"^call_timeout_s: "):
+            connection.call_timeout_s = seconds
+        assert connection.call_timeout_s is None
+        assert asked(server) == []
+    with pytest.raises(UsageError, match=r"^timeout_s: "):
+        open_and_close(open_in_colour, uri, timeout_s=seconds)
 
 
 def test_a_closed_connection_makes_no_calls(

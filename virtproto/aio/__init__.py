@@ -28,8 +28,8 @@ class open(Coroutine["Any", "Any", Connection]):
     ``uri`` is a libvirt connection URI ("qemu:///system", "test:///default?socket=/path"); None
     means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
     driver of the system daemon, since this client has none in its own process. ``readonly`` asks
-    for a connection that can change nothing. ``timeout_s`` bounds each step of opening, None waits
-    for ever.
+    for a connection that can change nothing. ``timeout_s`` bounds each step of opening, in seconds
+    above 0; None waits for ever.
 
     Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
     DeadlineError, AuthenticationError, LibvirtError (the driver refused), and ProtocolError or

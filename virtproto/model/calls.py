@@ -7,7 +7,6 @@ bytes travel.
 from __future__ import annotations
 
 from virtproto.errors import UsageError
-from virtproto.model.refs import check_timeout
 from virtproto.wire import PROGRAMS
 
 TYPE_CHECKING = False
@@ -71,17 +70,16 @@ def pack_args(procedure: Procedure[Any, Any], args: Any) -> bytes:
     return packed
 
 
-def check_call(procedure: Procedure[Any, Any], packed: bytes, timeout_s: float | None) -> None:
-    """Raise UsageError unless these can make up one packet and one wait for its answer.
+def check_call(procedure: Procedure[Any, Any], packed: bytes) -> None:
+    """Raise UsageError unless this is a plain call whose arguments are bytes.
 
     A payload whose ``len`` does not count bytes would put the daemon out of step for good.
     """
+    check_plain_call(procedure)
     if not isinstance(packed, bytes):
         raise UsageError(
             f"{procedure.name}: packed arguments are bytes, not {type(packed).__name__}"
         )
-    if timeout_s is not None:
-        check_timeout("timeout_s", timeout_s)
 
 
 def unpack_ret(procedure: Procedure[Any, R], payload: bytes) -> R:

@@ -85,13 +85,21 @@ def check_signed(parameter: str, value: int) -> None:
 
 
 def check_timeout(parameter: str, value: float | None) -> None:
-    """Raise UsageError unless ``value`` is a number of seconds or None; one below 0 is over."""
+    """Raise UsageError unless ``value`` is a number of seconds above 0, or None for no limit.
+
+    In no time at all nothing is answered; whether a call is even sent would be a matter of luck.
+    """
     if value is None:
         return
     if not isinstance(value, int | float):
         raise UsageError(f"{parameter}: expected seconds or None, not {type(value).__name__}")
-    if value != value:  # NaN, which would upset the heap of a loop's timers
-        raise UsageError(f"{parameter}: {value} is no number of seconds")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        raise UsageError(f"{parameter}: too large for a number of seconds") from None
+    # Written so that NaN is refused too.
+    if not seconds > 0:
+        raise UsageError(f"{parameter}: {seconds:g} is no limit above 0 seconds; None is no limit")
 
 
 def pack_flags(flags: int) -> bytes:

@@ -71,8 +71,8 @@ def open_connection_to(
     ``uri`` is a libvirt connection URI ("qemu:///system", "test:///default?socket=/path"); None
     means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
     driver of the system daemon, since this client has none in its own process. ``readonly`` asks
-    for a connection that can change nothing. ``timeout_s`` bounds each step of opening, None waits
-    for ever.
+    for a connection that can change nothing. ``timeout_s`` bounds each step of opening, in seconds
+    above 0; None waits for ever.
 
     Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
     DeadlineError, AuthenticationError, LibvirtError (the driver refused), and ProtocolError or
@@ -93,12 +93,11 @@ def open_connection_to(
 class Connection:
     """An open connection to a daemon; made by ``open``.
 
-    It is a context manager that closes the connection at its end. ``call_timeout_s`` bounds every
-    call from then on, in seconds; None, as at first, waits as long as the daemon takes.
+    It is a context manager that closes the connection at its end.
     """
 
     def __init__(self, channel: Channel, opened: Opened, *, readonly: bool) -> None:
-        self.call_timeout_s: float | None = None
+        self._call_timeout_s: float | None = None
         self._channel = channel
         self._opened = opened
         self._readonly = readonly
@@ -127,6 +126,20 @@ class Connection:
         Waits briefly for the daemon's answer. Procedure: CONNECT_CLOSE.
         """
         self._channel.close(CONNECT_CLOSE)
+
+    @property
+    def call_timeout_s(self) -> float | None:
+        """How many seconds each call may take from now on, above 0.
+
+        None, as at first, waits as long as the daemon takes. Setting it raises UsageError for what
+        is neither.
+        """
+        return self._call_timeout_s
+
+    @call_timeout_s.setter
+    def call_timeout_s(self, seconds: float | None) -> None:
+        check_timeout("call_timeout_s", seconds)
+        self._call_timeout_s = seconds
 
     def is_alive(self) -> bool:
         """Return whether the connection is usable, as far as is known without asking the daemon.
@@ -246,35 +259,43 @@ class Connection:
 
         ``procedure`` is one of the constants of ``virtproto.wire``, ``args`` its message of
         arguments (None where it has none); the result is its message of results, or None.
-        ``timeout_s`` bounds this call, else ``call_timeout_s`` does.
+        ``timeout_s`` bounds this call, in seconds above 0; without it ``call_timeout_s`` does.
 
         Raises UsageError (also for events, and for procedures that open streams or pass
         descriptors) and EncodeError before anything is sent; LibvirtError for the daemon's
         refusal (UnknownProcedureError from a daemon older than the procedure); DeadlineError;
         DecodeError; ConnectionLostError; ConnectionClosedError.
         """
-        payload = self.call_packed(procedure, pack_args(procedure, args), timeout_s=timeout_s)
-        return unpack_ret(procedure, payload)
+        packed = pack_args(procedure, args)
+        check_timeout("timeout_s", timeout_s)
+        return unpack_ret(procedure, self._exchange(procedure, packed, timeout_s))
 
     def call_packed(
         self, procedure: Procedure[Any, Any], packed: bytes, *, timeout_s: float | None = None
     ) -> bytes:
         """Make one call with arguments that are XDR already; return the result's XDR.
 
-        Raises as ``call`` does.
+        Raises as ``call`` does, but neither EncodeError for the arguments nor DecodeError for the
+        result: what they hold is the caller's business. UsageError where they are not bytes.
         """
-        if timeout_s is None:
-            timeout_s = self.call_timeout_s
-        check_call(procedure, packed, timeout_s)
-        return self._channel.call(procedure, packed, timeout_s)
+        check_call(procedure, packed)
+        check_timeout("timeout_s", timeout_s)
+        return self._exchange(procedure, packed, timeout_s)
 
     def run(self, recipe: Recipe[T]) -> T:
         """Make the calls that a recipe of ``virtproto.model.recipes`` asks for; return its result.
 
         Raises as ``call`` does.
         """
-        check_timeout("call_timeout_s", self.call_timeout_s)
-        return _run(self._channel, recipe, self.call_timeout_s)
+        return _run(self._channel, recipe, self._call_timeout_s)
+
+    def _exchange(
+        self, procedure: Procedure[Any, Any], packed: bytes, timeout_s: float | None = None
+    ) -> bytes:
+        """Make a call of which ``check_call`` and ``check_timeout`` would find nothing to say."""
+        if timeout_s is None:
+            timeout_s = self._call_timeout_s
+        return self._channel.call(procedure, packed, timeout_s)
 
 
 def _run(channel: Channel, recipe: Recipe[T], timeout_s: float | None) -> T:

@@ -54,12 +54,12 @@ class Domain(DomainHandle):
 
     def is_active(self) -> bool:
         """Return whether the domain is running, paused included. Procedure: DOMAIN_IS_ACTIVE."""
-        payload = self._connection.call_packed(DOMAIN_IS_ACTIVE, self._reference())
+        payload = self._connection._exchange(DOMAIN_IS_ACTIVE, self._reference())
         return bool(DomainIsActiveRet.unpack(payload).active)
 
     def is_persistent(self) -> bool:
         """Return whether a definition of the domain is stored. Procedure: DOMAIN_IS_PERSISTENT."""
-        payload = self._connection.call_packed(DOMAIN_IS_PERSISTENT, self._reference())
+        payload = self._connection._exchange(DOMAIN_IS_PERSISTENT, self._reference())
         return bool(DomainIsPersistentRet.unpack(payload).persistent)
 
     def get_info(self) -> DomainInfo:
@@ -67,7 +67,7 @@ class Domain(DomainHandle):
 
         Raises NoDomainError for a domain that is gone. Procedure: DOMAIN_GET_INFO.
         """
-        payload = self._connection.call_packed(DOMAIN_GET_INFO, self._reference())
+        payload = self._connection._exchange(DOMAIN_GET_INFO, self._reference())
         ret = DomainGetInfoRet.unpack(payload)
         return DomainInfo(ret.state, ret.maxMem, ret.memory, ret.nrVirtCpu, ret.cpuTime)
 
@@ -76,7 +76,7 @@ class Domain(DomainHandle):
 
         ``flags`` must be 0 with today's daemons. Procedure: DOMAIN_GET_STATE.
         """
-        payload = self._connection.call_packed(
+        payload = self._connection._exchange(
             DOMAIN_GET_STATE, self._reference() + pack_flags(flags)
         )
         ret = DomainGetStateRet.unpack(payload)
@@ -89,7 +89,7 @@ class Domain(DomainHandle):
         4 with CPU features expanded, 8 fit for migration. Raises LibvirtError for 1 and 8 on a
         read-only connection. Procedure: DOMAIN_GET_XML_DESC.
         """
-        payload = self._connection.call_packed(
+        payload = self._connection._exchange(
             DOMAIN_GET_XML_DESC, self._reference() + pack_flags(flags)
         )
         return DomainGetXmlDescRet.unpack(payload).xml
@@ -113,9 +113,9 @@ class Domain(DomainHandle):
         """
         packed_flags = pack_flags(flags)
         if flags:
-            self._connection.call_packed(DOMAIN_DESTROY_FLAGS, self._reference() + packed_flags)
+            self._connection._exchange(DOMAIN_DESTROY_FLAGS, self._reference() + packed_flags)
         else:
-            self._connection.call_packed(DOMAIN_DESTROY, self._reference())
+            self._connection._exchange(DOMAIN_DESTROY, self._reference())
         self._set_id(NO_ID)
 
     def undefine(self, flags: int = 0) -> None:
@@ -127,6 +127,6 @@ class Domain(DomainHandle):
         """
         packed_flags = pack_flags(flags)
         if flags:
-            self._connection.call_packed(DOMAIN_UNDEFINE_FLAGS, self._reference() + packed_flags)
+            self._connection._exchange(DOMAIN_UNDEFINE_FLAGS, self._reference() + packed_flags)
         else:
-            self._connection.call_packed(DOMAIN_UNDEFINE, self._reference())
+            self._connection._exchange(DOMAIN_UNDEFINE, self._reference())
