@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from virtproto.xdr.message import Message
 from xdrgen import naming
 from xdrgen.naming import FileNames
 
@@ -44,12 +45,18 @@ def test_classes(name: str, prefix: str, expected: str) -> None:
         ("type", "type"),
         ("id", "id"),
         ("from", "from_"),
-        ("pack", "pack_"),
-        ("self", "self_"),
+        ("None", "None_"),
+        ("odd_", "odd_"),
     ],
 )
 def test_fields(name: str, expected: str) -> None:
     assert naming.field_name(name) == expected
+    assert naming.field_fault(name) is None
+
+
+@pytest.mark.parametrize("name", [*dir(Message), "self", "_unpack_many", "__debug__", "from_"])
+def test_what_no_field_can_be_called(name: str) -> None:
+    assert naming.field_fault(name)
 
 
 @pytest.mark.parametrize(

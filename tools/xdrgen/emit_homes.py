@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xdrgen.convention import is_procedure_enum, short_name
-from xdrgen.errors import XdrSemanticError
 from xdrgen.model import Contract, EnumDef, ProcedureDef, SourceFile
 from xdrgen.naming import class_name, file_names, group_name, shouting
 
@@ -84,7 +83,6 @@ class Homes:
                 path = program.name
                 program.modules[path] = Module(path, source, "")
             self.programs.append(program)
-        self._refuse_twins()
 
     def __getitem__(self, name: str) -> Home:
         return self._homes[name]
@@ -97,15 +95,6 @@ class Homes:
         module.contents.append(item)
         if isinstance(item, str):
             self._homes[item] = Home(path, class_name(item, prefix))
-
-    def _refuse_twins(self) -> None:
-        """Raise if two types of one program would share a class name."""
-        seen: dict[tuple[str, str], str] = {}
-        for name, home in self._homes.items():
-            key = (home.module.partition(".")[0], home.name)
-            if key in seen:
-                raise XdrSemanticError(f"{seen[key]} and {name} would both be class {home.name}")
-            seen[key] = name
 
 
 def _grouped(program: Program) -> Iterator[tuple[str | ProcedureDef, str]]:

@@ -14,7 +14,6 @@ from xdrgen.emit_nodes import Node, String, Types
 from xdrgen.emit_pack import Names, compressed, pack_sum
 from xdrgen.emit_text import Bracket, render, returned, text
 from xdrgen.emit_unpack import Unpacker, assigned, fixed_codes, python_type, record_tail
-from xdrgen.errors import XdrSemanticError
 from xdrgen.model import StructDef, UnionDef
 from xdrgen.naming import class_name, field_name, shouting
 
@@ -53,7 +52,6 @@ def print_struct(
 ) -> list[str]:
     """Return the lines of a struct's class; ``many`` names the structs that read arrays."""
     fields = fields_of(struct, types)
-    _check_fields(struct, fields)
     lines: list[str] = []
     if struct.name in many:
         lines += _record_layouts(name, fields, names)
@@ -97,15 +95,6 @@ def print_union(
         unpacker.read(node, "self.value")
         lines += [f"        if kind == {case}:", *unpacker.finish("self")]
     return [*lines, f'        raise {names.use("unknown_arm")}(kind, "{union.name}", pos - 4)']
-
-
-def _check_fields(struct: StructDef, fields: Sequence[Field]) -> None:
-    seen: set[str] = set()
-    for field in fields:
-        if field.name in seen:
-            message = f"struct {struct.name} has two members that become {field.name}"
-            raise XdrSemanticError(message, struct.position)
-        seen.add(field.name)
 
 
 def _head(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from xdrgen.emit_homes import Homes, Program
 from xdrgen.emit_module import ModulePrinter
+from xdrgen.emit_names import check_names
 from xdrgen.emit_nodes import Types
 from xdrgen.emit_tables import (
     print_constants_module,
@@ -46,6 +47,7 @@ def emit(contract: Contract, extras: Extras) -> dict[str, str]:
     """
     types = Types(contract)
     homes = Homes(contract)
+    check_names(homes.programs, types, homes)
     printer = ModulePrinter(types, homes, extras.secret_fields)
     parameters = tuple(sorted(set(extras.secret_parameters)))
     files = {

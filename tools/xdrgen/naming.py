@@ -16,13 +16,14 @@ __all__ = [
     "constant_name",
     "enum_constants",
     "enum_members",
+    "field_fault",
     "field_name",
     "file_names",
     "group_name",
     "shouting",
 ]
 
-# Attributes that every message has: a field of that name gives way, as it does to a keyword.
+# Attributes that every message has, and what its methods call themselves by.
 _TAKEN = frozenset({"pack", "unpack", "to_plain", "XDR_NAME", "SECRET_FIELDS", "self"})
 
 
@@ -93,10 +94,23 @@ def class_name(name: str, prefix: str) -> str:
 
 
 def field_name(name: str) -> str:
-    """Return the attribute for a member: its own name, with a "_" where Python has taken it."""
-    if keyword.iskeyword(name) or name in _TAKEN or name.startswith("__"):
-        return f"{name}_"
-    return name
+    """Return the attribute for a member: its own name, with a "_" behind a keyword of Python's."""
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def field_fault(name: str) -> str | None:
+    """Return why no attribute can stand for a member of this name, None if one can.
+
+    Keywords alone are renamed: the plain form of a message takes the "_" off again, which it could
+    not if other names carried one for other reasons.
+    """
+    if name in _TAKEN:
+        return "has the name of something that every message has"
+    if name.startswith("_"):
+        return 'begins with "_", as what messages keep to themselves'
+    if name.endswith("_") and keyword.iskeyword(name[:-1]):
+        return f"looks like the keyword {name[:-1]} renamed"
+    return None
 
 
 def constant_name(name: str, prefix: str) -> str:
