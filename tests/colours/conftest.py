@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.colours.driving import CHANNELS, COLOURS, Open, OpenChannel
+from tests.colours.driving import CHANNELS, COLOURS, FORGETTERS, Forget, Open, OpenChannel
 
 
 @pytest.fixture(params=list(COLOURS))
@@ -26,6 +26,12 @@ def open_in_colour(colour: str) -> Open:
 def channel_in_colour(colour: str) -> OpenChannel:
     """What connects a channel in the test's colour."""
     return CHANNELS[colour]
+
+
+@pytest.fixture
+def forget_in_colour(colour: str) -> Forget:
+    """What opens a connection in the test's colour and forgets it."""
+    return FORGETTERS[colour]
 
 
 @pytest.fixture

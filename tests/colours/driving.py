@@ -20,12 +20,15 @@ from virtproto.aio.channel import Channel as AioChannel
 from virtproto.model.endpoint import Endpoint
 from virtproto.sync.channel import Channel as SyncChannel
 
-__all__ = ["CHANNELS", "COLOURS", "Open", "OpenChannel"]
+__all__ = ["CHANNELS", "COLOURS", "FORGETTERS", "Forget", "Open", "OpenChannel"]
 
 # Opens a connection for a ``with`` block; what it yields is used, and typed, as a blocking one.
 Open = Callable[..., AbstractContextManager[virtproto.Connection]]
 # The same for a bare channel to the socket at a path.
 OpenChannel = Callable[[str], AbstractContextManager[SyncChannel]]
+
+# Opens a connection, forgets it, and calls a function while an event loop, if any, still runs.
+Forget = Callable[[str, Callable[[], None]], None]
 
 # How long a channel may take to connect.
 _CONNECT_S = 5.0
@@ -99,5 +102,19 @@ def _aio_channel(path: str) -> AbstractContextManager[Any]:
     return _driven(AioChannel.connect(Endpoint(path), _CONNECT_S))
 
 
+def _forget_sync(uri: str, then: Callable[[], None]) -> None:
+    virtproto.open(uri)
+    then()
+
+
+def _forget_aio(uri: str, then: Callable[[], None]) -> None:
+    async def forget() -> None:
+        await aio.open(uri)
+        await asyncio.to_thread(then)
+
+    asyncio.run(forget(), debug=True)
+
+
 COLOURS: dict[str, Open] = {"sync": virtproto.open, "aio": _open_aio}
 CHANNELS: dict[str, OpenChannel] = {"sync": _sync_channel, "aio": _aio_channel}
+FORGETTERS: dict[str, Forget] = {"sync": _forget_sync, "aio": _forget_aio}

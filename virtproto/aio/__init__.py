@@ -1,6 +1,7 @@
 """The front end for asyncio: ``open``, Connection, Domain; same names as in ``virtproto.sync``.
 
-Connections belong to the event loop that opened them. Must not load the other front end.
+Connections belong to the event loop that opened them; in another their calls raise UsageError and
+send nothing. Must not load the other front end.
 """
 
 from __future__ import annotations

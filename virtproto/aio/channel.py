@@ -8,19 +8,25 @@ the caller's business.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
-from weakref import WeakKeyDictionary
+import sys
+import warnings
+from weakref import WeakKeyDictionary, WeakSet
 
-from virtproto.errors import TransportError, VirtprotoError
+from virtproto.errors import TransportError, UsageError, VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
     CLOSED_HERE,
+    INHERITED,
     closed_during,
     late,
     lost,
     payload_of,
     refused,
     repeated,
+    unclosed,
     why_broken,
 )
 from virtproto.protocol.client import ClientSession
@@ -38,6 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel"]
 
+# None where no loop runs, and cheap.
+_running_loop = asyncio._get_running_loop
+
 # A larger buffer per loop would gain nothing: libvirtd writes at most this much at once.
 _BUFFER_SIZE = 65536
 # The rest of a packet larger than that is read into a buffer of its own, up to this much at a time.
@@ -49,15 +58,23 @@ _RETRY_S = 0.01
 # within one step, so two connections never hold it at a time.
 _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
 
+# All channels of the process: a fork makes those of the child useless.
+_channels: WeakSet[Channel] = WeakSet()
+
 
 class Channel(asyncio.BufferedProtocol):
-    """A connected socket and the state of the conversation on it; belongs to one event loop."""
+    """A connected socket and the state of the conversation on it.
+
+    It belongs to the event loop that connected it, and is of no use elsewhere or after its end.
+    """
 
     # The loop reads all the time, so the daemon's pings are always answered.
     answers_pings = True
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, path: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, path: str) -> None:
         self._loop = loop
+        # The transport's as well. Here for when there is no loop to ask the transport.
+        self._sock = sock
         self._path = path
         self._session = ClientSession()
         self._transport: asyncio.Transport | None = None
@@ -76,6 +93,7 @@ class Channel(asyncio.BufferedProtocol):
         # A large packet's own buffer, and how much of it is filled.
         self._large: memoryview | None = None
         self._filled = 0
+        _channels.add(self)
 
     @classmethod
     async def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
@@ -96,7 +114,7 @@ class Channel(asyncio.BufferedProtocol):
                         raise connect_error(endpoint, exc, timeout_s) from exc
                     await asyncio.sleep(_RETRY_S)
             _, channel = await loop.create_unix_connection(
-                lambda: cls(loop, endpoint.path), sock=sock
+                lambda: cls(loop, sock, endpoint.path), sock=sock
             )
         except TransportError:
             sock.close()
@@ -112,7 +130,7 @@ class Channel(asyncio.BufferedProtocol):
     @property
     def is_open(self) -> bool:
         """Whether calls can be made, as far as is known without asking the daemon."""
-        return self._closed is None
+        return self._closed is None and not self._loop.is_closed()
 
     async def call(
         self, procedure: Procedure[Any, Any], args: bytes, timeout_s: float | None = None
@@ -121,11 +139,13 @@ class Channel(asyncio.BufferedProtocol):
 
         ``timeout_s`` bounds sending and waiting. Raises LibvirtError for the daemon's refusal,
         DeadlineError (the channel stays usable, a late reply is dropped), ConnectionLostError,
-        ConnectionClosedError, and ProtocolError. Cancelling gives the call up: the daemon goes on
-        with it, and its reply is dropped.
+        ConnectionClosedError, ProtocolError, and UsageError outside the channel's event loop.
+        Cancelling gives the call up: the daemon goes on with it, and its reply is dropped.
         """
         if self._closed is not None:
             raise refused(self._closed)
+        if _running_loop() is not self._loop:
+            raise self._misplaced()
         session = self._session
         serial = session.send_call(procedure.program, procedure.version, procedure.number, args)
         waiting = self._waiting
@@ -137,9 +157,9 @@ class Channel(asyncio.BufferedProtocol):
             self._loop.call_soon(self._flush)
         future: asyncio.Future[Answer] = self._loop.create_future()
         waiting[serial] = (future, procedure)
-        if timeout_s is not None:
-            self._set_deadline(serial, timeout_s)
         try:
+            if timeout_s is not None:
+                self._set_deadline(serial, timeout_s)
             reply = await future
         finally:
             if timeout_s is not None:
@@ -152,8 +172,18 @@ class Channel(asyncio.BufferedProtocol):
         """Close the connection; does nothing if it is closed already.
 
         ``goodbye`` is a procedure to call first, for at most CLOSE_TIMEOUT_S. Calls that wait for
-        their reply fail with ConnectionClosedError.
+        their reply fail with ConnectionClosedError. Raises UsageError in another event loop than
+        the channel's, unless that has ended: then there is no loop left to do it properly.
         """
+        if _running_loop() is not self._loop:
+            if self._closed is None:
+                if not self._loop.is_closed():
+                    raise self._misplaced()
+                self._free()
+            return
+        if self._closed is INHERITED:
+            # A forked process that goes on with its parent's loop.
+            return
         try:
             if goodbye is not None and self._closed is None:
                 await self.call(goodbye, b"", CLOSE_TIMEOUT_S)
@@ -162,7 +192,23 @@ class Channel(asyncio.BufferedProtocol):
             pass
         finally:
             self._end(CLOSED_HERE, None)
-        await self._gone
+        # Shielded: who is cancelled waiting for it does not cancel it for the others.
+        await asyncio.shield(self._gone)
+
+    def abandon(self) -> None:
+        """Close the socket of a connection that nobody has any more, and warn; silent if closed.
+
+        Silent too where the event loop has ended. May be called on any thread.
+        """
+        if self._closed is not None or sys.is_finalizing():
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._end, CLOSED_HERE, None)
+        except RuntimeError:
+            # The loop has ended.
+            self._free()
+        else:
+            warnings.warn(unclosed(self._path), ResourceWarning, stacklevel=3, source=self)
 
     # What the event loop calls.
 
@@ -257,6 +303,22 @@ class Channel(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _misplaced(self) -> UsageError:
+        """Return the error for a use outside the channel's event loop."""
+        if self._loop.is_closed():
+            return UsageError("the event loop that opened this connection has ended, and so has it")
+        return UsageError("only the event loop that opened this connection can use it")
+
+    def _free(self) -> None:
+        """Close the socket without the event loop, which has ended."""
+        self._closed = CLOSED_HERE
+        self._session.close()
+        self._waiting.clear()
+        self._sock.close()
+        with contextlib.suppress(AttributeError):
+            # asyncio's transport cannot be closed without its loop, and would warn of it.
+            self._transport._sock = None  # type: ignore[union-attr]
+
     def _set_deadline(self, serial: int, timeout_s: float) -> None:
         when = self._loop.time() + timeout_s
         self._deadlines[serial] = (when, timeout_s)
@@ -280,3 +342,18 @@ class Channel(asyncio.BufferedProtocol):
         if self._deadlines:
             earliest = min(when for when, _ in self._deadlines.values())
             self._timer = self._loop.call_at(earliest, self._sweep)
+
+
+def _leave_to_parent() -> None:
+    """Close this process's descriptors, after a fork, of what its parent goes on using.
+
+    Nothing else: what is said or shut down on a connection would be so for the parent, and the
+    loop's selector is one for both processes.
+    """
+    for channel in list(_channels):
+        if channel._closed is None:
+            channel._closed = INHERITED
+            channel._sock.close()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

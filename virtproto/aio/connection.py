@@ -93,7 +93,8 @@ async def open_connection_to(
 class Connection:
     """An open connection to a daemon; made by ``open``.
 
-    It is a context manager that closes the connection at its end.
+    It is a context manager that closes the connection at its end. One that is neither closed nor
+    used any more is closed with a ResourceWarning. A forked process cannot use its parent's.
     """
 
     def __init__(self, channel: Channel, opened: Opened, *, readonly: bool) -> None:
@@ -102,6 +103,12 @@ class Connection:
         self._opened = opened
         self._readonly = readonly
         self._type: str | None = None
+
+    def __del__(self) -> None:
+        # Absent where __init__ was not called as it wants to be.
+        channel: Channel | None = getattr(self, "_channel", None)
+        if channel is not None:
+            channel.abandon()
 
     def __repr__(self) -> str:
         from virtproto.model.uri import shown

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLOSED_HERE",
     "CLOSE_TIMEOUT_S",
+    "INHERITED",
     "closed_during",
     "error_from_payload",
     "late",
@@ -38,6 +39,7 @@ __all__ = [
     "payload_of",
     "refused",
     "repeated",
+    "unclosed",
     "why_broken",
 ]
 
@@ -46,6 +48,8 @@ CLOSE_TIMEOUT_S = 2.0
 
 # The reason, for `refused`, why a connection that its user closed makes no calls.
 CLOSED_HERE = "it was closed"
+# The same for a connection that a forked process has of its parent's.
+INHERITED = "it is the parent process's, and a connection does not survive fork"
 
 _LEVEL_ERROR = 2
 # virErrorDomain of the two layers that speak of unknown procedures: VIR_FROM_RPC, VIR_FROM_REMOTE.
@@ -149,6 +153,11 @@ def refused(why: str) -> ConnectionClosedError:
 def closed_during(procedure: Procedure[Any, Any]) -> ConnectionClosedError:
     """Return the error for a call that waited while the connection was closed on this side."""
     return ConnectionClosedError(f"the connection was closed during {procedure.name}")
+
+
+def unclosed(path: str) -> str:
+    """Return the warning about a connection that was forgotten without closing it."""
+    return f"a connection to {path} was never closed"
 
 
 def why_broken(error: OSError) -> str:

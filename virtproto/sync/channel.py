@@ -13,20 +13,26 @@ instead of reading on from there. Torn from replies that came whole it loses tho
 
 from __future__ import annotations
 
-# The two modules below threading and socket: see virtproto.transport.unix for why.
+# The modules below socket, threading, warnings and weakref: see virtproto.transport.unix for why.
 from _socket import MSG_NOSIGNAL, SHUT_RDWR, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
 from _thread import allocate_lock
+from _warnings import warn
+from _weakref import ref
+from os import register_at_fork
+from sys import is_finalizing
 from time import monotonic
 
 from virtproto.errors import ConnectionLostError, TransportError, VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
     CLOSED_HERE,
+    INHERITED,
     closed_during,
     late,
     lost,
     payload_of,
     refused,
+    unclosed,
     why_broken,
 )
 from virtproto.protocol.client import ClientSession
@@ -49,6 +55,9 @@ _READ_SIZE = 65536
 # The rest of a large packet is read in pieces of up to this size.
 _LARGE_READ_SIZE = 1 << 20
 
+# All channels of the process: a fork makes those of the child useless.
+_channels: set[ref[Channel]] = set()
+
 
 class Channel:
     """A connected socket and the state of the conversation on it.
@@ -57,6 +66,7 @@ class Channel:
     """
 
     __slots__ = (
+        "__weakref__",
         "_between_packets",
         "_closed",
         "_inbox",
@@ -86,6 +96,7 @@ class Channel:
         # Bytes that are being sent, and how many each send took so far.
         self._sending: tuple[memoryview | bytes, list[int]] | None = None
         self._limit_s: float | None = None
+        _channels.add(ref(self, _channels.discard))
 
     @classmethod
     def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
@@ -146,6 +157,12 @@ class Channel:
         finally:
             self._lose(CLOSED_HERE)
             self._lock.release()
+
+    def abandon(self) -> None:
+        """Close the socket of a connection that nobody has any more, and warn; silent if closed."""
+        if self._closed is None and not is_finalizing():
+            self._lose(CLOSED_HERE)
+            warn(unclosed(self._path), ResourceWarning, 3, self)
 
     def _require_open(self) -> None:
         if self._closed is not None:
@@ -312,3 +329,18 @@ class Channel:
         value = pack_timeout(seconds)
         self._sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, value)
         self._sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, value)
+
+
+def _leave_to_parent() -> None:
+    """Close this process's descriptors, after a fork, of what its parent goes on using.
+
+    Nothing else: what is said or shut down on a connection would be so for the parent.
+    """
+    for reference in list(_channels):
+        channel = reference()
+        if channel is not None and channel._closed is None:
+            channel._closed = INHERITED
+            channel._sock.close()
+
+
+register_at_fork(after_in_child=_leave_to_parent)
