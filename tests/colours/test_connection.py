@@ -43,7 +43,7 @@ MAIL = NonnullDomain(name="mail", uuid=UUID[::-1], id=-1)
 BEFORE_OPEN: dict[str, list[int]] = {"sync": [], "aio": [60]}
 FEATURES = {"sync": [14, 15], "aio": [10, 14, 15]}
 # How long a failure may take where it must not hang.
-PROMPT_S = 1.0
+PROMPT_S = 10.0
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from virtproto.wire.remote.connect import (
 
 VERSION = ConnectGetLibVersionRet(lib_ver=12008000)
 # How long a failure may take where it must not hang.
-PROMPT_S = 1.0
+PROMPT_S = 10.0
 
 
 @pytest.fixture
