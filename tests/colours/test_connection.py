@@ -42,8 +42,8 @@ MAIL = NonnullDomain(name="mail", uuid=UUID[::-1], id=-1)
 # pings. Feature 10 starts them, and is no use after CONNECT_OPEN.
 BEFORE_OPEN: dict[str, list[int]] = {"sync": [], "aio": [60]}
 FEATURES = {"sync": [14, 15], "aio": [10, 14, 15]}
-# How long a failure may take where it must not hang.
-PROMPT_S = 10.0
+# A peer that cannot be a daemon is told in under a second: it takes milliseconds.
+PROMPT_S = 1.0
 
 
 @pytest.fixture
