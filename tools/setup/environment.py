@@ -55,5 +55,11 @@ def _run(command: list[str]) -> None:
         text=True,
     )
     if ended.returncode:
-        said = " / ".join(line for line in ended.stdout.splitlines()[-8:] if line.strip())
-        raise SetupError(f"{' '.join(command[1:4])} failed: {said}")
+        raise SetupError(f"{' '.join(command[1:4])} failed: {_cause(ended.stdout)}")
+
+
+def _cause(said: str) -> str:
+    """Return what pip calls an error, else how its words end; its last lines only excuse it."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("ERROR:", "Could not fetch"))]
+    return " / ".join(dict.fromkeys(errors or lines[-8:]))

@@ -51,3 +51,9 @@ def test_made_again_when_the_project_asks_for_something_else(
 def test_failure_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"^-c .* failed: first / second$"):
         environment._run(["python3", "-c", "print('first\\nsecond'); raise SystemExit(1)"])
+
+
+def test_failure_tells_the_cause_rather_than_pip_s_excuses() -> None:
+    said = "  ERROR: No matching distribution\nnote: not a problem with pip.\n× did not run\n"
+    with pytest.raises(SetupError, match=r" failed: ERROR: No matching distribution$"):
+        environment._run(["python3", "-c", f"print({said!r}); raise SystemExit(1)"])
