@@ -54,6 +54,6 @@ def test_failure_is_one_line(tmp_path: Path) -> None:
 
 
 def test_failure_tells_the_cause_rather_than_pip_s_excuses() -> None:
-    said = "  ERROR: No matching distribution\nnote: not a problem with pip.\n× did not run\n"
+    said = "  ERROR: No matching distribution\nnote: not a problem with pip.\nIt did not run\n"
     with pytest.raises(SetupError, match=r" failed: ERROR: No matching distribution$"):
         environment._run(["python3", "-c", f"print({said!r}); raise SystemExit(1)"])
