@@ -172,9 +172,12 @@ def test_an_interrupt_is_130_and_quiet(server: ScriptedServer, uri: str) -> None
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
     ) as process:
         number = remote.CONNECT_LIST_ALL_DOMAINS.number
-        server.wait_until(lambda seen: any(c.procedure == number for c in seen.calls), 30.0)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        try:
+            server.wait_until(lambda seen: any(c.procedure == number for c in seen.calls), 30.0)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
