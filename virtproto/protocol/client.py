@@ -27,7 +27,7 @@ from virtproto.protocol.events import (
 )
 from virtproto.protocol.framing import Packet, pack_header, pack_packet
 from virtproto.protocol.limits import FAILED_STREAMS_KEPT, LIBVIRTD_PROGRAMS, PACKET_MIN
-from virtproto.protocol.session import CONNECTED, Session
+from virtproto.protocol.session import CONNECTED, Session, stream_input
 from virtproto.protocol.streams import StreamRecord
 from virtproto.wire.rpc import (
     MESSAGE_STATUS_CONTINUE,
@@ -63,7 +63,7 @@ class ClientSession(Session):
     program's event ends the session. ``first_serial`` is 0 with every libvirt client.
     """
 
-    __slots__ = ("_calls", "_programs", "_streams")
+    __slots__ = ("_calls",)
 
     def __init__(
         self,
@@ -72,10 +72,8 @@ class ClientSession(Session):
         fd_passing: bool = False,
         first_serial: int = 0,
     ) -> None:
-        super().__init__(fd_passing=fd_passing)
-        self._programs = frozenset(programs)
-        # Streams from their opening call to their end, failed ones a little longer.
-        self._streams: dict[int, StreamRecord] = {}
+        super().__init__(programs=programs, fd_passing=fd_passing)
+        # Failed streams stay in their table a little longer than to their end.
         self._calls = CallTable(self._streams, first_serial)
 
     # Calls.
@@ -101,8 +99,7 @@ class ClientSession(Session):
             self._require_connected()
         kind, count = MESSAGE_TYPE_CALL, None
         if nfds:
-            if self._fd_marks is None:
-                raise UsageError("this connection cannot carry descriptors")
+            self._require_fd_passing()
             kind, count = MESSAGE_TYPE_CALL_WITH_FDS, nfds
         size = len(args)
         target = (program, version, procedure)
@@ -182,10 +179,7 @@ class ClientSession(Session):
     def _send_stream(
         self, serial: int, what: str, kind: int, status: int, payload: bytes = b""
     ) -> None:
-        self._require_connected()
-        record = self._streams.get(serial)
-        if record is None:
-            raise UsageError(f"{what} on the stream with serial {serial}, which is not open")
+        record = self._stream_to_send(serial, what)
         program, version, procedure = record.target
         size = len(payload)
         header = pack_header(program, version, procedure, kind, serial, status, size)
@@ -303,18 +297,12 @@ class ClientSession(Session):
             self._events.append(EventReceived(packet.program, packet.procedure, packet.payload))
 
     def _receive_stream(self, packet: Packet) -> None:
-        record = self._streams.get(packet.serial)
-        target = (packet.program, packet.version, packet.procedure)
-        if record is None or record.target != target:
+        record = self._stream_of(packet)
+        if record is None:
             return
-        if packet.status != MESSAGE_STATUS_CONTINUE:
-            what = _STREAM_INPUT.get(packet.status)
-            if what is None:
-                raise SequenceError(f"a stream packet with status {packet.status}")
-        elif packet.type == MESSAGE_TYPE_STREAM_HOLE:
-            what = streams.HOLE
-        else:
-            what = streams.DATA if packet.payload else streams.END
+        what = stream_input(packet, _STREAM_INPUT)
+        if what is None:
+            raise SequenceError(f"a stream packet with status {packet.status}")
         self._step(packet, record, what)
 
     def _step(self, packet: Packet, record: StreamRecord, what: str) -> None:

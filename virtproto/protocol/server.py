@@ -22,8 +22,7 @@ from virtproto.protocol.events import (
     StreamFinishAsked,
 )
 from virtproto.protocol.framing import Packet, pack_packet
-from virtproto.protocol.limits import LIBVIRTD_PROGRAMS
-from virtproto.protocol.session import Session
+from virtproto.protocol.session import Session, stream_input
 from virtproto.protocol.streams import StreamRecord
 from virtproto.wire.rpc import (
     MESSAGE_STATUS_CONTINUE,
@@ -39,10 +38,6 @@ from virtproto.wire.rpc import (
     MessageError,
     StreamHole,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["ServerSession", "pack_error", "VIR_FROM_RPC", "VIR_ERR_ERROR"]
 
@@ -96,17 +91,7 @@ class ServerSession(Session):
     with libvirt's "Cannot find program" and not reported.
     """
 
-    __slots__ = ("_programs", "_streams")
-
-    def __init__(
-        self,
-        *,
-        programs: Iterable[tuple[int, int]] = LIBVIRTD_PROGRAMS,
-        fd_passing: bool = False,
-    ) -> None:
-        super().__init__(fd_passing=fd_passing)
-        self._programs = frozenset(programs)
-        self._streams: dict[int, StreamRecord] = {}
+    __slots__ = ()
 
     # Answers. Each raises ConnectionClosedError, or EncodeError for what does not fit a packet.
 
@@ -171,8 +156,7 @@ class ServerSession(Session):
         self._require_connected()
         kind, count = MESSAGE_TYPE_REPLY, None
         if nfds:
-            if self._fd_marks is None:
-                raise UsageError("this connection cannot carry descriptors")
+            self._require_fd_passing()
             kind, count = MESSAGE_TYPE_REPLY_WITH_FDS, nfds
         packet = pack_packet(
             call.program, call.version, call.procedure, kind, call.serial, status, payload, count
@@ -221,10 +205,7 @@ class ServerSession(Session):
     def _send_stream(
         self, serial: int, what: str, kind: int, status: int, payload: bytes = b""
     ) -> None:
-        self._require_connected()
-        record = self._streams.get(serial)
-        if record is None:
-            raise UsageError(f"{what} on the stream with serial {serial}, which is not open")
+        record = self._stream_to_send(serial, what)
         program, version, procedure = record.target
         packet = pack_packet(program, version, procedure, kind, serial, status, payload)
         record.wish(streams.SERVER_WISHES, serial, what)
@@ -269,11 +250,10 @@ class ServerSession(Session):
 
     def _receive_stream(self, packet: Packet) -> None:
         serial = packet.serial
-        record = self._streams.get(serial)
-        target = (packet.program, packet.version, packet.procedure)
-        if record is None or record.target != target:
+        record = self._stream_of(packet)
+        if record is None:
             return
-        what = self._stream_input(packet)
+        what = stream_input(packet, _STREAM_INPUT)
         if what is None:
             self._refuse_status(packet)
             return
@@ -290,13 +270,6 @@ class ServerSession(Session):
             self._events.append(StreamFinishAsked(serial))
         else:
             self._events.append(StreamAbortAsked(serial))
-
-    def _stream_input(self, packet: Packet) -> str | None:
-        if packet.status != MESSAGE_STATUS_CONTINUE:
-            return _STREAM_INPUT.get(packet.status)
-        if packet.type == MESSAGE_TYPE_STREAM_HOLE:
-            return streams.HOLE
-        return streams.DATA if packet.payload else streams.END
 
     def _refuse_status(self, packet: Packet) -> None:
         """A status that no stream packet has aborts the stream, with an error for the client."""

@@ -27,6 +27,7 @@ from virtproto.errors import (
     ProtocolError,
     UsageError,
 )
+from virtproto.protocol import streams
 from virtproto.protocol.events import (
     Event,
     FdsUnclaimed,
@@ -42,15 +43,19 @@ from virtproto.protocol.keepalive import (
     SEND_PING,
     KeepAlive,
 )
+from virtproto.protocol.limits import LIBVIRTD_PROGRAMS
+from virtproto.protocol.streams import StreamRecord
 from virtproto.wire import keepalive
-from virtproto.wire.rpc import StreamHole
+from virtproto.wire.rpc import MESSAGE_STATUS_CONTINUE, MESSAGE_TYPE_STREAM_HOLE, StreamHole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from virtproto.errors import VirtprotoError
     from virtproto.protocol.framing import Buffer
 
-__all__ = ["Session", "CONNECTED", "PEER_CLOSED", "FAILED", "CLOSED"]
+__all__ = ["Session", "CONNECTED", "PEER_CLOSED", "FAILED", "CLOSED", "stream_input"]
 
 # Phases of a connection. The opening sequence (authentication, CONNECT_OPEN) is ordinary calls and
 # the front end's affair.
@@ -76,8 +81,9 @@ _PHASES = {
 class Session:
     """One end of a connection; use ClientSession or ServerSession.
 
-    ``fd_passing`` says that the transport is a UNIX socket whose front end reads with recvmsg
-    where `fds_expected` is not 0, and writes descriptors where `fds_due` is not 0.
+    ``programs`` are the (number, version) pairs that this end understands. ``fd_passing`` says that
+    the transport is a UNIX socket whose front end reads with recvmsg where `fds_expected` is not 0,
+    and writes descriptors where `fds_due` is not 0.
     """
 
     __slots__ = (
@@ -87,12 +93,19 @@ class Session:
         "_heard",
         "_keepalive",
         "_out",
+        "_programs",
         "_reader",
+        "_streams",
         "phase",
     )
 
-    def __init__(self, *, fd_passing: bool = False) -> None:
+    def __init__(
+        self, *, programs: Iterable[tuple[int, int]] = LIBVIRTD_PROGRAMS, fd_passing: bool = False
+    ) -> None:
         self.phase = CONNECTED
+        self._programs = frozenset(programs)
+        # Streams by serial, from their opening call to their end.
+        self._streams: dict[int, StreamRecord] = {}
         self._reader = PacketReader(fd_passing=fd_passing)
         self._events: list[Event] = []
         self._out: list[bytes] = []
@@ -287,12 +300,45 @@ class Session:
         if self.phase is not CONNECTED:
             raise ConnectionClosedError(f"the connection is {self.phase}")
 
+    def _require_fd_passing(self) -> None:
+        if self._fd_marks is None:
+            raise UsageError("this connection cannot carry descriptors")
+
+    def _stream_to_send(self, serial: int, what: str) -> StreamRecord:
+        """Return the stream on which ``what`` is to be sent; raise UsageError if there is none."""
+        self._require_connected()
+        record = self._streams.get(serial)
+        if record is None:
+            raise UsageError(f"{what} on the stream with serial {serial}, which is not open")
+        return record
+
+    def _stream_of(self, packet: Packet) -> StreamRecord | None:
+        """Return the stream that a stream packet is for; None if its serial or target has none."""
+        record = self._streams.get(packet.serial)
+        if record is None or record.target != (packet.program, packet.version, packet.procedure):
+            return None
+        return record
+
     def _queue(self, packet: bytes, payload: bytes = b"", nfds: int = 0) -> None:
-        """Queue a packet for sending; ``payload`` as a chunk of its own saves copying it."""
+        """Queue a packet for sending; ``payload`` as a chunk of its own saves copying it.
+
+        Descriptors only after `_require_fd_passing`.
+        """
         self._out.append(packet)
         if payload:
             self._out.append(payload)
-        if nfds:
-            if self._fd_marks is None:
-                raise UsageError("this connection cannot carry descriptors")
+        if nfds and self._fd_marks is not None:
             self._fd_marks.append((len(self._out), nfds))
+
+
+def stream_input(packet: Packet, by_status: Mapping[int, str]) -> str | None:
+    """Return what a stream packet is to its stream, a constant of `streams`.
+
+    ``by_status`` tells for the statuses that end a stream, which mean other things to either end;
+    None is for a status that no stream packet has.
+    """
+    if packet.status != MESSAGE_STATUS_CONTINUE:
+        return by_status.get(packet.status)
+    if packet.type == MESSAGE_TYPE_STREAM_HOLE:
+        return streams.HOLE
+    return streams.DATA if packet.payload else streams.END
