@@ -27,6 +27,7 @@ from xdrgen.model import (
     UnionDef,
 )
 from xdrgen.resolve import Definition, Names
+from xdrgen.writer import declaration_text
 
 __all__ = ["Difference", "compare"]
 
@@ -149,7 +150,7 @@ class _Comparison:
 
     def declaration(self, what: str, was: Declaration, now: Declaration) -> Iterator[Difference]:
         """Compare two declarations in the same place; limits by value, names last."""
-        detail = f"'{_declared(was)}' became '{_declared(now)}'"
+        detail = f"'{declaration_text(was)}' became '{declaration_text(now)}'"
         if not self.same_layout(was, now):
             yield Difference("changed", what, detail, False)
             return
@@ -182,12 +183,12 @@ class _Comparison:
     ) -> Iterator[Difference]:
         for label, was in old.items():
             if label not in new:
-                yield Difference("removed", f"{what} case {label}", _declared(was), False)
+                yield Difference("removed", f"{what} case {label}", declaration_text(was), False)
             else:
                 yield from self.declaration(f"{what} case {label}", was, new[label])
         for label, now in new.items():
             if label not in old:
-                yield Difference("added", f"{what} case {label}", _declared(now), True)
+                yield Difference("added", f"{what} case {label}", declaration_text(now), True)
 
     def enumerators(self, what: str, old: EnumDef, new: EnumDef) -> Iterator[Difference]:
         for name, was in old.members.items():
@@ -289,20 +290,8 @@ def _kind(definition: Definition) -> str:
     return kinds[type(definition)]
 
 
-def _declared(declaration: Declaration) -> str:
-    kind, name, limit = declaration.type, declaration.name, declaration.limit
-    match declaration.shape:
-        case Shape.FIXED:
-            return f"{kind} {name}[{limit}]"
-        case Shape.VARIABLE:
-            return f"{kind} {name}<{limit}>"
-        case Shape.OPTIONAL:
-            return f"{kind} *{name}"
-    return f"{kind} {name}"
-
-
 def _listed(members: tuple[Declaration, ...]) -> str:
-    return "{" + "; ".join(map(_declared, members)) + "}"
+    return "{" + "; ".join(map(declaration_text, members)) + "}"
 
 
 def _shown(definition: Definition) -> str:
@@ -310,7 +299,7 @@ def _shown(definition: Definition) -> str:
         case EnumDef(members=members):
             return "{" + ", ".join(f"{name} = {value}" for name, value in members.items()) + "}"
         case Typedef(declaration=declaration):
-            return _declared(declaration)
+            return declaration_text(declaration)
     return _listed(_members(definition))
 
 

@@ -21,7 +21,7 @@ from xdrgen.model import (
     UnionDef,
 )
 
-__all__ = ["write_externals", "write_source"]
+__all__ = ["declaration_text", "write_externals", "write_source"]
 
 _WIDTH = 100
 _INDENT = "    "
@@ -120,7 +120,7 @@ class _Printer:
         self.done.add(name)
         if name in source.typedefs:
             declaration = source.typedefs[name].declaration
-            return [*self.needed([declaration]), f"typedef {_declaration(declaration)};", ""]
+            return [*self.needed([declaration]), f"typedef {declaration_text(declaration)};", ""]
         if name in source.structs:
             struct = source.structs[name]
             return [*self.needed(struct.members), *_struct(struct), ""]
@@ -167,7 +167,8 @@ def _constant(constant: Constant) -> str:
     return f"const {constant.name} = {value};"
 
 
-def _declaration(declaration: Declaration) -> str:
+def declaration_text(declaration: Declaration) -> str:
+    """Return a declaration as a .x file has it, without the semicolon."""
     kind, name, limit = declaration.type, declaration.name, declaration.limit
     match declaration.shape:
         case Shape.FIXED:
@@ -181,13 +182,13 @@ def _declaration(declaration: Declaration) -> str:
 
 
 def _struct(struct: StructDef) -> list[str]:
-    members = [f"{_INDENT}{_declaration(member)};" for member in struct.members]
+    members = [f"{_INDENT}{declaration_text(member)};" for member in struct.members]
     return [f"struct {struct.name} {{", *members, "};"]
 
 
 def _union(union: UnionDef) -> list[str]:
-    arms = [f"{_INDENT}case {label}: {_declaration(arm)};" for label, arm in union.arms]
-    head = f"union {union.name} switch ({_declaration(union.discriminant)}) {{"
+    arms = [f"{_INDENT}case {label}: {declaration_text(arm)};" for label, arm in union.arms]
+    head = f"union {union.name} switch ({declaration_text(union.discriminant)}) {{"
     return [head, *arms, "};"]
 
 
