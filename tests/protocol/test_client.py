@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocol.daemon_packets import (
+from tests.protocol.peer_packets import (
     CALL,
     CALL_FDS,
     CONTINUE,

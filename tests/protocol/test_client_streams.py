@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.protocol.daemon_packets import (
+from tests.protocol.peer_packets import (
     CONTINUE,
     DOWNLOAD,
     ERROR,

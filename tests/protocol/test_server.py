@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.protocol import peer_packets
+from tests.protocol.peer_packets import (
+    CALL,
+    CALL_FDS,
+    CONTINUE,
+    ERROR,
+    HOLE,
+    MESSAGE,
+    OK,
+    REMOTE,
+    REPLY,
+    REPLY_FDS,
+    STREAM,
+    TEN_BYTES_HOLE,
+)
 from tests.protocol.vectors import PING, PONG
 from virtproto.errors import ConnectionClosedError, FramingError, SequenceError, UsageError
 from virtproto.protocol.events import (
@@ -21,31 +37,15 @@ from virtproto.protocol.events import (
     StreamFinishAsked,
     StreamHoleReceived,
 )
-from virtproto.protocol.framing import Packet, PacketReader, pack_packet
+from virtproto.protocol.framing import Packet, PacketReader
 from virtproto.protocol.server import ServerSession, pack_error
 from virtproto.protocol.session import CONNECTED, FAILED
 from virtproto.wire.rpc import MessageError
 
-REMOTE = 0x20008086
-CALL, REPLY, MESSAGE, STREAM, CALL_FDS, REPLY_FDS, HOLE = range(7)
-OK, ERROR, CONTINUE = range(3)
 UPLOAD = 208
-TEN_BYTES_HOLE = b"\0\0\0\0\0\0\0\x0a\0\0\0\0"
 
-
-def packet(
-    kind: int,
-    serial: int,
-    status: int,
-    payload: bytes = b"",
-    *,
-    procedure: int = UPLOAD,
-    program: int = REMOTE,
-    version: int = 1,
-    nfds: int | None = None,
-) -> bytes:
-    """Return a packet as a client might write it."""
-    return pack_packet(program, version, procedure, kind, serial, status, payload, nfds)
+# What the client writes here is about its upload.
+packet = partial(peer_packets.packet, procedure=UPLOAD)
 
 
 def received(server: ServerSession, *data: bytes) -> list[Event]:
@@ -121,8 +121,7 @@ class TestCalls:
 
     def test_error_with_every_field(self) -> None:
         server = ServerSession()
-        server.send_error(
-            called(server),
+        error = pack_error(
             "no domain",
             code=42,
             domain=10,
@@ -133,6 +132,7 @@ class TestCalls:
             int1=2,
             int2=3,
         )
+        server.send_error(called(server), error)
         [reply] = sent(server)
         assert (reply.type, reply.status) == (REPLY, ERROR)
         assert MessageError.unpack(reply.payload, exact=True) == MessageError(
@@ -141,7 +141,7 @@ class TestCalls:
 
     def test_packed_error(self) -> None:
         server = ServerSession()
-        server.send_error_payload(called(server), b"packed")
+        server.send_error(called(server), b"packed")
         assert [(each.status, each.payload) for each in sent(server)] == [(ERROR, b"packed")]
 
     @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_hole_that_the_server_cannot_apply(pair: ConnectionPair) -> None:
     pair.client.send_stream_hole(serial, 5)
     pair.client.send_stream_finish(serial)
     pair.to_server()
-    pair.server.send_error_payload(CallReceived(serial, REMOTE, 1, UPLOAD), b"error")
+    pair.server.send_error(CallReceived(serial, REMOTE, 1, UPLOAD), b"error")
     pair.server.send_stream_confirm(serial)
     assert pair.to_client() == [StreamFailed(serial, b"error")]
 

@@ -99,43 +99,13 @@ class ServerSession(Session):
         """Answer a call with its packed result; ``nfds`` descriptors follow (see `fds_due`)."""
         self._answer(call, MESSAGE_STATUS_OK, payload, nfds)
 
-    def send_error_payload(self, call: CallReceived, payload: bytes) -> None:
-        """Answer a call with a packed error struct."""
-        self._answer(call, MESSAGE_STATUS_ERROR, payload, 0)
-
-    def send_error(
-        self,
-        call: CallReceived,
-        message: str | None,
-        *,
-        code: int,
-        domain: int = VIR_FROM_RPC,
-        level: int = VIR_ERR_ERROR,
-        str1: str | None = None,
-        str2: str | None = None,
-        str3: str | None = None,
-        int1: int = -1,
-        int2: int = -1,
-    ) -> None:
-        """Answer a call with an error of these fields."""
-        payload = pack_error(
-            message,
-            code=code,
-            domain=domain,
-            level=level,
-            str1=str1,
-            str2=str2,
-            str3=str3,
-            int1=int1,
-            int2=int2,
-        )
+    def send_error(self, call: CallReceived, payload: bytes) -> None:
+        """Answer a call with a packed error struct (`pack_error`)."""
         self._answer(call, MESSAGE_STATUS_ERROR, payload, 0)
 
     def send_unknown_procedure(self, call: CallReceived) -> None:
         """Answer as a daemon that is older than the procedure."""
-        self._answer(
-            call, MESSAGE_STATUS_ERROR, _pack_rpc_error(f"unknown procedure: {call.procedure}"), 0
-        )
+        self.send_error(call, _pack_rpc_error(f"unknown procedure: {call.procedure}"))
 
     def send_event(self, program: int, version: int, procedure: int, payload: bytes) -> None:
         """Send an event message."""
@@ -245,7 +215,7 @@ class ServerSession(Session):
         else:
             self._events.append(call)
             return
-        self._answer(call, MESSAGE_STATUS_ERROR, _pack_rpc_error(reason), 0)
+        self.send_error(call, _pack_rpc_error(reason))
         self._drop(packet)
 
     def _receive_stream(self, packet: Packet) -> None:

@@ -191,7 +191,7 @@ class ScriptedConnection:
         if isinstance(action, bytes):
             session.send_reply(call, action)
         elif isinstance(action, ReplyError):
-            session.send_error(call, **asdict(action))
+            session.send_error(call, pack_error(**asdict(action)))
         elif isinstance(action, ReplyUnknownProcedure):
             session.send_unknown_procedure(call)
         elif isinstance(action, OpenStream):

@@ -1,4 +1,4 @@
-"""Packets as a daemon might write them, and clients in the states in which they may come."""
+"""Packets as a peer might write them, and clients in the states in which they may come."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def packet(
     version: int = 1,
     nfds: int | None = None,
 ) -> bytes:
-    """Return a packet as a daemon might write it."""
+    """Return a packet as a peer might write it."""
     return pack_packet(program, version, procedure, kind, serial, status, payload, nfds)
 
 
