@@ -76,10 +76,10 @@ def test_both_channels_offer_the_same_methods() -> None:
     from virtproto.aio.channel import Channel as Asynchronous
     from virtproto.sync.channel import Channel as Synchronous
 
-    shared = ("connect", "call", "close", "abandon", "is_open", "answers_pings")
+    methods = ("connect", "call", "close", "abandon", "leave_to_parent")
     own = {name for name in vars(Synchronous) if not name.startswith("_")}
-    assert own == set(shared)
-    for name in ("connect", "call", "close", "abandon"):
+    assert own == {*methods, "is_open", "answers_pings"}
+    for name in methods:
         one = inspect.signature(getattr(Synchronous, name)).parameters
         other = inspect.signature(getattr(Asynchronous, name)).parameters
         assert list(one) == list(other), name

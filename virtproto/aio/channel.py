@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import sys
 import warnings
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from virtproto.errors import TransportError, UsageError, VirtprotoError
 from virtproto.model.replies import (
@@ -31,6 +30,7 @@ from virtproto.model.replies import (
 )
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
+from virtproto.transport.inheritance import remember
 from virtproto.transport.unix import connect_error, socket_address
 
 TYPE_CHECKING = False
@@ -57,9 +57,6 @@ _RETRY_S = 0.01
 # One receive buffer serves all connections of a loop: the loop asks for it, fills it and reports
 # within one step, so two connections never hold it at a time.
 _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
-
-# All channels of the process: a fork makes those of the child useless.
-_channels: WeakSet[Channel] = WeakSet()
 
 
 class Channel(asyncio.BufferedProtocol):
@@ -93,7 +90,7 @@ class Channel(asyncio.BufferedProtocol):
         # A large packet's own buffer, and how much of it is filled.
         self._large: memoryview | None = None
         self._filled = 0
-        _channels.add(self)
+        remember(self)
 
     @classmethod
     async def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
@@ -209,6 +206,16 @@ class Channel(asyncio.BufferedProtocol):
             self._free()
         else:
             warnings.warn(unclosed(self._path), ResourceWarning, stacklevel=3, source=self)
+
+    def leave_to_parent(self) -> None:
+        """In a forked process: make no more calls, and close this process's descriptor.
+
+        Nothing else: what is said or shut down on the connection would be so for the parent, and
+        the loop's selector is one for both processes.
+        """
+        if self._closed is None:
+            self._closed = INHERITED
+            self._sock.close()
 
     # What the event loop calls.
 
@@ -342,18 +349,3 @@ class Channel(asyncio.BufferedProtocol):
         if self._deadlines:
             earliest = min(when for when, _ in self._deadlines.values())
             self._timer = self._loop.call_at(earliest, self._sweep)
-
-
-def _leave_to_parent() -> None:
-    """Close this process's descriptors, after a fork, of what its parent goes on using.
-
-    Nothing else: what is said or shut down on a connection would be so for the parent, and the
-    loop's selector is one for both processes.
-    """
-    for channel in list(_channels):
-        if channel._closed is None:
-            channel._closed = INHERITED
-            channel._sock.close()
-
-
-os.register_at_fork(after_in_child=_leave_to_parent)

@@ -13,12 +13,10 @@ instead of reading on from there. Torn from replies that came whole it loses tho
 
 from __future__ import annotations
 
-# The modules below socket, threading, warnings and weakref: see virtproto.transport.unix for why.
+# The modules below socket, threading and warnings: see virtproto.transport.unix for why.
 from _socket import MSG_NOSIGNAL, SHUT_RDWR, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
 from _thread import allocate_lock
 from _warnings import warn
-from _weakref import ref
-from os import register_at_fork
 from sys import is_finalizing
 from time import monotonic
 
@@ -38,6 +36,7 @@ from virtproto.model.replies import (
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
 from virtproto.protocol.limits import PACKET_MIN
+from virtproto.transport.inheritance import remember
 from virtproto.transport.unix import connect, pack_timeout
 
 TYPE_CHECKING = False
@@ -54,9 +53,6 @@ __all__ = ["Channel"]
 _READ_SIZE = 65536
 # The rest of a large packet is read in pieces of up to this size.
 _LARGE_READ_SIZE = 1 << 20
-
-# All channels of the process: a fork makes those of the child useless.
-_channels: set[ref[Channel]] = set()
 
 
 class Channel:
@@ -96,7 +92,7 @@ class Channel:
         # Bytes that are being sent, and how many each send took so far.
         self._sending: tuple[memoryview | bytes, list[int]] | None = None
         self._limit_s: float | None = None
-        _channels.add(ref(self, _channels.discard))
+        remember(self)
 
     @classmethod
     def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
@@ -163,6 +159,15 @@ class Channel:
         if self._closed is None and not is_finalizing():
             self._lose(CLOSED_HERE)
             warn(unclosed(self._path), ResourceWarning, 3, self)
+
+    def leave_to_parent(self) -> None:
+        """In a forked process: make no more calls, and close this process's descriptor.
+
+        Nothing else: what is said or shut down on the connection would be so for the parent.
+        """
+        if self._closed is None:
+            self._closed = INHERITED
+            self._sock.close()
 
     def _require_open(self) -> None:
         if self._closed is not None:
@@ -329,18 +334,3 @@ class Channel:
         value = pack_timeout(seconds)
         self._sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, value)
         self._sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, value)
-
-
-def _leave_to_parent() -> None:
-    """Close this process's descriptors, after a fork, of what its parent goes on using.
-
-    Nothing else: what is said or shut down on a connection would be so for the parent.
-    """
-    for reference in list(_channels):
-        channel = reference()
-        if channel is not None and channel._closed is None:
-            channel._closed = INHERITED
-            channel._sock.close()
-
-
-register_at_fork(after_in_child=_leave_to_parent)
