@@ -1,13 +1,15 @@
 """A connection to a daemon, and the methods that belong to it rather than to one domain.
 
-Responsible for opening, the typed door ``call``, lookups and lists. Its twin of the other colour
-differs in ``async`` and ``await`` only.
+Responsible for opening, the typed door ``call``, lookups and lists; what costs no call is in
+``virtproto.model.connection_handle``. Its twin of the other colour differs in ``async`` and
+``await`` only.
 """
 
 from __future__ import annotations
 
 from virtproto.errors import LibvirtError
 from virtproto.model.calls import check_call, pack_args, unpack_ret
+from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.domain_handle import domain_handle, domain_handles
 from virtproto.model.recipes import open_connection
 from virtproto.model.refs import (
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
     from typing import Any, Self, TypeVar
     from uuid import UUID
 
-    from virtproto.model.recipes import Opened, Recipe
+    from virtproto.model.recipes import Recipe
     from virtproto.xdr.procedure import Procedure
 
     A = TypeVar("A")
@@ -90,31 +92,14 @@ async def open_connection_to(
     return Connection(channel, opened, readonly=readonly)
 
 
-class Connection:
+class Connection(ConnectionHandle):
     """An open connection to a daemon; made by ``open``.
 
     It is a context manager that closes the connection at its end. One that is neither closed nor
     used any more is closed with a ResourceWarning. A forked process cannot use its parent's.
     """
 
-    def __init__(self, channel: Channel, opened: Opened, *, readonly: bool) -> None:
-        self._call_timeout_s: float | None = None
-        self._channel = channel
-        self._opened = opened
-        self._readonly = readonly
-        self._type: str | None = None
-
-    def __del__(self) -> None:
-        # Absent where __init__ was not called as it wants to be.
-        channel: Channel | None = getattr(self, "_channel", None)
-        if channel is not None:
-            channel.abandon()
-
-    def __repr__(self) -> str:
-        from virtproto.model.uri import shown
-
-        state = "" if self._channel.is_open else " closed"
-        return f"<Connection {shown(self._opened.uri)}{state}>"
+    _channel: Channel
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,38 +118,6 @@ class Connection:
         Waits briefly for the daemon's answer. Procedure: CONNECT_CLOSE.
         """
         await self._channel.close(CONNECT_CLOSE)
-
-    @property
-    def call_timeout_s(self) -> float | None:
-        """How many seconds each call may take from now on, above 0.
-
-        None, as at first, waits as long as the daemon takes. Setting it raises UsageError for what
-        is neither.
-        """
-        return self._call_timeout_s
-
-    @call_timeout_s.setter
-    def call_timeout_s(self, seconds: float | None) -> None:
-        check_timeout("call_timeout_s", seconds)
-        self._call_timeout_s = seconds
-
-    def is_alive(self) -> bool:
-        """Return whether the connection is usable, as far as is known without asking the daemon.
-
-        Source: virConnectIsAlive.
-        """
-        return self._channel.is_open
-
-    def is_readonly(self) -> bool:
-        """Return whether the connection was opened read-only."""
-        return self._readonly
-
-    def get_uri(self) -> str:
-        """Return the connection's URI: as it was given, or as the daemon chose it.
-
-        Source: virConnectGetURI; no call is made.
-        """
-        return self._opened.uri
 
     async def get_library_version(self) -> int:
         """Return the daemon's libvirt release as major * 1000000 + minor * 1000 + patch.

@@ -1,0 +1,85 @@
+"""What a connection of either colour is without its calls: what opening found, and its state.
+
+Responsible for what costs no call: the URI, whether it is usable, the time limit for calls. Must
+not know: how a call is made, or when.
+"""
+
+from __future__ import annotations
+
+from virtproto.model.refs import check_timeout
+from virtproto.model.uri import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from virtproto.model.recipes import Opened
+
+    class Road(Protocol):
+        """What a connection of either colour needs of its channel here."""
+
+        @property
+        def is_open(self) -> bool:
+            """Whether calls can be made, as far as is known."""
+
+        def abandon(self) -> None:
+            """Close what nobody closed, and warn."""
+
+
+__all__ = ["ConnectionHandle"]
+
+
+class ConnectionHandle:
+    """What a connection remembers; the colours' ``Connection`` adds the calls."""
+
+    # The colours say which class of channel theirs is.
+    _channel: Road
+
+    def __init__(self, channel: Road, opened: Opened, *, readonly: bool) -> None:
+        self._call_timeout_s: float | None = None
+        self._channel = channel
+        self._opened = opened
+        self._readonly = readonly
+        self._type: str | None = None
+
+    def __del__(self) -> None:
+        # Absent where __init__ was not called as it wants to be.
+        channel: Road | None = getattr(self, "_channel", None)
+        if channel is not None:
+            channel.abandon()
+
+    def __repr__(self) -> str:
+        state = "" if self._channel.is_open else " closed"
+        return f"<Connection {shown(self._opened.uri)}{state}>"
+
+    @property
+    def call_timeout_s(self) -> float | None:
+        """How many seconds each call may take from now on, above 0.
+
+        None, as at first, waits as long as the daemon takes. Setting it raises UsageError for what
+        is neither.
+        """
+        return self._call_timeout_s
+
+    @call_timeout_s.setter
+    def call_timeout_s(self, seconds: float | None) -> None:
+        check_timeout("call_timeout_s", seconds)
+        self._call_timeout_s = seconds
+
+    def is_alive(self) -> bool:
+        """Return whether the connection is usable, as far as is known without asking the daemon.
+
+        Source: virConnectIsAlive.
+        """
+        return self._channel.is_open
+
+    def is_readonly(self) -> bool:
+        """Return whether the connection was opened read-only."""
+        return self._readonly
+
+    def get_uri(self) -> str:
+        """Return the connection's URI: as it was given, or as the daemon chose it.
+
+        Source: virConnectGetURI; no call is made.
+        """
+        return self._opened.uri
