@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.colours.damage import DAMAGE
 from virtproto.aio.channel import Channel
 from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
     DeadlineError,
-    FramingError,
-    SequenceError,
     SocketMissingError,
     VirtprotoError,
 )
@@ -214,20 +213,6 @@ async def test_a_cancelled_call_leaves_the_connection_usable(
     assert await ask(channel) == 12008000
     assert len(server.calls) == 2
     await channel.close()
-
-
-DAMAGE = [
-    (b"HTTP/1.1 400 Bad Request\r\n\r\n", FramingError),
-    ((3).to_bytes(4, "big"), FramingError),
-    ((27).to_bytes(4, "big"), FramingError),
-    ((2**31).to_bytes(4, "big"), FramingError),
-    ((2**32 - 1).to_bytes(4, "big"), FramingError),
-    (
-        bytes.fromhex("0000001c 20008086 00000001 0000009d 00000001 00000063 00000000"),
-        SequenceError,
-    ),
-    (bytes.fromhex("0000001c 20008086 00000001 0000009d 00000009 00000000 00000000"), FramingError),
-]
 
 
 @pytest.mark.parametrize(("raw", "kind"), DAMAGE)

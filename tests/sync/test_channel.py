@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.colours.damage import DAMAGE
 from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
     DeadlineError,
-    FramingError,
-    SequenceError,
     SocketMissingError,
     VirtprotoError,
 )
@@ -200,20 +199,6 @@ def test_a_torn_core_is_reported_and_not_read_on(
     with pytest.raises(ConnectionClosedError, match="torn by a signal"):
         ask(channel)
     assert not channel.is_open
-
-
-DAMAGE = [
-    (b"HTTP/1.1 400 Bad Request\r\n\r\n", FramingError),
-    ((3).to_bytes(4, "big"), FramingError),
-    ((27).to_bytes(4, "big"), FramingError),
-    ((2**31).to_bytes(4, "big"), FramingError),
-    ((2**32 - 1).to_bytes(4, "big"), FramingError),
-    (
-        bytes.fromhex("0000001c 20008086 00000001 0000009d 00000001 00000063 00000000"),
-        SequenceError,
-    ),
-    (bytes.fromhex("0000001c 20008086 00000001 0000009d 00000009 00000000 00000000"), FramingError),
-]
 
 
 @pytest.mark.parametrize(("raw", "kind"), DAMAGE)
