@@ -48,6 +48,7 @@ def test_codes_have_their_class() -> None:
 
 EXAMPLES = [
     errors.UsageError("not like this"),
+    errors.ArgumentTypeError("name: expected a str"),
     errors.DecodeError("4 bytes too many", offset=28, path="doms[3].name"),
     errors.DeadlineError("too late"),
     errors.NoDomainError("no domain", code=42, domain=10, str1="%s", procedure="DOMAIN_GET_INFO"),

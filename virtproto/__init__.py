@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from virtproto import errors as errors
     from virtproto import sync as sync
     from virtproto import wire as wire
+    from virtproto.errors import ArgumentTypeError as ArgumentTypeError
     from virtproto.errors import AuthenticationError as AuthenticationError
     from virtproto.errors import ConnectError as ConnectError
     from virtproto.errors import ConnectionClosedError as ConnectionClosedError
@@ -48,6 +49,7 @@ _ERRORS = (
     "VirtprotoError",
     "URIError",
     "UsageError",
+    "ArgumentTypeError",
     "ProtocolError",
     "EncodeError",
     "DecodeError",

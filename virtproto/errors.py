@@ -5,6 +5,7 @@
     VirtprotoError
     ├── URIError                  a connection URI that cannot be used (also a ValueError)
     ├── UsageError                a call that cannot be made as asked (also a ValueError)
+    │   └── ArgumentTypeError     an argument of a type that it cannot have (also a TypeError)
     ├── ProtocolError             bytes, or values for bytes, that break the protocol
     │   ├── EncodeError           a value that cannot be sent (also a ValueError)
     │   ├── DecodeError           a payload that does not hold what its type says
@@ -37,6 +38,7 @@ __all__ = [
     "VirtprotoError",
     "URIError",
     "UsageError",
+    "ArgumentTypeError",
     "ProtocolError",
     "EncodeError",
     "DecodeError",
@@ -87,6 +89,10 @@ class URIError(VirtprotoError, ValueError):
 
 class UsageError(VirtprotoError, ValueError):
     """A call that cannot be made as asked; nothing was sent."""
+
+
+class ArgumentTypeError(UsageError, TypeError):
+    """An argument of a type that the parameter cannot take; nothing was sent."""
 
 
 class ProtocolError(VirtprotoError):
