@@ -12,7 +12,7 @@ import pytest
 import virtproto
 
 ROOT = Path(virtproto.__file__).parent
-TWINS = ("connection", "domain")
+TWINS = ("calls", "connection", "domain", "objects")
 _NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
 
 

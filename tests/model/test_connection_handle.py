@@ -6,7 +6,7 @@ import pytest
 
 from virtproto.errors import UsageError
 from virtproto.model.connection_handle import ConnectionHandle
-from virtproto.model.recipes import Opened
+from virtproto.model.recipes.opening import Opened
 
 
 class Road:

@@ -8,7 +8,8 @@ import pickle
 import pytest
 
 from virtproto import aio, sync
-from virtproto.model.domain_handle import DomainHandle, domain_handle, domain_handles
+from virtproto.model.domain_handle import DomainHandle
+from virtproto.model.object_handle import handle, handles
 from virtproto.wire.remote.types import NonnullDomain
 
 UUID = bytes(range(16))
@@ -27,7 +28,7 @@ def web(uuid: bytes = UUID) -> NonnullDomain:
 
 
 def test_a_handle_is_of_its_colours_class_and_says_so(kind: type[DomainHandle]) -> None:
-    domain = domain_handle(kind, None, web())
+    domain = handle(kind, None, web())
     assert type(domain) is kind
     assert (domain.get_name(), domain.get_uuid(), domain.get_id()) == ("web", UUID, 7)
     assert domain.get_uuid_string() == UUID_TEXT
@@ -36,26 +37,26 @@ def test_a_handle_is_of_its_colours_class_and_says_so(kind: type[DomainHandle]) 
 
 def test_handles_are_the_same_by_uuid_and_connection(kind: type[DomainHandle]) -> None:
     here, there = object(), object()
-    domain = domain_handle(kind, here, web())
-    same = domain_handle(kind, here, NonnullDomain(name="renamed", uuid=UUID, id=-1))
+    domain = handle(kind, here, web())
+    same = handle(kind, here, NonnullDomain(name="renamed", uuid=UUID, id=-1))
     assert domain == same
     assert len({domain, same}) == 1
-    assert domain != domain_handle(kind, there, web())
-    assert domain != domain_handle(kind, here, web(bytes(16)))
+    assert domain != handle(kind, there, web())
+    assert domain != handle(kind, here, web(bytes(16)))
     assert domain != "web"
 
 
 def test_many_handles_are_what_single_ones_are(kind: type[DomainHandle]) -> None:
     here = object()
     wires = [web(), web(bytes(16))]
-    domains = domain_handles(kind, here, wires)
-    assert domains == [domain_handle(kind, here, wire) for wire in wires]
+    domains = handles(kind, here, wires)
+    assert domains == [handle(kind, here, wire) for wire in wires]
     assert [type(domain) for domain in domains] == [kind, kind]
-    assert domain_handles(kind, here, []) == []
+    assert handles(kind, here, []) == []
 
 
 def test_the_reference_follows_the_id(kind: type[DomainHandle]) -> None:
-    domain = domain_handle(kind, None, web())
+    domain = handle(kind, None, web())
     assert domain._reference() == web().pack()
     domain._set_id(-1)
     assert domain.get_id() == -1
@@ -63,13 +64,13 @@ def test_the_reference_follows_the_id(kind: type[DomainHandle]) -> None:
 
 
 def test_a_handle_carries_no_dictionary(kind: type[DomainHandle]) -> None:
-    assert not hasattr(domain_handle(kind, None, web()), "__dict__")
+    assert not hasattr(handle(kind, None, web()), "__dict__")
 
 
 def test_a_handle_may_be_copied_and_pickled_as_far_as_its_connection_may(
     kind: type[DomainHandle],
 ) -> None:
-    domain = domain_handle(kind, None, web())
+    domain = handle(kind, None, web())
     for twin in (copy.copy(domain), copy.deepcopy(domain), pickle.loads(pickle.dumps(domain))):
         assert twin == domain
         assert type(twin) is kind

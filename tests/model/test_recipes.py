@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from virtproto.errors import AuthenticationError, LibvirtError
-from virtproto.model.recipes import create_domain_handle, open_connection
+from virtproto.model.recipes.lifecycle import create
+from virtproto.model.recipes.opening import open_connection
 from virtproto.model.uri import parse_uri
 from virtproto.wire import remote
 from virtproto.wire.remote.types import NonnullDomain
@@ -88,14 +89,14 @@ def test_the_first_offer_counts(offered: list[int]) -> None:
 
 def test_starting_a_domain() -> None:
     found = remote.DomainLookupByUuidRet(dom=RUNNING)
-    calls, number = drive(create_domain_handle(STOPPED, 0), [None, found])
+    calls, number = drive(create(STOPPED, flags=0), [None, found])
     assert calls == [
         ("DOMAIN_CREATE", remote.DomainCreateArgs(dom=STOPPED)),
         ("DOMAIN_LOOKUP_BY_UUID", remote.DomainLookupByUuidArgs(uuid=STOPPED.uuid)),
     ]
     assert number == 7
     started = remote.DomainCreateWithFlagsRet(dom=RUNNING)
-    calls, number = drive(create_domain_handle(STOPPED, 2), [started])
+    calls, number = drive(create(STOPPED, flags=2), [started])
     assert calls == [
         ("DOMAIN_CREATE_WITH_FLAGS", remote.DomainCreateWithFlagsArgs(dom=STOPPED, flags=2))
     ]

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 
 from virtproto.aio.connection import Connection, open_connection_to
 from virtproto.aio.domain import Domain
-from virtproto.model.records import DomainInfo, DomainState
+from virtproto.model.records.domain_info import DomainInfo, DomainStateInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-__all__ = ["Connection", "Domain", "DomainInfo", "DomainState", "open"]
+__all__ = ["Connection", "Domain", "DomainInfo", "DomainStateInfo", "open"]
 
 
 class open(Coroutine["Any", "Any", Connection]):

@@ -7,11 +7,8 @@ Responsible for opening, the typed door ``call``, lookups and lists; what costs 
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError
-from virtproto.model.calls import check_call, pack_args, unpack_ret
-from virtproto.model.connection_handle import ConnectionHandle
-from virtproto.model.domain_handle import domain_handle, domain_handles
-from virtproto.model.recipes import open_connection
+from virtproto.model.object_handle import handle, handles
+from virtproto.model.recipes.opening import open_connection
 from virtproto.model.refs import (
     check_signed,
     check_text,
@@ -21,7 +18,6 @@ from virtproto.model.refs import (
 )
 from virtproto.transport.resolve import resolve
 from virtproto.wire.remote.connect import (
-    CONNECT_CLOSE,
     CONNECT_GET_HOSTNAME,
     CONNECT_GET_LIB_VERSION,
     CONNECT_GET_TYPE,
@@ -46,21 +42,13 @@ from virtproto.wire.remote.domain import (
     DomainLookupByUuidArgs,
 )
 
+from .calls import ConnectionCalls, run_recipe
 from .channel import Channel
 from .domain import Domain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any, Self, TypeVar
     from uuid import UUID
-
-    from virtproto.model.recipes import Recipe
-    from virtproto.xdr.procedure import Procedure
-
-    A = TypeVar("A")
-    R = TypeVar("R")
-    T = TypeVar("T")
 
 __all__ = ["Connection", "open_connection_to"]
 
@@ -85,39 +73,19 @@ async def open_connection_to(
     channel = await Channel.connect(endpoint, timeout_s)
     try:
         recipe = open_connection(where, readonly=readonly, answers_pings=channel.answers_pings)
-        opened = await _run(channel, recipe, timeout_s)
+        opened = await run_recipe(channel, recipe, timeout_s)
     except BaseException:
         await channel.close()
         raise
     return Connection(channel, opened, readonly=readonly)
 
 
-class Connection(ConnectionHandle):
+class Connection(ConnectionCalls):
     """An open connection to a daemon; made by ``open``.
 
     It is a context manager that closes the connection at its end. One that is neither closed nor
     used any more is closed with a ResourceWarning. A forked process cannot use its parent's.
     """
-
-    _channel: Channel
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Say goodbye to the daemon and close the connection; does nothing the second time.
-
-        Waits briefly for the daemon's answer. Procedure: CONNECT_CLOSE.
-        """
-        await self._channel.close(CONNECT_CLOSE)
 
     async def get_library_version(self) -> int:
         """Return the daemon's libvirt release as major * 1000000 + minor * 1000 + patch.
@@ -156,7 +124,7 @@ class Connection(ConnectionHandle):
         ret = await self.call(
             CONNECT_LIST_ALL_DOMAINS, ConnectListAllDomainsArgs(need_results=1, flags=flags)
         )
-        return domain_handles(Domain, self, ret.domains)
+        return handles(Domain, self, ret.domains)
 
     async def get_domain_by_name(self, name: str) -> Domain:
         """Return the domain of that name.
@@ -165,7 +133,7 @@ class Connection(ConnectionHandle):
         """
         check_text("name", name)
         ret = await self.call(DOMAIN_LOOKUP_BY_NAME, DomainLookupByNameArgs(name=name))
-        return domain_handle(Domain, self, ret.dom)
+        return handle(Domain, self, ret.dom)
 
     async def get_domain_by_id(self, domain_id: int) -> Domain:
         """Return the running domain of that id.
@@ -174,7 +142,7 @@ class Connection(ConnectionHandle):
         """
         check_signed("domain_id", domain_id)
         ret = await self.call(DOMAIN_LOOKUP_BY_ID, DomainLookupByIdArgs(id=domain_id))
-        return domain_handle(Domain, self, ret.dom)
+        return handle(Domain, self, ret.dom)
 
     async def get_domain_by_uuid(self, uuid: bytes | str | UUID) -> Domain:
         """Return the domain of that UUID.
@@ -184,7 +152,7 @@ class Connection(ConnectionHandle):
         """
         raw = uuid_to_raw("uuid", uuid)
         ret = await self.call(DOMAIN_LOOKUP_BY_UUID, DomainLookupByUuidArgs(uuid=raw))
-        return domain_handle(Domain, self, ret.dom)
+        return handle(Domain, self, ret.dom)
 
     async def define_domain(self, xml: str, flags: int = 0) -> Domain:
         """Store a domain's definition without starting it, and return the domain.
@@ -199,9 +167,9 @@ class Connection(ConnectionHandle):
             stored = await self.call(
                 DOMAIN_DEFINE_XML_FLAGS, DomainDefineXmlFlagsArgs(xml=xml, flags=flags)
             )
-            return domain_handle(Domain, self, stored.dom)
+            return handle(Domain, self, stored.dom)
         ret = await self.call(DOMAIN_DEFINE_XML, DomainDefineXmlArgs(xml=xml))
-        return domain_handle(Domain, self, ret.dom)
+        return handle(Domain, self, ret.dom)
 
     async def create_domain(self, xml: str, flags: int = 0) -> Domain:
         """Start a domain from XML; unless defined, it is gone once it stops.
@@ -212,65 +180,4 @@ class Connection(ConnectionHandle):
         check_text("xml", xml)
         check_unsigned("flags", flags)
         ret = await self.call(DOMAIN_CREATE_XML, DomainCreateXmlArgs(xml_desc=xml, flags=flags))
-        return domain_handle(Domain, self, ret.dom)
-
-    async def call(
-        self, procedure: Procedure[A, R], args: A, *, timeout_s: float | None = None
-    ) -> R:
-        """Make one call: the door to every procedure that is one request and one reply.
-
-        ``procedure`` is one of the constants of ``virtproto.wire``, ``args`` its message of
-        arguments (None where it has none); the result is its message of results, or None.
-        ``timeout_s`` bounds this call, in seconds above 0; without it ``call_timeout_s`` does.
-
-        Raises UsageError (also for events, and for procedures that open streams or pass
-        descriptors) and EncodeError before anything is sent; LibvirtError for the daemon's
-        refusal (UnknownProcedureError from a daemon older than the procedure); DeadlineError;
-        DecodeError; ConnectionLostError; ConnectionClosedError.
-        """
-        packed = pack_args(procedure, args)
-        check_timeout("timeout_s", timeout_s)
-        return unpack_ret(procedure, await self._exchange(procedure, packed, timeout_s))
-
-    async def call_packed(
-        self, procedure: Procedure[Any, Any], packed: bytes, *, timeout_s: float | None = None
-    ) -> bytes:
-        """Make one call with arguments that are XDR already; return the result's XDR.
-
-        Raises as ``call`` does, but neither EncodeError for the arguments nor DecodeError for the
-        result: what they hold is the caller's business. UsageError where they are not bytes.
-        """
-        check_call(procedure, packed)
-        check_timeout("timeout_s", timeout_s)
-        return await self._exchange(procedure, packed, timeout_s)
-
-    async def run(self, recipe: Recipe[T]) -> T:
-        """Make the calls that a recipe of ``virtproto.model.recipes`` asks for; return its result.
-
-        Raises as ``call`` does.
-        """
-        return await _run(self._channel, recipe, self._call_timeout_s)
-
-    async def _exchange(
-        self, procedure: Procedure[Any, Any], packed: bytes, timeout_s: float | None = None
-    ) -> bytes:
-        """Make a call of which ``check_call`` and ``check_timeout`` would find nothing to say."""
-        if timeout_s is None:
-            timeout_s = self._call_timeout_s
-        return await self._channel.call(procedure, packed, timeout_s)
-
-
-async def _run(channel: Channel, recipe: Recipe[T], timeout_s: float | None) -> T:
-    try:
-        procedure, args = next(recipe)
-        while True:
-            packed = pack_args(procedure, args)
-            try:
-                payload = await channel.call(procedure, packed, timeout_s)
-            except LibvirtError as error:
-                procedure, args = recipe.throw(error)
-            else:
-                procedure, args = recipe.send(unpack_ret(procedure, payload))
-    except StopIteration as done:
-        result: T = done.value
-        return result
+        return handle(Domain, self, ret.dom)

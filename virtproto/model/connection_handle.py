@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from virtproto.model.recipes import Opened
+    from virtproto.model.recipes.opening import Opened
 
     class Road(Protocol):
         """What a connection of either colour needs of its channel here."""

@@ -7,9 +7,9 @@ only.
 
 from __future__ import annotations
 
-from virtproto.model.domain_handle import DomainHandle
-from virtproto.model.recipes import create_domain_handle
-from virtproto.model.records import NO_ID, DomainInfo, DomainState
+from virtproto.model.domain_handle import NO_ID, DomainHandle
+from virtproto.model.recipes.lifecycle import create
+from virtproto.model.records.domain_info import DomainInfo, DomainStateInfo
 from virtproto.model.refs import check_unsigned, pack_flags
 from virtproto.wire.remote.domain import (
     DOMAIN_DESTROY,
@@ -28,14 +28,12 @@ from virtproto.wire.remote.domain import (
     DomainIsPersistentRet,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .connection import Connection
+from .objects import RemoteObject
 
 __all__ = ["Domain"]
 
 
-class Domain(DomainHandle):
+class Domain(RemoteObject, DomainHandle):
     """A handle on one domain of a connection; made by the connection's lookups and lists.
 
     Two handles are equal when they mean the same domain (UUID) on the same connection. The id is
@@ -44,13 +42,6 @@ class Domain(DomainHandle):
     """
 
     __slots__ = ()
-
-    _connection: Connection
-
-    @property
-    def connection(self) -> Connection:
-        """The connection that the domain belongs to."""
-        return self._connection
 
     def is_active(self) -> bool:
         """Return whether the domain is running, paused included. Procedure: DOMAIN_IS_ACTIVE."""
@@ -71,7 +62,7 @@ class Domain(DomainHandle):
         ret = DomainGetInfoRet.unpack(payload)
         return DomainInfo(ret.state, ret.maxMem, ret.memory, ret.nrVirtCpu, ret.cpuTime)
 
-    def get_state(self, flags: int = 0) -> DomainState:
+    def get_state(self, flags: int = 0) -> DomainStateInfo:
         """Return the pair (state, reason), both numbers (virDomainState and its reasons).
 
         ``flags`` must be 0 with today's daemons. Procedure: DOMAIN_GET_STATE.
@@ -80,7 +71,7 @@ class Domain(DomainHandle):
             DOMAIN_GET_STATE, self._reference() + pack_flags(flags)
         )
         ret = DomainGetStateRet.unpack(payload)
-        return DomainState(ret.state, ret.reason)
+        return DomainStateInfo(ret.state, ret.reason)
 
     def get_xml_description(self, flags: int = 0) -> str:
         """Return the domain's definition as XML.
@@ -102,7 +93,7 @@ class Domain(DomainHandle):
         Procedures: DOMAIN_CREATE and DOMAIN_LOOKUP_BY_UUID, or DOMAIN_CREATE_WITH_FLAGS.
         """
         check_unsigned("flags", flags)
-        self._set_id(self._connection.run(create_domain_handle(self._wire, flags)))
+        self._set_id(self._connection.run(create(self._wire, flags=flags)))
 
     def destroy(self, flags: int = 0) -> None:
         """Stop the domain at once, as pulling the plug does; its id becomes -1.

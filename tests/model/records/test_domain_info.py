@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
-from virtproto.model.records import DomainInfo, DomainState, state_name
+from virtproto.model.records.domain_info import DomainInfo, DomainStateInfo, state_name
 
 
 def test_domain_info_names_its_parts() -> None:
@@ -19,15 +19,15 @@ def test_domain_info_names_its_parts() -> None:
 
 
 def test_domain_state_unpacks() -> None:
-    state, reason = DomainState(3, 1)
+    state, reason = DomainStateInfo(3, 1)
     assert (state, reason) == (3, 1)
-    assert DomainState(3, 1).state == 3
-    assert DomainState(3, 1).reason == 1
-    assert repr(DomainState(3, 1)) == "DomainState(state=3, reason=1)"
+    assert DomainStateInfo(3, 1).state == 3
+    assert DomainStateInfo(3, 1).reason == 1
+    assert repr(DomainStateInfo(3, 1)) == "DomainStateInfo(state=3, reason=1)"
 
 
 def test_records_copy_and_pickle() -> None:
-    for record in (DomainInfo(1, 2, 3, 4, 5), DomainState(1, 2)):
+    for record in (DomainInfo(1, 2, 3, 4, 5), DomainStateInfo(1, 2)):
         for twin in (pickle.loads(pickle.dumps(record)), copy.copy(record), copy.deepcopy(record)):
             assert twin == record
             assert type(twin) is type(record)

@@ -1,8 +1,6 @@
-"""Conversations of more than one call, written once for both colours.
+"""Opening a connection: from a connected socket to one that calls can be made on.
 
-Each recipe is a generator: it yields (procedure, arguments), is sent the result, is thrown the
-LibvirtError where the daemon refused, and returns what came of it all. Must not know who makes the
-calls, or when.
+Responsible for the order of the first calls and for what they bring to light.
 """
 
 from __future__ import annotations
@@ -21,28 +19,13 @@ from virtproto.wire.remote.connect import (
     ConnectOpenArgs,
     ConnectSupportsFeatureArgs,
 )
-from virtproto.wire.remote.domain import (
-    DOMAIN_CREATE,
-    DOMAIN_CREATE_WITH_FLAGS,
-    DOMAIN_LOOKUP_BY_UUID,
-    DomainCreateArgs,
-    DomainCreateWithFlagsArgs,
-    DomainLookupByUuidArgs,
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any, TypeVar
-
+    from virtproto.model.recipes import Recipe
     from virtproto.model.uri import ConnectionURI
-    from virtproto.wire.remote.types import NonnullDomain
-    from virtproto.xdr.procedure import Procedure
 
-    T = TypeVar("T")
-    Recipe = Generator[tuple[Procedure[Any, Any], Any], Any, T]
-
-__all__ = ["Opened", "open_connection", "create_domain_handle"]
+__all__ = ["Opened", "ask_feature", "open_connection"]
 
 # Bit 0 of CONNECT_OPEN's flags is all that a daemon looks at.
 _READ_ONLY = 1
@@ -88,13 +71,13 @@ def open_connection(
     offered = yield AUTH_LIST, None
     _check_auth(offered.types, uri.parameter("auth") if uri is not None else None)
     # Before CONNECT_OPEN, the two others after it.
-    keepalive = answers_pings and (yield from _ask_feature(_FEATURE_KEEPALIVE))
+    keepalive = answers_pings and (yield from ask_feature(_FEATURE_KEEPALIVE))
     # Never None for the name: "" is what lets the daemon choose.
     name = uri.name_to_send() if uri is not None else ""
     yield CONNECT_OPEN, ConnectOpenArgs(name=name, flags=_READ_ONLY if readonly else 0)
     text = uri.text if uri is not None else (yield CONNECT_GET_URI, None).uri
-    event_callbacks = yield from _ask_feature(_FEATURE_EVENT_CALLBACK)
-    close_callbacks = yield from _ask_feature(_FEATURE_CLOSE_CALLBACK)
+    event_callbacks = yield from ask_feature(_FEATURE_EVENT_CALLBACK)
+    close_callbacks = yield from ask_feature(_FEATURE_CLOSE_CALLBACK)
     return Opened(
         text,
         keepalive=keepalive,
@@ -103,7 +86,7 @@ def open_connection(
     )
 
 
-def _ask_feature(feature: int) -> Recipe[bool]:
+def ask_feature(feature: int) -> Recipe[bool]:
     """Ask whether the daemon has a feature; an error means that it has not."""
     try:
         answer = yield CONNECT_SUPPORTS_FEATURE, ConnectSupportsFeatureArgs(feature=feature)
@@ -128,21 +111,3 @@ def _check_auth(offered: list[int], wanted: str | None) -> None:
             f"the daemon asks for authentication by {names[0]} (it offers {', '.join(names)}), "
             "which is not available in this client"
         )
-
-
-def create_domain_handle(domain: NonnullDomain, flags: int) -> Recipe[int]:
-    """Start a defined domain and return its id.
-
-    Without flags these are two calls, the second to learn the id. Sources: virDomainCreate,
-    virDomainCreateWithFlags.
-    """
-    if flags:
-        started = yield (
-            DOMAIN_CREATE_WITH_FLAGS,
-            DomainCreateWithFlagsArgs(dom=domain, flags=flags),
-        )
-    else:
-        yield DOMAIN_CREATE, DomainCreateArgs(dom=domain)
-        started = yield DOMAIN_LOOKUP_BY_UUID, DomainLookupByUuidArgs(uuid=domain.uuid)
-    running: NonnullDomain = started.dom
-    return running.id

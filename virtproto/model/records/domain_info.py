@@ -6,10 +6,7 @@ class; the front ends fill them.
 
 from __future__ import annotations
 
-__all__ = ["DomainInfo", "DomainState", "DOMAIN_STATES", "state_name", "NO_ID"]
-
-# The id of a domain that is not running (libvirt's own convention).
-NO_ID = -1
+__all__ = ["DomainInfo", "DomainStateInfo", "DOMAIN_STATES", "state_name"]
 
 # Names of virDomainState in the words of the field (virsh list), by number.
 DOMAIN_STATES = (
@@ -81,7 +78,7 @@ class DomainInfo(tuple[int, int, int, int, int]):
         )
 
 
-class DomainState(tuple[int, int]):
+class DomainStateInfo(tuple[int, int]):
     """A domain's state and why it is in it: ``state, reason = dom.get_state()``.
 
     ``state`` is a virDomainState; ``reason`` counts within that state (for 1, running:
@@ -90,7 +87,7 @@ class DomainState(tuple[int, int]):
 
     __slots__ = ()
 
-    def __new__(cls, state: int, reason: int) -> DomainState:
+    def __new__(cls, state: int, reason: int) -> DomainStateInfo:
         return tuple.__new__(cls, (state, reason))
 
     def __getnewargs__(self) -> tuple[int, int]:
@@ -107,4 +104,4 @@ class DomainState(tuple[int, int]):
         return self[1]
 
     def __repr__(self) -> str:
-        return f"DomainState(state={self[0]}, reason={self[1]})"
+        return f"DomainStateInfo(state={self[0]}, reason={self[1]})"

@@ -1,0 +1,200 @@
+"""Arguments on their way in: each ``to_*`` returns what the wire carries, or names the parameter.
+
+Everything here happens before a byte is sent, so a refused argument costs no call. A value of the
+wrong type is an ArgumentTypeError, one that does not fit a UsageError. Knows nothing of procedures:
+what leaves here fits its XDR type.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import ArgumentTypeError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Buffer, Iterable  # type: ignore[attr-defined]
+    from typing import Any, TypeVar
+
+    from virtproto.model.object_handle import ObjectHandle
+
+    H = TypeVar("H", bound="ObjectHandle")
+
+__all__ = [
+    "to_bool",
+    "to_bytes",
+    "to_flags",
+    "to_int",
+    "to_ints",
+    "to_long",
+    "to_longs",
+    "to_optional_text",
+    "to_path",
+    "to_object",
+    "to_objects",
+    "to_text",
+    "to_texts",
+    "to_uint",
+    "to_uints",
+    "to_ulong",
+    "to_ulongs",
+]
+
+# What a string may hold, in bytes (REMOTE_STRING_MAX).
+_TEXT_MAX = 4194304
+
+
+def to_text(parameter: str, value: str) -> str:
+    """Return text that the wire can carry whole."""
+    if not isinstance(value, str):
+        if value is None:
+            raise ArgumentTypeError(f"{parameter}: a text is required, not None")
+        raise ArgumentTypeError(f"{parameter}: expected text, not {type(value).__name__}")
+    if "\0" in value:
+        raise UsageError(f"{parameter}: a NUL character may not stand in it")
+    if len(value) * 4 > _TEXT_MAX and len(value.encode("utf-8", "surrogateescape")) > _TEXT_MAX:
+        raise UsageError(f"{parameter}: longer than the {_TEXT_MAX} bytes that a text may have")
+    return value
+
+
+def to_optional_text(parameter: str, value: str | None) -> str | None:
+    """Return text, or None where there is none."""
+    return None if value is None else to_text(parameter, value)
+
+
+def to_path(parameter: str, value: str) -> str:
+    """Return a path as libvirt's own client sends it: absolute from here, and normalised.
+
+    That is so for a daemon on another host as well.
+    """
+    from os.path import abspath
+
+    if not to_text(parameter, value):
+        raise UsageError(f"{parameter}: a path is required, not an empty text")
+    # Two slashes at the start mean something to POSIX, but not to libvirt.
+    return "/" + abspath(value).lstrip("/")
+
+
+def to_texts(parameter: str, values: Iterable[str], limit: int) -> list[str]:
+    """Return a list of texts, at most ``limit`` of them."""
+    if isinstance(values, str | bytes):
+        # Each letter would pass for a text of its own.
+        raise ArgumentTypeError(f"{parameter}: expected several texts, not one")
+    texts = _listed(parameter, values, "texts", limit)
+    for number, text in enumerate(texts):
+        to_text(f"{parameter}[{number}]", text)
+    return texts
+
+
+def to_bool(parameter: str, value: bool | int) -> int:
+    """Return a truth value as the wire has it; 0 and 1 are as good as booleans."""
+    if not isinstance(value, int):
+        raise ArgumentTypeError(f"{parameter}: expected True or False, not {type(value).__name__}")
+    if value not in (0, 1):
+        raise UsageError(f"{parameter}: expected True or False, not {value}")
+    return int(value)
+
+
+def _whole(parameter: str, value: int, lowest: int, highest: int) -> int:
+    if not isinstance(value, int):
+        if value is None:
+            raise ArgumentTypeError(f"{parameter}: a whole number is required, not None")
+        raise ArgumentTypeError(f"{parameter}: expected a whole number, not {type(value).__name__}")
+    if not lowest <= value <= highest:
+        raise UsageError(f"{parameter}: {int(value)} is not within {lowest} to {highest}")
+    return value
+
+
+def to_uint(parameter: str, value: int) -> int:
+    """Return a whole number of 32 bits from 0 on."""
+    return _whole(parameter, value, 0, 0xFFFFFFFF)
+
+
+# A set of flags is a number like others; the name tells a reader of the methods what it means.
+to_flags = to_uint
+
+
+def to_int(parameter: str, value: int) -> int:
+    """Return a whole number of 32 bits with a sign."""
+    return _whole(parameter, value, -0x80000000, 0x7FFFFFFF)
+
+
+def to_ulong(parameter: str, value: int) -> int:
+    """Return a whole number of 64 bits from 0 on."""
+    return _whole(parameter, value, 0, 0xFFFFFFFFFFFFFFFF)
+
+
+def to_long(parameter: str, value: int) -> int:
+    """Return a whole number of 64 bits with a sign."""
+    return _whole(parameter, value, -0x8000000000000000, 0x7FFFFFFFFFFFFFFF)
+
+
+def to_uints(parameter: str, values: Iterable[int], limit: int) -> list[int]:
+    """Return whole numbers of 32 bits from 0 on, at most ``limit`` of them."""
+    numbers = _listed(parameter, values, "whole numbers", limit)
+    return [to_uint(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
+
+
+def to_ints(parameter: str, values: Iterable[int], limit: int) -> list[int]:
+    """Return whole numbers of 32 bits with a sign, at most ``limit`` of them."""
+    numbers = _listed(parameter, values, "whole numbers", limit)
+    return [to_int(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
+
+
+def to_ulongs(parameter: str, values: Iterable[int], limit: int) -> list[int]:
+    """Return whole numbers of 64 bits from 0 on, at most ``limit`` of them."""
+    numbers = _listed(parameter, values, "whole numbers", limit)
+    return [to_ulong(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
+
+
+def to_longs(parameter: str, values: Iterable[int], limit: int) -> list[int]:
+    """Return whole numbers of 64 bits with a sign, at most ``limit`` of them."""
+    numbers = _listed(parameter, values, "whole numbers", limit)
+    return [to_long(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
+
+
+def to_bytes(parameter: str, value: Buffer, limit: int) -> bytes:
+    """Return bytes, at most ``limit`` of them; what they hold is never shown."""
+    if isinstance(value, str | int) or value is None:
+        raise ArgumentTypeError(f"{parameter}: expected bytes, not {type(value).__name__}")
+    try:
+        data = bytes(memoryview(value))
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{parameter}: expected bytes, not {type(value).__name__}"
+        ) from None
+    if len(data) > limit:
+        raise UsageError(f"{parameter}: {len(data)} bytes are more than the {limit} allowed")
+    return data
+
+
+def to_object(parameter: str, value: H, kind: type[H], connection: object) -> Any:
+    """Return the daemon's name for an object, which has to belong to the same connection."""
+    if not isinstance(value, kind):
+        raise ArgumentTypeError(
+            f"{parameter}: expected a {kind.__name__}, not {type(value).__name__}"
+        )
+    if value._connection is not connection:
+        raise UsageError(f"{parameter}: {value!r} belongs to another connection")
+    return value._wire
+
+
+def to_objects(
+    parameter: str, values: Iterable[H], kind: type[H], connection: object, limit: int
+) -> list[Any]:
+    """Return the daemon's names for objects of the same connection, at most ``limit`` of them."""
+    objects = _listed(parameter, values, f"{kind.__name__} objects", limit)
+    return [
+        to_object(f"{parameter}[{place}]", value, kind, connection)
+        for place, value in enumerate(objects)
+    ]
+
+
+def _listed(parameter: str, values: Iterable[Any], what: str, limit: int) -> list[Any]:
+    try:
+        listed = list(values)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{parameter}: expected several {what}, not {type(values).__name__}"
+        ) from None
+    if len(listed) > limit:
+        raise UsageError(f"{parameter}: {len(listed)} are more than the {limit} allowed")
+    return listed
