@@ -18,26 +18,26 @@ from xdrgen import commands
 from xdrgen.errors import ContractError
 from xdrgen.load import PROTOCOL_DEFS
 
-_WIRE = PROTOCOL_DEFS.parent / "virtproto" / "wire"
+_INTO = PROTOCOL_DEFS.parent / "virtproto"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gen_xdr.py",
-        description="Print the message classes from protocol_defs, and keep protocol_defs.",
+        description="Print the code that protocol_defs describes, and keep protocol_defs.",
     )
     parser.add_argument(
         "--check", action="store_true", dest="check", help="the same as the command check"
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, text in (
-        ("generate", "write the message classes and remove stale ones"),
+        ("generate", "write the generated modules and remove stale ones"),
         ("check", "compare bytes and set of files with what generate would write; 1 on drift"),
     ):
         sub = subparsers.add_parser(name, help=text, description=text)
         sub.add_argument("--check", action="store_true", default=argparse.SUPPRESS)
         _add_defs(sub)
-        sub.add_argument("--wire", type=Path, default=_WIRE, help="where the classes live")
+        sub.add_argument("--into", type=Path, default=_INTO, help="where the packages live")
     text = "list what B adds to, changes in and removes from A; 1 if any of it is incompatible"
     sub = subparsers.add_parser("diff", help=text, description=text)
     for name in ("A", "B"):
@@ -68,10 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "import":
                 return commands.import_tree(options.TREE, options.defs)
             case "generate" if not options.check:
-                return commands.generate(options.defs, options.wire)
+                return commands.generate(options.defs, options.into)
             case None:
-                return commands.check(PROTOCOL_DEFS, _WIRE)
-        return commands.check(options.defs, options.wire)
+                return commands.check(PROTOCOL_DEFS, _INTO)
+        return commands.check(options.defs, options.into)
     except ContractError as error:
         print(f"gen_xdr.py: {error}", file=sys.stderr)
     except OSError as error:

@@ -15,9 +15,8 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def wire(tmp_path: Path) -> Path:
     """The generated modules, in a place where they may be spoiled."""
-    folder = tmp_path / "wire"
-    assert gen_xdr.main(["generate", "--wire", str(folder)]) == 0
-    return folder
+    assert gen_xdr.main(["generate", "--into", str(tmp_path / "into")]) == 0
+    return tmp_path / "into" / "wire"
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -33,7 +32,7 @@ def test_generate_removes_folders_that_it_emptied(wire: Path, capsys: Capture) -
     (wire / "old" / "deep" / "__pycache__").mkdir()
     (wire / "old" / "deep" / "__pycache__" / "module.pyc").write_bytes(b"")
     capsys.readouterr()
-    assert gen_xdr.main(["generate", "--wire", str(wire)]) == 0
+    assert gen_xdr.main(["generate", "--into", str(wire.parent)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"removed {wire / name}"
         for name in (
@@ -52,7 +51,7 @@ def test_generate_removes_folders_that_it_emptied(wire: Path, capsys: Capture) -
 def test_generate_leaves_other_empty_folders_and_caches(wire: Path) -> None:
     (wire / "empty").mkdir()
     (wire / "remote" / "__pycache__").mkdir()
-    assert gen_xdr.main(["generate", "--wire", str(wire)]) == 0
+    assert gen_xdr.main(["generate", "--into", str(wire.parent)]) == 0
     assert (wire / "empty").is_dir()
     assert (wire / "remote" / "__pycache__").is_dir()
 
@@ -61,8 +60,8 @@ def test_a_folder_in_the_place_of_a_module_gives_way(wire: Path) -> None:
     (wire / "rpc.py").unlink()
     (wire / "rpc.py").mkdir()
     (wire / "rpc.py" / "leftover").write_text("")
-    assert gen_xdr.main(["generate", "--wire", str(wire)]) == 0
-    assert gen_xdr.main(["check", "--wire", str(wire)]) == 0
+    assert gen_xdr.main(["generate", "--into", str(wire.parent)]) == 0
+    assert gen_xdr.main(["check", "--into", str(wire.parent)]) == 0
 
 
 @pytest.mark.parametrize("command", ["generate", "check"])
@@ -84,7 +83,7 @@ def test_nothing_is_written_through_a_link(
     (wire / "admin.py").write_text("spoiled")
     before = files_below(tmp_path)
     capsys.readouterr()
-    assert gen_xdr.main([command, "--wire", str(wire)]) == 2
+    assert gen_xdr.main([command, "--into", str(wire.parent)]) == 2
     said = capsys.readouterr().err
     assert said == f"gen_xdr.py: {link}: expected a generated file, found a symbolic link\n"
     assert files_below(tmp_path) == before
@@ -92,7 +91,8 @@ def test_nothing_is_written_through_a_link(
 
 
 def test_the_folder_itself_may_be_a_link(wire: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(wire)
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "wire").symlink_to(wire)
     (wire / "rpc.py").unlink()
-    assert gen_xdr.main(["generate", "--wire", str(tmp_path / "link")]) == 0
+    assert gen_xdr.main(["generate", "--into", str(tmp_path / "link")]) == 0
     assert (wire / "rpc.py").is_file()

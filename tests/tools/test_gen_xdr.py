@@ -25,9 +25,8 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def wire(tmp_path: Path) -> Path:
     """The generated modules, in a place where they may be spoiled."""
-    folder = tmp_path / "wire"
-    assert gen_xdr.main(["generate", "--wire", str(folder)]) == 0
-    return folder
+    assert gen_xdr.main(["generate", "--into", str(tmp_path / "into")]) == 0
+    return tmp_path / "into" / "wire"
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def test_the_repository_has_not_drifted(capsys: Capture) -> None:
 def test_generate_twice_writes_nothing_new(wire: Path, capsys: Capture) -> None:
     capsys.readouterr()
     before = {path: path.read_bytes() for path in wire.rglob("*.py")}
-    assert gen_xdr.main(["generate", "--wire", str(wire)]) == 0
+    assert gen_xdr.main(["generate", "--into", str(wire.parent)]) == 0
     assert capsys.readouterr().out == ""
     assert {path: path.read_bytes() for path in wire.rglob("*.py")} == before
 
@@ -93,12 +92,12 @@ def test_check_lists_each_kind_of_drift(wire: Path, capsys: Capture) -> None:
     with (wire / "since.py").open("a") as module:
         module.write("\n")
     capsys.readouterr()
-    assert gen_xdr.main(["check", "--wire", str(wire)]) == 1
+    assert gen_xdr.main(["check", "--into", str(wire.parent)]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "missing rpc.py",
-        "stale leftover.py",
-        "changed since.py",
-        f"{wire} differs from {PROTOCOL_DEFS}: run gen_xdr.py generate",
+        "missing wire/rpc.py",
+        "stale wire/leftover.py",
+        "changed wire/since.py",
+        f"{wire.parent} differs from {PROTOCOL_DEFS}: run gen_xdr.py generate",
     ]
 
 
@@ -106,15 +105,15 @@ def test_generate_mends_drift(wire: Path) -> None:
     (wire / "rpc.py").unlink()
     (wire / "remote" / "leftover.py").write_text("")
     (wire / "since.py").write_text("")
-    assert gen_xdr.main(["generate", "--wire", str(wire)]) == 0
+    assert gen_xdr.main(["generate", "--into", str(wire.parent)]) == 0
     assert not (wire / "remote" / "leftover.py").exists()
-    assert gen_xdr.main(["check", "--wire", str(wire)]) == 0
+    assert gen_xdr.main(["check", "--into", str(wire.parent)]) == 0
 
 
 def test_caches_are_no_drift(wire: Path) -> None:
     (wire / "__pycache__").mkdir()
     (wire / "__pycache__" / "rpc.pyc").write_bytes(b"")
-    assert gen_xdr.main(["check", "--wire", str(wire)]) == 0
+    assert gen_xdr.main(["check", "--into", str(wire.parent)]) == 0
 
 
 def test_a_changed_contract_is_drift(wire: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -123,8 +122,8 @@ def test_a_changed_contract_is_drift(wire: Path, tmp_path: Path, capsys: Capture
     path = changed / "lxc_protocol.x"
     path.write_text(path.read_text().replace("unsigned int flags;", "hyper flags;"))
     capsys.readouterr()
-    assert gen_xdr.main(["check", "--defs", str(changed), "--wire", str(wire)]) == 1
-    assert "changed lxc.py" in capsys.readouterr().out
+    assert gen_xdr.main(["check", "--defs", str(changed), "--into", str(wire.parent)]) == 1
+    assert "changed wire/lxc.py" in capsys.readouterr().out
 
 
 def test_generate_refuses_a_broken_contract(tmp_path: Path, capsys: Capture) -> None:
@@ -134,7 +133,7 @@ def test_generate_refuses_a_broken_contract(tmp_path: Path, capsys: Capture) -> 
     text = path.read_text()
     path.write_text(text.replace("remote_nonnull_domain dom;", "remote_nonnull_doman dom;"))
     line = text[: text.index("remote_nonnull_domain dom;")].count("\n") + 1
-    assert gen_xdr.main(["generate", "--defs", str(broken), "--wire", str(tmp_path / "w")]) == 2
+    assert gen_xdr.main(["generate", "--defs", str(broken), "--into", str(tmp_path / "w")]) == 2
     message = f"{path}:{line}: expected a type that is declared, found 'remote_nonnull_doman'"
     assert capsys.readouterr().err == f"gen_xdr.py: {message}\n"
     assert not (tmp_path / "w").exists()
@@ -165,7 +164,7 @@ def test_no_file_of_the_contract_may_go(
         (changed / name).write_text(text)
     before = files_below(wire)
     capsys.readouterr()
-    assert gen_xdr.main([command, "--defs", str(changed), "--wire", str(wire)]) == 2
+    assert gen_xdr.main([command, "--defs", str(changed), "--into", str(wire.parent)]) == 2
     said = capsys.readouterr()
     assert said.err.startswith("gen_xdr.py: ")
     assert "expected" in said.err
@@ -191,7 +190,7 @@ def test_what_goes_with_the_contract_must_be_there(
     changed = tmp_path / "changed"
     shutil.copytree(PROTOCOL_DEFS, changed)
     (changed / name).unlink()
-    arguments = [command, "--defs", str(changed), "--wire", str(tmp_path / "w")]
+    arguments = [command, "--defs", str(changed), "--into", str(tmp_path / "w")]
     assert gen_xdr.main(arguments) == 2
     said = capsys.readouterr().err
     assert name in said
@@ -243,7 +242,7 @@ def test_generate_refuses_an_annotation_that_is_not_known(tmp_path: Path, capsys
     shutil.copytree(PROTOCOL_DEFS, changed)
     path, line = misspelt(changed / "lxc_protocol.x")
     for command in ("generate", "check"):
-        arguments = [command, "--defs", str(changed), "--wire", str(tmp_path / "w")]
+        arguments = [command, "--defs", str(changed), "--into", str(tmp_path / "w")]
         assert gen_xdr.main(arguments) == 2
         message = f"gen_xdr.py: {path}:{line}: unknown annotation '@priorty'\n"
         assert capsys.readouterr().err == message

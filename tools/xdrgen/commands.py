@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from xdrgen.convention import EXTERNALS_FILE, FILE_ORDER
@@ -25,37 +26,42 @@ __all__ = ["check", "diff", "generate", "import_tree"]
 _CACHE = "__pycache__"
 
 
-def generate(defs: Path, wire: Path) -> int:
-    """Write the generated modules below ``wire`` and remove files that are none."""
-    texts = _generated(defs)
-    for name in sorted(_present(wire) - texts.keys()):
-        (wire / name).unlink()
-        print(f"removed {wire / name}")
-        _remove_emptied((wire / name).parent, wire)
-    for name, text in texts.items():
-        path = wire / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_bytes() != text.encode():
-            path.write_bytes(text.encode())
-            print(f"wrote {path}")
+def generate(defs: Path, into: Path) -> int:
+    """Write the generated packages below ``into`` and remove files that are none of theirs."""
+    packages = _generated(defs)
+    stale = {name: _present(into / name) - texts.keys() for name, texts in packages.items()}
+    for package, texts in packages.items():
+        folder = into / package
+        for name in sorted(stale[package]):
+            (folder / name).unlink()
+            print(f"removed {folder / name}")
+            _remove_emptied((folder / name).parent, folder)
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.is_file() or path.read_bytes() != text.encode():
+                path.write_bytes(text.encode())
+                print(f"wrote {path}")
     return 0
 
 
-def check(defs: Path, wire: Path) -> int:
-    """Compare what is below ``wire`` with what would be generated; 1 and a list on drift."""
-    texts = _generated(defs)
-    present = _present(wire)
-    drift = [f"missing {name}" for name in texts if name not in present]
-    drift += [f"stale {name}" for name in sorted(present - texts.keys())]
-    drift += [
-        f"changed {name}"
-        for name, text in texts.items()
-        if name in present and (wire / name).read_bytes() != text.encode()
-    ]
+def check(defs: Path, into: Path) -> int:
+    """Compare what is below ``into`` with what would be generated; 1 and a list on drift."""
+    drift: list[str] = []
+    for package, texts in _generated(defs).items():
+        folder = into / package
+        present = _present(folder)
+        drift += [f"missing {package}/{name}" for name in texts if name not in present]
+        drift += [f"stale {package}/{name}" for name in sorted(present - texts.keys())]
+        drift += [
+            f"changed {package}/{name}"
+            for name, text in texts.items()
+            if name in present and (folder / name).read_bytes() != text.encode()
+        ]
     for line in drift:
         print(line)
     if drift:
-        print(f"{wire} differs from {defs}: run gen_xdr.py generate")
+        print(f"{into} differs from {defs}: run gen_xdr.py generate")
     return 1 if drift else 0
 
 
@@ -129,8 +135,12 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _generated(defs: Path) -> dict[str, str]:
-    """Return the text of every generated module by its path below the wire package."""
+def _generated(defs: Path) -> dict[str, dict[str, str]]:
+    """Return every generated package: its folder, and text by path below that."""
+    return {package: texts(defs) for package, texts in _PACKAGES.items()}
+
+
+def _wire(defs: Path) -> dict[str, str]:
     from xdrgen.emit_wire import Extras, emit
 
     contract = load_contract(defs)
@@ -147,24 +157,30 @@ def _generated(defs: Path) -> dict[str, str]:
     return emit(contract, Extras(since, secrets.fields, secrets.typed_parameters))
 
 
-def _present(wire: Path) -> set[str]:
+# Each package that holds generated modules and nothing else, and what returns their texts.
+_PACKAGES: dict[str, Callable[[Path], dict[str, str]]] = {
+    "wire": _wire,
+}
+
+
+def _present(package: Path) -> set[str]:
     """Return the files below a folder, leaving out what Python itself caches there.
 
     Raise ContractError at a symbolic link: what is written there would be written elsewhere.
     """
     found: set[str] = set()
-    for folder, folders, files in os.walk(wire):
+    for folder, folders, files in os.walk(package):
         folders[:] = [name for name in folders if name != _CACHE]
         for path in (Path(folder, name) for name in (*folders, *files)):
             if path.is_symlink():
                 raise ContractError(f"{path}: expected a generated file, found a symbolic link")
-        found |= {Path(folder, name).relative_to(wire).as_posix() for name in files}
+        found |= {Path(folder, name).relative_to(package).as_posix() for name in files}
     return found
 
 
-def _remove_emptied(folder: Path, wire: Path) -> None:
+def _remove_emptied(folder: Path, package: Path) -> None:
     """Remove a folder that holds nothing but what Python cached, and then its parent likewise."""
-    while folder != wire and all(path.name == _CACHE for path in folder.iterdir()):
+    while folder != package and all(path.name == _CACHE for path in folder.iterdir()):
         if (folder / _CACHE).is_dir():
             shutil.rmtree(folder / _CACHE)
         folder.rmdir()
