@@ -12,6 +12,10 @@ warden              the process above one daemon: mounts, starts, and cleans up 
 daemon              PrivateDaemon, one libvirtd of a test's own
 rawcall             one RPC call spelled by hand, to ask a daemon whether it is ready
 guests              a tiny guest: its boot disk and its domain XML
+guest_image         the files that a Linux guest boots from, made once of Debian packages
+linux_guest         the Linux guest: its disk, its domain XML, and waiting until it is up
+running             a Linux guest that runs, its agent answering, and is cleared away
+migration           two daemons between which such a guest can move
 seed                what QEMU can do, asked once and kept
 prepare             all of the above brought into being, with progress lines
 relay               a byte relay from a unix socket to a daemon, over TCP on the loopback device

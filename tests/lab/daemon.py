@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.place import LabMissingError
@@ -50,16 +50,15 @@ _DAEMON_SETTINGS: dict[str, str | int] = {
 }
 
 # In root mode: no confinement that needs services, and guests run as whoever runs the daemon.
-_QEMU_SETTINGS = """\
-security_driver = "none"
-stdio_handler = "file"
-remember_owner = 0
-cgroup_controllers = []
-namespaces = []
-user = "root"
-group = "root"
-"""
-_QEMU_SESSION_SETTINGS = 'security_driver = "none"\nstdio_handler = "file"\n'
+_QEMU_SESSION_SETTINGS: dict[str, object] = {"security_driver": "none", "stdio_handler": "file"}
+_QEMU_SETTINGS: dict[str, object] = {
+    **_QEMU_SESSION_SETTINGS,
+    "remember_owner": 0,
+    "cgroup_controllers": [],
+    "namespaces": [],
+    "user": "root",
+    "group": "root",
+}
 
 
 class DaemonError(Exception):
@@ -76,16 +75,27 @@ class PrivateDaemon:
         binary: str = "libvirtd",
         settings: Mapping[str, str | int] | None = None,
         capabilities: Path | None = None,
+        qemu_settings: Mapping[str, object] | None = None,
+        hostname: str = "",
+        devices: bool = False,
+        folders: Sequence[Path] = (),
     ) -> None:
         """Describe a daemon.
 
         ``root`` is a folder with another release's libvirtd unpacked (None: the machine's own),
-        ``settings`` override libvirtd.conf, ``capabilities`` is a kept QEMU capability cache.
+        ``settings`` override libvirtd.conf, ``qemu_settings`` qemu.conf, ``capabilities`` is a kept
+        QEMU capability cache. ``hostname`` is one of its own, as migration asks for. ``devices``
+        lets it see interfaces of its own instead of the machine's: lab0 (10.99.0.1/24) and lab1.
+        ``folders`` are those it has to find under the paths that they have here.
         """
         self._root = root
         self._binary = binary
         self._settings = {**_DAEMON_SETTINGS, **(settings or {})}
         self._capabilities = capabilities
+        self._qemu_settings = qemu_settings or {}
+        self._hostname = hostname
+        self._devices = devices
+        self._folders = folders
         self._as_root = os.geteuid() == 0
         self._warden: subprocess.Popen[bytes] | None = None
         self._pid = 0
@@ -187,14 +197,13 @@ class PrivateDaemon:
             (self.folder / name).mkdir()
         self.folder.chmod(0o755)  # others must be able to reach the socket and be refused there
         settings = {"log_outputs": f"2:file:{self._log_file}", **self._settings}
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
-        (self.folder / "libvirtd.conf").write_text("".join(lines))
+        (self.folder / "libvirtd.conf").write_text(_lines(settings))
         etc, cache = self.folder / "etc", self.folder / "cache"
         if not self._as_root:
             etc, cache = etc / "libvirt", cache / "libvirt"
             etc.mkdir()
-        text = _QEMU_SETTINGS if self._as_root else _QEMU_SESSION_SETTINGS
-        (etc / "qemu.conf").write_text(text)
+        defaults = _QEMU_SETTINGS if self._as_root else _QEMU_SESSION_SETTINGS
+        (etc / "qemu.conf").write_text(_lines({**defaults, **self._qemu_settings}))
         if self._capabilities is not None:
             shutil.copytree(self._capabilities, cache, dirs_exist_ok=True)
 
@@ -203,15 +212,20 @@ class PrivateDaemon:
         files = ["--config", f"{folder}/libvirtd.conf", "--pid-file", f"{folder}/pid"]
         binds = [[f"{folder}/{name}", target] for name, target in _SYSTEM_FOLDERS.items()]
         if self._root is not None:
-            binds.append([folder, folder])
+            binds += [[seen, seen] for seen in (folder, *map(str, self._folders))]
         order = {
             "command": [self._binary, *files],
             "folder": folder,
             "binds": binds,
             "root": str(self._root or ""),
+            "hostname": self._hostname,
+            "devices": self._devices,
         }
+        apart = ["unshare", "--mount", "--net", "--propagation", "private"]
+        if self._hostname:
+            apart.append("--uts")
         command = [
-            *(["unshare", "--mount", "--net", "--propagation", "private"] if self._as_root else []),
+            *(apart if self._as_root else []),
             *(sys.executable, "-ISE", str(Path(__file__).with_name("warden.py"))),
             json.dumps(order),
         ]
@@ -273,3 +287,7 @@ class PrivateDaemon:
             raise DaemonError(f"the warden of {self.folder} had to be killed") from None
         finally:
             warden.stdout.close()
+
+
+def _lines(settings: Mapping[str, object]) -> str:
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())

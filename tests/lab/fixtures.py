@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.daemon import PrivateDaemon
+from tests.lab.migration import MigrationPair, migration_daemons
 from tests.lab.roots import RELEASES, root_of
 from tests.lab.seed import SEEDED_VERSION, kept_capabilities
 
@@ -21,6 +22,7 @@ __all__ = [
     "libvirtd_7_0",
     "libvirtd_11_3",
     "libvirtd_12_8",
+    "migration_pair",
     "private_daemon",
 ]
 
@@ -58,6 +60,18 @@ def libvirtd_11_3() -> Iterator[PrivateDaemon]:
 def libvirtd_12_8() -> Iterator[PrivateDaemon]:
     """libvirtd 12.8.0 (or what Debian's testing suite has by now), the newest."""
     yield from _for_the_session("12.8.0")
+
+
+@pytest.fixture(scope="session")
+def migration_pair() -> Iterator[MigrationPair]:
+    """Two daemons of libvirt 9.0.0 between which Linux guests can move.
+
+    ``with migration_pair.guest("mover"):`` has one running on ``migration_pair.source_uri``; move
+    it to ``migration_pair.target_uri`` by ``migration_pair.migrate_uri("mover")``, with the flags
+    LIVE and UNSAFE (the shared disk is a plain file).
+    """
+    with migration_daemons() as pair:
+        yield pair
 
 
 @pytest.fixture(params=list(RELEASES))

@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.lab.daemon import DaemonError
+from tests.lab.guest_image import make_image
 from tests.lab.place import LabMissingError, locked
 from tests.lab.roots import RELEASES, Release, make_root, needs_root
 from tests.lab.seed import seed
@@ -28,6 +29,9 @@ def prepare() -> None:
         with ThreadPoolExecutor(max_workers=2) as workers:
             for _ in workers.map(_make_root, wanted):
                 continue
+        started = time.monotonic()
+        if make_image():
+            _tell(f"Linux guest made of Debian packages in {time.monotonic() - started:.1f} s")
         started = time.monotonic()
         if seed():
             _tell(f"QEMU's capabilities asked and kept in {time.monotonic() - started:.1f} s")

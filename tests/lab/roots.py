@@ -17,7 +17,16 @@ from pathlib import Path
 from tests.lab.apt import download_closure
 from tests.lab.place import LabMissingError, cache_folder, made_whole
 
-__all__ = ["RELEASES", "Release", "host_version", "make_root", "needs_root", "root_of"]
+__all__ = [
+    "RELEASES",
+    "Release",
+    "host_version",
+    "lay_out",
+    "make_root",
+    "needs_root",
+    "root_of",
+    "unpack",
+]
 
 # From Debian 13 on the drivers are packages of their own, and the network driver does not start
 # without a firewall backend.
@@ -32,6 +41,9 @@ _SPLIT_DRIVERS = (
     "libvirt-daemon-driver-storage",
     "nftables",
 )
+
+# What the release that runs the guests needs besides: images, and networks with leases.
+_FOR_GUESTS = ("qemu-system-x86", "qemu-utils", "dnsmasq-base", "iptables")
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ RELEASES = {
     release.version: release
     for release in (
         Release("7.0.0", "bullseye", ("libvirt-daemon",)),
-        Release("9.0.0", "bookworm", ("libvirt-daemon", "qemu-system-x86")),
+        Release("9.0.0", "bookworm", ("libvirt-daemon", *_FOR_GUESTS)),
         Release("11.3.0", "trixie", _SPLIT_DRIVERS),
         Release("12.8.0", "forky", _SPLIT_DRIVERS),
     )
@@ -115,9 +127,9 @@ def make_root(release: Release) -> bool:
         apt = scratch / "apt"
         packages = download_closure(release.suite, release.packages, apt)
         root = _root(scratch)
-        _lay_out(root)
+        lay_out(root)
         for package in packages:
-            _unpack(package, root)
+            unpack(package, root)
         shutil.rmtree(apt)
         _finish(root)
     return True
@@ -134,14 +146,21 @@ def _root(folder: Path) -> Path:
     return folder / "root"
 
 
-def _lay_out(root: Path) -> None:
+def lay_out(root: Path) -> None:
+    """Give an empty folder the links that Debian's packages expect."""
     for name in ("bin", "sbin", "lib", "lib64"):  # the merged /usr of Debian's base-files
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
 
 
-def _unpack(package: Path, root: Path) -> None:
+def unpack(package: Path, root: Path, *patterns: str) -> None:
+    """Unpack a .deb file below ``root``; with ``patterns`` (of tar), nothing but what they match.
+
+    LabMissingError if it is damaged, or nothing matches a pattern.
+    """
     left_out = [f"--exclude=./usr/share/{name}" for name in _NOT_UNPACKED]
+    if patterns:
+        left_out += ["--wildcards", *patterns]
     tar = ["tar", "-x", "-C", str(root), "--keep-directory-symlink", "--no-same-owner", *left_out]
     with subprocess.Popen(
         ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE

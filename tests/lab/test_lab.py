@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -13,14 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.c_binding import CBinding, CBindingError
+from tests.lab.c_binding import (
+    BindingConnection,
+    CBinding,
+    CBindingError,
+    CBindingMisuseError,
+)
 from tests.lab.capture import Capture
 from tests.lab.daemon import DaemonError, PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from tests.lab.guests import GREETING, EchoGuest, boot_disk
+from tests.lab.linux_guest import READY, LinuxGuest
+from tests.lab.migration import MigrationPair
 from tests.lab.place import LabMissingError, made_whole, repository
 from tests.lab.rawcall import AUTH_LIST, RawConnection
 from tests.lab.relay import TcpRelay
+from tests.lab.roots import root_of
 from tests.lab.seed import kept_capabilities
 
 pytestmark = pytest.mark.lab
@@ -147,6 +156,66 @@ def test_c_binding_passes_errors_on(libvirtd: PrivateDaemon) -> None:
             binding.ask("lookupByName", "nosuch")
         assert caught.value.fields["code"] == 42
         assert binding.ask_domain("test", "UUID").hex() == "6695eb01f6a4830479aa97f2502e193f"
+
+
+def test_c_binding_reaches_any_object(libvirtd: PrivateDaemon) -> None:
+    with CBinding(libvirtd.uri("test:///default")) as binding:
+        network = (("networkLookupByName", "default"),)
+        named = binding.ask_at((), *network[0])
+        assert (named["object"], named["name"]) == ("virNetwork", "default")
+        assert binding.ask_at(network, "UUID").hex() == named["uuid"].replace("-", "")
+        domain = (("lookupByName", "test"),)
+        binding.ask_at(domain, "pinVcpu", 0, (True, False))
+        assert binding.ask_at(domain, "vcpus")[1][0][:3] == [True, False, False]
+        with pytest.raises(CBindingMisuseError, match="noSuchMethod"):
+            binding.ask("noSuchMethod")
+        with pytest.raises(CBindingMisuseError, match="TypeError"):
+            binding.ask("lookupByName", 5)
+
+
+def test_readonly_c_binding_changes_nothing(libvirtd: PrivateDaemon) -> None:
+    with CBinding(libvirtd.uri("test:///default"), readonly=True) as binding:
+        with pytest.raises(CBindingError) as caught:
+            binding.ask_domain("test", "destroy")
+        assert caught.value.fields["code"] == 29
+
+
+def test_daemon_sees_interfaces_and_a_name_of_its_own() -> None:
+    daemon = PrivateDaemon(
+        root=root_of("9.0.0"), capabilities=kept_capabilities(), hostname="lab-x", devices=True
+    )
+    with daemon, CBinding(daemon.uri("qemu:///system")) as binding:
+        assert binding.ask("getHostname") == "lab-x"
+        assert sorted(binding.ask("listInterfaces")) == ["lab0", "lab1"]
+
+
+def test_linux_guest_moves_between_two_daemons(migration_pair: MigrationPair) -> None:
+    with (
+        migration_pair.guest("mover") as guest,
+        CBinding(migration_pair.source_uri) as source,
+        CBinding(migration_pair.target_uri) as target,
+    ):
+        assert source.ask_domain(guest.name, "hostname", 2) == "lab-guest"  # asked of the agent
+        live, unsafe = 1, 512
+        destination = BindingConnection(migration_pair.target_uri)
+        address = migration_pair.migrate_uri(guest.name)
+        domain = (("lookupByName", guest.name),)
+        source.ask_at(domain, "migrate", destination, live | unsafe, None, address, 0)
+        assert target.ask_domain(guest.name, "state")[0] == 1
+        assert source.ask("listAllDomains") == []
+    with CBinding(migration_pair.target_uri) as target:
+        assert target.ask("listAllDomains") == []
+
+
+def test_guest_that_is_never_up_is_noticed(tmp_path: Path) -> None:
+    with LinuxGuest(tmp_path, "asleep") as guest:
+        with pytest.raises(TimeoutError, match="asleep"):
+            guest.wait_until_ready(0.01)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.connect(str(tmp_path / "asleep.line"))
+            other.sendall(READY[:5])
+            other.sendall(READY[5:] + b"\n")
+            guest.wait_until_ready(10.0)
 
 
 def test_capture_sees_what_the_relay_carries(libvirtd: PrivateDaemon, tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ parent of whatever the daemon leaves orphaned (QEMU guests outlive libvirtd by d
 its standard input ends, because the test closed it or died in whatever way, it ends the daemon and
 every one of those, and removes the daemon's folder. It must not know what the daemon is.
 
-Argument: one JSON object with "command", "folder", "binds" [[source, target]...] and "root" (a
-folder to change root to, or ""). It prints the daemon's process id, and exits with the
-daemon's code.
+Argument: one JSON object with "command", "folder", "binds" [[source, target]...], "root" (a
+folder to change root to, or ""), "hostname" (in a UTS namespace of its own, or "") and "devices"
+(whether the daemon is to find network interfaces of its own). It prints the daemon's process id,
+and exits with the daemon's code.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,16 +33,47 @@ def _mount(*arguments: str) -> None:
     subprocess.run(["mount", *arguments], check=True, stdin=subprocess.DEVNULL)
 
 
-def _lay_mounts(binds: list[list[str]], root: str) -> None:
+def _lay_mounts(binds: list[list[str]], root: str, devices: bool) -> None:
     if root:
         for name in ("run", "tmp"):  # what a daemon leaves there stays out of the shared root
             _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", f"{root}/{name}")
         _mount("-t", "proc", "proc", f"{root}/proc")
         for name in ("sys", "dev"):
             _mount("--rbind", f"/{name}", f"{root}/{name}")
+    if devices:
+        _make_interfaces()
+        _show_interfaces(f"{root}/sys")
     for source, target in binds:
         os.makedirs(root + target, exist_ok=True)
         _mount("--bind", source, root + target)
+
+
+def _make_interfaces() -> None:
+    """Give this network namespace a loopback device that is up and a pair of linked interfaces."""
+    for change in (
+        "link set lo up",
+        "link add lab0 type veth peer name lab1",
+        "addr add 10.99.0.1/24 dev lab0",
+        "link set lab0 up",
+        "link set lab1 up",
+    ):
+        subprocess.run(["ip", *change.split()], check=True, stdin=subprocess.DEVNULL)
+
+
+def _show_interfaces(target: str) -> None:
+    """Make ``target`` a sysfs of this network namespace; the one that was there is the machine's.
+
+    Its control groups are kept: a sysfs comes without them.
+    """
+    groups = "/sys/fs/cgroup"
+    kept = os.path.ismount(groups)
+    handle = os.open(groups, os.O_PATH) if kept else -1
+    _mount("-t", "sysfs", "sysfs", target)
+    if kept:
+        # As it stands: the path that it would be resolved to is hidden by now.
+        source = f"/proc/{os.getpid()}/fd/{handle}"
+        _mount("--no-canonicalize", "--rbind", source, f"{target}/fs/cgroup")
+        os.close(handle)
 
 
 def _children() -> list[int]:
@@ -119,7 +152,9 @@ def main() -> int:
     signal.set_wakeup_fd(wakeup_write)
     root = order["root"]
     if os.geteuid() == 0:
-        _lay_mounts(order["binds"], root)
+        _lay_mounts(order["binds"], root, order["devices"])
+        if order["hostname"]:
+            socket.sethostname(order["hostname"])
     command = (["chroot", root] if root else []) + order["command"]
     daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     print(daemon.pid, flush=True)

@@ -53,7 +53,12 @@ def test_domains_are_those_of_the_c_binding(
 ) -> None:
     with open_in_colour(libvirtd.uri(URI)) as connection:
         ours = [
-            {"name": d.get_name(), "uuid": d.get_uuid_string(), "id": d.get_id()}
+            {
+                "object": "virDomain",
+                "name": d.get_name(),
+                "uuid": d.get_uuid_string(),
+                "id": d.get_id(),
+            }
             for d in connection.list_all_domains()
         ]
         assert ours == binding.ask("listAllDomains", 0)

@@ -21,18 +21,23 @@ ENVIRONMENT_PACKAGES = ("python3-venv", "ca-certificates")
 DEMO_PACKAGES = (*ENVIRONMENT_PACKAGES, "libvirt-daemon")
 
 # The C binding is the oracle of the live suites, Wireshark's dissector another; the keyring is for
-# the releases that are unpacked beside the system.
+# the releases that are unpacked beside the system; cpio, e2fsprogs and qemu-utils make a guest's
+# files, iproute2 the interfaces that a daemon finds.
 _LAB_PACKAGES = (
     *ENVIRONMENT_PACKAGES,
+    "cpio",
     "debian-archive-keyring",
+    "e2fsprogs",
+    "iproute2",
     "libvirt-daemon",
     "libvirt-wireshark",
     "python3-libvirt",
+    "qemu-utils",
     "tshark",
 )
 # The guests run on libvirt 9.0.0. Where this is not the Debian release that has it, it is unpacked
-# beside the system like the others, with its QEMU.
-_BOOKWORM_PACKAGES = ("qemu-system-x86",)
+# beside the system like the others, with its QEMU and what its networks need.
+_BOOKWORM_PACKAGES = ("dnsmasq-base", "iptables", "qemu-system-x86")
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _ACCOUNT = "libvirt-qemu"
