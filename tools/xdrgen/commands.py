@@ -157,9 +157,17 @@ def _wire(defs: Path) -> dict[str, str]:
     return emit(contract, Extras(since, secrets.fields, secrets.typed_parameters))
 
 
+def _constants(defs: Path) -> dict[str, str]:
+    from xdrgen.constants import read_constants
+    from xdrgen.emit_constants import emit_constants
+
+    return emit_constants(read_constants(defs / "constants.toml"))
+
+
 # Each package that holds generated modules and nothing else, and what returns their texts.
 _PACKAGES: dict[str, Callable[[Path], dict[str, str]]] = {
     "wire": _wire,
+    "constants": _constants,
 }
 
 
