@@ -1,0 +1,222 @@
+"""What a comparison is: steps that are asked, through each party, of the same real daemon.
+
+Responsible for the words in which comparisons are written down; they are data. It must not know how
+a party is asked, nor what the answers turn out to be.
+
+A comparison is a row of steps on a stage (a daemon and what was made ready on it):
+
+* ``Ask``: a documented method, asked by the party whose turn it is. Its answers are compared.
+* ``See``: what the C binding sees afterwards, whoever acted. That is compared too.
+* ``Do``: what the C binding does to get the stage ready. Nothing is compared; it has to succeed.
+* ``Wait``: until the C binding sees something.
+
+All steps run once for each party: the C binding, virtproto sync, virtproto aio.
+
+Every text in an argument may hold ``$name`` of what the stage has made ready (``$folder``,
+``$domain`` ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.differential.likeness import Likeness, equal
+
+__all__ = [
+    "ADDRESSES",
+    "Address",
+    "Ask",
+    "Comparison",
+    "Do",
+    "FileArgument",
+    "Normaliser",
+    "ObjectArgument",
+    "Outcome",
+    "See",
+    "Step",
+    "StreamArgument",
+    "Wait",
+    "nothing",
+    "unchanged",
+]
+
+Normaliser = Callable[[Any], Any]
+Steps = Sequence[tuple[Any, ...]]
+
+
+def unchanged(value: Any) -> Any:
+    """Return the value as it is: both sides give it the same shape."""
+    return value
+
+
+def nothing(value: Any) -> Any:
+    """Return None for what the C binding answers where there is nothing to say: 0 or itself."""
+    if value is None or value == 0 or (isinstance(value, dict) and "object" in value):
+        return None
+    return value
+
+
+@dataclass(frozen=True)
+class Address:
+    """An object: how one gets there from the connection, by the binding and by virtproto."""
+
+    binding: Steps
+    ours: Steps
+
+
+def _below(parent: str, binding: tuple[Any, ...], ours: tuple[Any, ...]) -> Address:
+    above = ADDRESSES[parent]
+    return Address((*above.binding, binding), (*above.ours, ours))
+
+
+ADDRESSES = {
+    "connection": Address((), ()),
+    "domain": Address((("lookupByName", "$domain"),), (("get_domain_by_name", "$domain"),)),
+    "idle": Address((("lookupByName", "$idle"),), (("get_domain_by_name", "$idle"),)),
+    "network": Address(
+        (("networkLookupByName", "$network"),), (("get_network_by_name", "$network"),)
+    ),
+    "pool": Address(
+        (("storagePoolLookupByName", "$pool"),), (("get_storage_pool_by_name", "$pool"),)
+    ),
+    "device": Address(
+        (("nodeDeviceLookupByName", "$device"),), (("get_node_device_by_name", "$device"),)
+    ),
+    "interface": Address(
+        (("interfaceLookupByName", "$interface"),), (("get_interface_by_name", "$interface"),)
+    ),
+    "secret": Address(
+        (("secretLookupByUUIDString", "$secret"),), (("get_secret_by_uuid", "$secret"),)
+    ),
+    "nwfilter": Address(
+        (("nwfilterLookupByName", "$nwfilter"),), (("get_nwfilter_by_name", "$nwfilter"),)
+    ),
+    "nwfilter_binding": Address(
+        (("nwfilterBindingLookupByPortDev", "$port_dev"),),
+        (("get_nwfilter_binding_by_port_dev", "$port_dev"),),
+    ),
+}
+ADDRESSES["volume"] = _below(
+    "pool", ("storageVolLookupByName", "$volume"), ("get_volume_by_name", "$volume")
+)
+ADDRESSES["port"] = _below(
+    "network", ("portLookupByUUIDString", "$port"), ("get_port_by_uuid", "$port")
+)
+ADDRESSES["snapshot_domain"] = Address(
+    (("lookupByName", "$snapshot_domain"),), (("get_domain_by_name", "$snapshot_domain"),)
+)
+ADDRESSES["snapshot"] = _below(
+    "snapshot_domain", ("snapshotLookupByName", "$snapshot"), ("get_snapshot_by_name", "$snapshot")
+)
+ADDRESSES["checkpoint"] = _below(
+    "domain", ("checkpointLookupByName", "$checkpoint"), ("get_checkpoint_by_name", "$checkpoint")
+)
+
+
+@dataclass(frozen=True)
+class ObjectArgument:
+    """An argument that is the object at an address."""
+
+    address: str | Address
+
+
+@dataclass(frozen=True)
+class StreamArgument:
+    """An argument that is a new stream: ``send`` goes in, then ``receive`` bytes out (-1: all)."""
+
+    send: bytes | None = None
+    receive: int = 0
+    end: str = "finish"
+
+
+@dataclass(frozen=True)
+class FileArgument:
+    """An argument that is a descriptor of a file; ``mode`` is the name of a constant of os."""
+
+    path: str
+    mode: str = "O_RDONLY"
+
+
+class Outcome:
+    """What an ``Ask`` is expected to bring on a stage."""
+
+    VALUE = "value"
+    REFUSAL = "refusal"
+    # It depends on the machine or the release; all parties get the same in any case.
+    EITHER = "either"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A documented method ("Domain.get_info") and its counterpart in the C binding.
+
+    ``args`` and ``keywords`` are virtproto's; ``binding`` is the method there and its arguments.
+    ``ours`` and ``theirs`` turn the answers into one shape, ``both`` what they have become; ``by``
+    compares. ``outcome`` tells whether an answer or a refusal is to be expected.
+    """
+
+    documented: str
+    on: str | Address
+    args: tuple[Any, ...]
+    binding: tuple[Any, ...]
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    ours: Normaliser = unchanged
+    theirs: Normaliser = unchanged
+    both: Normaliser = unchanged
+    by: Likeness = equal
+    outcome: str = Outcome.VALUE
+
+
+@dataclass(frozen=True)
+class See:
+    """What the C binding answers once the party has acted; compared between the parties."""
+
+    on: str | Address
+    method: str
+    args: tuple[Any, ...] = ()
+    shape: Normaliser = unchanged
+    by: Likeness = equal
+
+
+@dataclass(frozen=True)
+class Do:
+    """What the C binding does for whoever's turn it is; ``may_fail`` where that is no matter."""
+
+    on: str | Address
+    method: str
+    args: tuple[Any, ...] = ()
+    may_fail: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Until the C binding's answer satisfies ``until``."""
+
+    on: str | Address
+    method: str
+    args: tuple[Any, ...]
+    until: Callable[[Any], bool]
+    timeout_s: float = 60.0
+
+
+Step = Ask | See | Do | Wait
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Steps on stages; ``stages`` maps each stage's name to the outcome its ``Ask`` has there.
+
+    ``afterwards`` steps run in any case, and may fail.
+    """
+
+    name: str
+    stages: Mapping[str, str]
+    steps: tuple[Step, ...]
+    afterwards: tuple[Step, ...] = ()
+
+    @property
+    def documented(self) -> tuple[str, ...]:
+        """The documented methods that it compares."""
+        return tuple(step.documented for step in self.steps if isinstance(step, Ask))

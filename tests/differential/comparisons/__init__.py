@@ -1,0 +1,10 @@
+"""All comparisons there are, topic by topic; each module has a table COMPARISONS."""
+
+from __future__ import annotations
+
+from tests.differential.comparison import Comparison
+from tests.differential.comparisons import domain_reading
+
+__all__ = ["ALL"]
+
+ALL: tuple[Comparison, ...] = (*domain_reading.COMPARISONS,)

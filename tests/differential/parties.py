@@ -1,0 +1,288 @@
+"""The three parties that are asked: the C binding, virtproto sync and virtproto aio.
+
+Responsible for asking a question in each one's own way and for bringing what comes back into one
+form: JSON's types and bytes, objects as what names them, or the nine fields of an error. It must
+not know which questions there are, nor what a right answer would be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from string import Template
+from types import TracebackType
+from typing import Any, Self
+
+import virtproto
+from tests.differential.comparison import (
+    ADDRESSES,
+    Address,
+    Ask,
+    Do,
+    FileArgument,
+    ObjectArgument,
+    See,
+    StreamArgument,
+    Wait,
+)
+from tests.lab.c_binding import (
+    BindingFile,
+    BindingObject,
+    BindingStream,
+    CBinding,
+    CBindingError,
+)
+from virtproto import aio
+
+__all__ = ["AioParty", "Answer", "BindingParty", "OurParty", "Party", "SyncParty"]
+
+# {"value": ...} or {"error": {...}}.
+Answer = dict[str, Any]
+
+# No call of a comparison takes longer, also not one for which a guest has to do something.
+_CALL_S = 120.0
+_ERROR_FIELDS = ("code", "domain", "message", "level", "str1", "str2", "str3", "int1", "int2")
+
+# What names an object of each class, as the C binding's process answers it.
+_NAMED_BY = {
+    "Domain": {"name": "get_name", "uuid": "get_uuid_string", "id": "get_id"},
+    "Network": {"name": "get_name", "uuid": "get_uuid_string"},
+    "NetworkPort": {"uuid": "get_uuid_string"},
+    "StoragePool": {"name": "get_name", "uuid": "get_uuid_string"},
+    "StorageVol": {"name": "get_name", "key": "get_key"},
+    "NodeDevice": {"name": "get_name"},
+    "Interface": {"name": "get_name", "mac": "get_mac"},
+    "Secret": {
+        "uuid": "get_uuid_string",
+        "usage_type": "get_usage_type",
+        "usage_id": "get_usage_id",
+    },
+    "NWFilter": {"name": "get_name", "uuid": "get_uuid_string"},
+    "NWFilterBinding": {"port_dev": "get_port_dev", "filter_name": "get_filter_name"},
+    "DomainSnapshot": {"name": "get_name"},
+    "DomainCheckpoint": {"name": "get_name"},
+}
+
+
+def fill(value: Any, names: Mapping[str, str]) -> Any:
+    """Return ``value`` with each ``$name`` in its texts replaced."""
+    if isinstance(value, str):
+        return Template(value).safe_substitute(names)
+    if isinstance(value, list | tuple):
+        return type(value)(fill(item, names) for item in value)
+    if isinstance(value, dict):
+        return {key: fill(item, names) for key, item in value.items()}
+    return value
+
+
+class BindingParty:
+    """The C binding, which also arranges the stage and looks on for the other two."""
+
+    name = "the C binding"
+
+    def __init__(self, binding: CBinding, names: Mapping[str, str]) -> None:
+        self._binding = binding
+        self._names = names
+
+    def answer(self, question: Ask) -> Answer:
+        """Return its answer to what a comparison asks of each party."""
+        answer = self.look(question.on, *question.binding)
+        if "value" in answer:
+            answer = {"value": question.both(question.theirs(answer["value"]))}
+        return answer
+
+    def look(self, on: str | Address, method: str, *args: Any) -> Answer:
+        """Return what a method of the C binding answers."""
+        path = self._path(on)
+        streams = [value for value in args if isinstance(value, StreamArgument)]
+        use = streams[0] if streams else StreamArgument()
+        given = [self._argument(value) for value in args]
+        try:
+            value = self._binding.ask_at(
+                path, method, *given, send=use.send, receive=use.receive, end=use.end
+            )
+        except CBindingError as error:
+            return {"error": error.fields}
+        return {"value": value}
+
+    def see(self, step: See | Do | Wait) -> Answer:
+        """Return what it sees for a step that is not a party's."""
+        return self.look(step.on, step.method, *step.args)
+
+    def _path(self, on: str | Address) -> tuple[tuple[Any, ...], ...]:
+        address = ADDRESSES[on] if isinstance(on, str) else on
+        return tuple(
+            (method, *(self._argument(value) for value in args))
+            for method, *args in address.binding
+        )
+
+    def _argument(self, value: Any) -> Any:
+        match value:
+            case ObjectArgument():
+                return BindingObject(self._path(value.address))
+            case StreamArgument():
+                return BindingStream()
+            case FileArgument():
+                return BindingFile(fill(value.path, self._names), value.mode)
+            case list() | tuple():
+                return type(value)(self._argument(item) for item in value)
+        return fill(value, self._names)
+
+
+class OurParty:
+    """One colour of virtproto; ``wait`` makes a result of what its methods return."""
+
+    name = "virtproto"
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._connection: Any = None
+
+    def wait(self, result: Any) -> Any:
+        """Return the result of a call."""
+        raise NotImplementedError
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.wait(self._connection.close())
+
+    def answer(self, question: Ask) -> Answer:
+        """Return its answer to what a comparison asks of each party."""
+        method = question.documented.partition(".")[2]
+        with ExitStack() as held:
+            try:
+                target = self.reach(question.on, held)
+                streams: list[Any] = []
+                given = [self._argument(value, held, streams) for value in question.args]
+                named = fill(dict(question.keywords), self._names)
+                value = self.wait(getattr(target, method)(*given, **named))
+                value = question.ours(value)
+                if streams:
+                    value = [value, self._use(*streams)]
+                value = self.plain(value)
+            except virtproto.LibvirtError as error:
+                return {"error": {name: getattr(error, name) for name in _ERROR_FIELDS}}
+        return {"value": question.both(value)}
+
+    def reach(self, on: str | Address, held: ExitStack) -> Any:
+        """Return the object at an address."""
+        address = ADDRESSES[on] if isinstance(on, str) else on
+        target = self._connection
+        for method, *args in address.ours:
+            given = [self._argument(value, held, []) for value in args]
+            target = self.wait(getattr(target, method)(*given))
+        return target
+
+    def plain(self, value: Any) -> Any:
+        """Return ``value`` in JSON's types and bytes, objects as what names them."""
+        named_by = _NAMED_BY.get(type(value).__name__)
+        if named_by is not None:
+            named = {field: self._named(value, method) for field, method in named_by.items()}
+            return {"object": f"vir{type(value).__name__}", **named}
+        if isinstance(value, bool | bytes | float) or value is None:
+            return value
+        for kind in (int, str):
+            if isinstance(value, kind):
+                return kind(value)  # no longer an enum's member
+        if isinstance(value, Mapping):
+            return {self.plain(key): self.plain(item) for key, item in value.items()}
+        if isinstance(value, set | frozenset):
+            return sorted(value)
+        assert isinstance(value, Iterable), f"no plain form of {value!r}"
+        return [self.plain(item) for item in value]
+
+    def _named(self, value: Any, method: str) -> Any:
+        return self.plain(self.wait(getattr(value, method)()))
+
+    def _argument(self, value: Any, held: ExitStack, streams: list[Any]) -> Any:
+        match value:
+            case ObjectArgument():
+                return self.reach(value.address, held)
+            case StreamArgument():
+                stream = self.wait(self._connection.new_stream())
+                streams += [stream, value]
+                return stream
+            case FileArgument():
+                handle = os.open(fill(value.path, self._names), getattr(os, value.mode))
+                held.callback(os.close, handle)
+                return handle
+            case list() | tuple():
+                return type(value)(self._argument(item, held, streams) for item in value)
+        return fill(value, self._names)
+
+    def _use(self, stream: Any, use: StreamArgument) -> bytes:
+        heard = b""
+        if use.send is not None:
+            left = use.send
+            while left:
+                left = left[self.wait(stream.send(left)) :]
+        while use.receive < 0 or len(heard) < use.receive:
+            wanted = 65536 if use.receive < 0 else use.receive - len(heard)
+            part: bytes = self.wait(stream.recv(wanted))
+            if not part:
+                break
+            heard += part
+        self.wait(getattr(stream, use.end)())
+        return heard
+
+
+class SyncParty(OurParty):
+    """The blocking colour."""
+
+    name = "virtproto sync"
+
+    def __init__(self, uri: str, names: Mapping[str, str]) -> None:
+        super().__init__(names)
+        self._uri = uri
+
+    def __enter__(self) -> Self:
+        self._connection = virtproto.open(self._uri)
+        self._connection.call_timeout_s = _CALL_S
+        return self
+
+    def wait(self, result: Any) -> Any:
+        """Return the result, which is there."""
+        return result
+
+
+class AioParty(OurParty):
+    """The asyncio colour, on an event loop that runs for one call at a time."""
+
+    name = "virtproto aio"
+
+    def __init__(self, uri: str, names: Mapping[str, str]) -> None:
+        super().__init__(names)
+        self._uri = uri
+        self._runner = asyncio.Runner(debug=True)
+
+    def __enter__(self) -> Self:
+        self._connection = self.wait(aio.open(self._uri))
+        self._connection.call_timeout_s = _CALL_S
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        self._runner.close()
+
+    def wait(self, result: Any) -> Any:
+        """Return the result, for which the event loop runs if it is still to come."""
+        return self._runner.run(_awaited(result)) if inspect.isawaitable(result) else result
+
+
+async def _awaited(result: Any) -> Any:
+    return await result
+
+
+Party = BindingParty | OurParty

@@ -1,0 +1,126 @@
+"""A comparison carried out: each party in turn goes through its steps, then the rows are compared.
+
+Responsible for the order of things, for putting the stage back, and for telling what differs. It
+must not know any method.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.differential.comparison import Ask, Comparison, Do, Outcome, See, Step, Wait
+from tests.differential.likeness import Likeness, equal
+from tests.differential.parties import Answer, BindingParty, OurParty, Party
+
+__all__ = ["Stage", "StageError", "perform"]
+
+_GLANCE_S = 0.02
+
+
+class StageError(Exception):
+    """A step that only arranges the stage failed."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A daemon with things made ready on it, the C binding and both colours connected to it."""
+
+    name: str
+    binding: BindingParty
+    ours: Sequence[OurParty]
+
+
+def perform(comparison: Comparison, stage: Stage) -> list[str]:
+    """Return what differs between the parties, or from what was expected; nothing is good."""
+    expected = comparison.stages[stage.name]
+    theirs = _go_through(comparison, stage, stage.binding)
+    found = _surprises(theirs, expected)
+    for party in stage.ours:
+        for (step, a), (_, b) in zip(theirs, _go_through(comparison, stage, party), strict=True):
+            difference = _difference(step, a, b)
+            if difference is not None:
+                found.append(f"{party.name}, {_title(step)}: {difference}")
+    return found
+
+
+def _go_through(
+    comparison: Comparison, stage: Stage, party: Party
+) -> list[tuple[Ask | See, Answer]]:
+    answers: list[tuple[Ask | See, Answer]] = []
+    try:
+        for step in comparison.steps:
+            match step:
+                case Ask():
+                    answers.append((step, party.answer(step)))
+                case See():
+                    answers.append((step, _shaped(stage.binding.see(step), step)))
+                case Do():
+                    _succeed(step, stage.binding.see(step))
+                case Wait():
+                    _wait(step, stage.binding)
+    finally:
+        for step in comparison.afterwards:
+            if isinstance(step, Wait):
+                _wait(step, stage.binding)
+            elif not isinstance(step, Ask):
+                stage.binding.see(step)
+    return answers
+
+
+def _shaped(answer: Answer, step: See) -> Answer:
+    return {"value": step.shape(answer["value"])} if "value" in answer else answer
+
+
+def _succeed(step: Do, answer: Answer) -> None:
+    if "error" in answer and not step.may_fail:
+        raise StageError(f"{step.method}{step.args}: {answer['error']}")
+
+
+def _wait(step: Wait, binding: BindingParty) -> None:
+    # The C binding's blocking side has no event to wait for, hence the glances.
+    deadline = time.monotonic() + step.timeout_s
+    while True:
+        answer = binding.see(step)
+        if "value" in answer and step.until(answer["value"]):
+            return
+        if time.monotonic() > deadline:
+            raise StageError(f"{step.method}{step.args} still gives {answer}")
+        time.sleep(_GLANCE_S)
+
+
+def _surprises(answers: list[tuple[Ask | See, Answer]], stage_outcome: str) -> list[str]:
+    found = []
+    for step, answer in answers:
+        wanted = Outcome.VALUE
+        if isinstance(step, Ask):
+            wanted = step.outcome if stage_outcome == Outcome.VALUE else stage_outcome
+        if wanted == Outcome.VALUE and "error" in answer:
+            found.append(f"{_title(step)} was refused: {answer['error']}")
+        if wanted == Outcome.REFUSAL and "value" in answer:
+            found.append(f"{_title(step)} was not refused: {answer['value']!r}")
+    return found
+
+
+def _difference(step: Ask | See, theirs: Answer, ours: Answer) -> str | None:
+    by: Likeness = step.by
+    if "value" in theirs and "value" in ours:
+        return by(_comparable(theirs["value"]), _comparable(ours["value"]))
+    if "error" in theirs and "error" in ours:
+        return equal(theirs["error"], ours["error"])
+    return f"{theirs} and {ours}"
+
+
+def _comparable(value: Any) -> Any:
+    """Lists for tuples, so that a shape may return either."""
+    if isinstance(value, list | tuple):
+        return [_comparable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _comparable(item) for key, item in value.items()}
+    return value
+
+
+def _title(step: Step) -> str:
+    return step.documented if isinstance(step, Ask) else f"as seen by {step.method}"
