@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from xdrgen.convention import EXTERNALS_FILE, FILE_ORDER
@@ -164,10 +165,21 @@ def _constants(defs: Path) -> dict[str, str]:
     return emit_constants(read_constants(defs / "constants.toml"))
 
 
+def _methods(defs: Path, colour: str) -> dict[str, str]:
+    from xdrgen.api_read import read_api
+    from xdrgen.emit_api import emit_api
+
+    contract = load_contract(defs)
+    since = read_since(defs / "since.toml").numbers(contract)
+    return emit_api(contract, read_api(defs / "api"), since, colour)
+
+
 # Each package that holds generated modules and nothing else, and what returns their texts.
 _PACKAGES: dict[str, Callable[[Path], dict[str, str]]] = {
     "wire": _wire,
     "constants": _constants,
+    "sync/_methods": partial(_methods, colour="sync"),
+    "aio/_methods": partial(_methods, colour="aio"),
 }
 
 

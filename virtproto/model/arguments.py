@@ -11,25 +11,55 @@ from virtproto.errors import ArgumentTypeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Iterable  # type: ignore[attr-defined]
-    from typing import Any, TypeVar
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Protocol, TypeVar
 
+    from virtproto.model.connection_handle import ConnectionHandle
     from virtproto.model.object_handle import ObjectHandle
 
+    class HasDescriptor(Protocol):
+        """An open file, a socket: what has a descriptor."""
+
+        def fileno(self) -> int:
+            """Return the descriptor."""
+
+    class OfConnection(Protocol):
+        """What belongs to a connection, as streams do."""
+
+        @property
+        def connection(self) -> object:
+            """The connection that it belongs to."""
+
+    C = TypeVar("C", bound="ConnectionHandle")
     H = TypeVar("H", bound="ObjectHandle")
+    S = TypeVar("S", bound="OfConnection")
+    T = TypeVar("T")
+    V = TypeVar("V")
+
+    # A descriptor, or an object that has one.
+    FileDescriptor = int | HasDescriptor
 
 __all__ = [
+    "optional",
+    "pack_flags",
     "to_bool",
     "to_bytes",
+    "to_fd",
+    "to_fds",
     "to_flags",
     "to_int",
     "to_ints",
     "to_long",
     "to_longs",
-    "to_optional_text",
-    "to_path",
+    "to_mapping",
     "to_object",
     "to_objects",
+    "to_optional_mapping",
+    "to_optional_path",
+    "to_optional_text",
+    "to_path",
+    "to_peer",
+    "to_stream",
     "to_text",
     "to_texts",
     "to_uint",
@@ -40,6 +70,8 @@ __all__ = [
 
 # What a string may hold, in bytes (REMOTE_STRING_MAX).
 _TEXT_MAX = 4194304
+# How many descriptors one message carries (VIR_NET_MESSAGE_NUM_FDS_MAX).
+_FDS_MAX = 32
 
 
 def to_text(parameter: str, value: str) -> str:
@@ -53,6 +85,11 @@ def to_text(parameter: str, value: str) -> str:
     if len(value) * 4 > _TEXT_MAX and len(value.encode("utf-8", "surrogateescape")) > _TEXT_MAX:
         raise UsageError(f"{parameter}: longer than the {_TEXT_MAX} bytes that a text may have")
     return value
+
+
+def optional(convert: Callable[..., T], parameter: str, value: V | None, *rest: Any) -> T | None:
+    """Return a value as ``convert`` takes it in, None where there is none."""
+    return None if value is None else convert(parameter, value, *rest)
 
 
 def to_optional_text(parameter: str, value: str | None) -> str | None:
@@ -71,6 +108,11 @@ def to_path(parameter: str, value: str) -> str:
         raise UsageError(f"{parameter}: a path is required, not an empty text")
     # Two slashes at the start mean something to POSIX, but not to libvirt.
     return "/" + abspath(value).lstrip("/")
+
+
+def to_optional_path(parameter: str, value: str | None) -> str | None:
+    """Return a path as ``to_path`` does, None where there is none."""
+    return None if value is None else to_path(parameter, value)
 
 
 def to_texts(parameter: str, values: Iterable[str], limit: int) -> list[str]:
@@ -112,6 +154,11 @@ def to_uint(parameter: str, value: int) -> int:
 to_flags = to_uint
 
 
+def pack_flags(flags: int) -> bytes:
+    """Return ``flags`` as the XDR word that ends many procedures' arguments."""
+    return int(to_flags("flags", flags)).to_bytes(4, "big")
+
+
 def to_int(parameter: str, value: int) -> int:
     """Return a whole number of 32 bits with a sign."""
     return _whole(parameter, value, -0x80000000, 0x7FFFFFFF)
@@ -151,7 +198,7 @@ def to_longs(parameter: str, values: Iterable[int], limit: int) -> list[int]:
     return [to_long(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
 
 
-def to_bytes(parameter: str, value: Buffer, limit: int) -> bytes:
+def to_bytes(parameter: str, value: bytes | bytearray | memoryview, limit: int) -> bytes:
     """Return bytes, at most ``limit`` of them; what they hold is never shown."""
     if isinstance(value, str | int) or value is None:
         raise ArgumentTypeError(f"{parameter}: expected bytes, not {type(value).__name__}")
@@ -186,6 +233,72 @@ def to_objects(
         to_object(f"{parameter}[{place}]", value, kind, connection)
         for place, value in enumerate(objects)
     ]
+
+
+def to_peer(parameter: str, value: C, kind: type[C]) -> C:
+    """Return another connection of the same colour, which has to be usable."""
+    if not isinstance(value, kind):
+        raise ArgumentTypeError(
+            f"{parameter}: expected a {kind.__name__}, not {type(value).__name__}"
+        )
+    if not value.is_alive():
+        raise UsageError(f"{parameter}: {value!r} is of no use any more")
+    return value
+
+
+def to_stream(parameter: str, value: S, kind: type[S], connection: object) -> S:
+    """Return a stream, which has to belong to the same connection."""
+    if not isinstance(value, kind):
+        raise ArgumentTypeError(
+            f"{parameter}: expected a {kind.__name__}, not {type(value).__name__}"
+        )
+    if value.connection is not connection:
+        raise UsageError(f"{parameter}: {value!r} belongs to another connection")
+    return value
+
+
+def to_fd(parameter: str, value: FileDescriptor) -> int:
+    """Return the number of an open descriptor; an object that has one is as good."""
+    from os import fstat
+
+    number = value
+    if not isinstance(value, int):
+        try:
+            number = value.fileno()
+        except (AttributeError, TypeError, ValueError, OSError):
+            raise ArgumentTypeError(
+                f"{parameter}: expected an open file or descriptor, not {type(value).__name__}"
+            ) from None
+    number = to_int(parameter, number)  # type: ignore[arg-type]
+    try:
+        fstat(number)
+    except OSError:
+        raise UsageError(f"{parameter}: {number} is no open descriptor") from None
+    return number
+
+
+def to_fds(parameter: str, values: Iterable[FileDescriptor]) -> list[int]:
+    """Return the numbers of open descriptors, at most as many as one message carries."""
+    listed = _listed(parameter, values, "files or descriptors", _FDS_MAX)
+    return [to_fd(f"{parameter}[{place}]", value) for place, value in enumerate(listed)]
+
+
+def to_mapping(parameter: str, value: Mapping[str, V]) -> dict[str, V]:
+    """Return a mapping of texts to values as a dict of the callee's own."""
+    try:
+        found = dict(value)
+    except (TypeError, ValueError):
+        raise ArgumentTypeError(
+            f"{parameter}: expected a mapping of names to values, not {type(value).__name__}"
+        ) from None
+    for name in found:
+        to_text(f"{parameter}: a name", name)
+    return found
+
+
+def to_optional_mapping(parameter: str, value: Mapping[str, V] | None) -> dict[str, V] | None:
+    """Return a mapping as ``to_mapping`` does, None where there is none."""
+    return None if value is None else to_mapping(parameter, value)
 
 
 def _listed(parameter: str, values: Iterable[Any], what: str, limit: int) -> list[Any]:
