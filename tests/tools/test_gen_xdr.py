@@ -372,8 +372,8 @@ def test_import_of_the_own_definitions_changes_nothing(tmp_path: Path) -> None:
     copy = tmp_path / "defs"
     shutil.copytree(PROTOCOL_DEFS, copy)
     assert gen_xdr.main(["import", str(PROTOCOL_DEFS), "--defs", str(copy)]) == 0
-    for path in PROTOCOL_DEFS.iterdir():
-        assert (copy / path.name).read_bytes() == path.read_bytes()
+    for path in filter(Path.is_file, PROTOCOL_DEFS.rglob("*")):
+        assert (copy / path.relative_to(PROTOCOL_DEFS)).read_bytes() == path.read_bytes()
 
 
 def test_import_without_a_known_release(defs: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -165,6 +165,15 @@ def _constants(defs: Path) -> dict[str, str]:
     return emit_constants(read_constants(defs / "constants.toml"))
 
 
+def _libvirt_errors(defs: Path) -> dict[str, str]:
+    from xdrgen.constants import read_constants
+    from xdrgen.emit_errors import emit_errors
+    from xdrgen.error_codes import read_errors
+
+    numbers = read_constants(defs / "constants.toml").c_members("virErrorNumber")
+    return emit_errors(read_errors(defs / "errors.toml", numbers))
+
+
 def _methods(defs: Path, colour: str) -> dict[str, str]:
     from xdrgen.api_read import read_api
     from xdrgen.emit_api import emit_api
@@ -178,6 +187,7 @@ def _methods(defs: Path, colour: str) -> dict[str, str]:
 _PACKAGES: dict[str, Callable[[Path], dict[str, str]]] = {
     "wire": _wire,
     "constants": _constants,
+    "libvirt_errors": _libvirt_errors,
     "sync/_methods": partial(_methods, colour="sync"),
     "aio/_methods": partial(_methods, colour="aio"),
 }

@@ -34,13 +34,14 @@ _SETTINGS: dict[str, type] = {"about": str, "flags": bool, "prefixes": list, "na
 
 @dataclass(frozen=True)
 class EnumDef:
-    """An enum or a set of flags; members in the order of the file, under their Python names."""
+    """An enum or a set of flags; members in the order of the file, by Python and by C name."""
 
     c_name: str
     name: str
     about: str
     flags: bool
     members: Mapping[str, int]
+    c_members: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Constants:
 
     enums: Mapping[str, EnumDef]
     values: Mapping[str, str | int]
+
+    def c_members(self, c_name: str) -> Mapping[str, int]:
+        """Return the members of what libvirt calls ``c_name`` under libvirt's names."""
+        found = [enum.c_members for enum in self.enums.values() if enum.c_name == c_name]
+        return found[0] if found else {}
 
 
 def read_constants(path: Path) -> Constants:
@@ -129,7 +135,7 @@ def _enum(file: TomlFile, table: str, members: dict[str, int]) -> EnumDef:
     short: dict[str, int] = {}
     for c_name, value in members.items():
         _add(file, table, short, _short(file, table, c_name, prefixes), value)
-    return EnumDef(table, name, settings["about"], flags, short)
+    return EnumDef(table, name, settings["about"], flags, short, members)
 
 
 def _short(file: TomlFile, table: str, c_name: str, prefixes: Sequence[str]) -> str:

@@ -8,15 +8,14 @@ Must not know: how a method is printed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from xdrgen.api_model import Room
+from xdrgen.api_model import Method, Room
 from xdrgen.convention import short_name
 from xdrgen.emit_docs import docstring
 from xdrgen.emit_imports import Imports, import_lines
 from xdrgen.emit_method import Program, print_method
 from xdrgen.emit_nodes import Types
-from xdrgen.errors import ContractError
 from xdrgen.model import Contract
 from xdrgen.naming import class_name, file_names
 
@@ -95,7 +94,7 @@ def _module(room: Room, programs: Mapping[str, Program], since: Releases, wait: 
     imports.at_load(module, base)
     methods: list[str] = []
     for method in room.methods:
-        doc = docstring(method, lambda name: _release(room, name, programs, since))
+        doc = docstring(method, _releases(room, method, programs, since))
         methods += ["", *print_method(room, method, program, imports, wait, doc)]
     body = _class_head(room, base, programs)
     return "\n".join([*_head(room, imports), *body, *methods, ""])
@@ -133,16 +132,21 @@ def _head(room: Room, imports: Imports) -> list[str]:
     return [*lines, f'__all__ = ["{room.cls}"]']
 
 
-def _release(room: Room, name: str, programs: Mapping[str, Program], since: Releases) -> str:
-    """Tell since which libvirt there is a procedure; recipes may call those of other programs."""
-    for program in (room.program, *programs):
-        found = programs[program].procedures.get(name)
-        if found is not None:
-            release = since[program][found.number]
-            bound = release.removeprefix("<=")
-            return f"libvirt {bound}" if bound == release else f"libvirt {bound} or older"
-    raise _unknown(room, name)
+def _releases(
+    room: Room, method: Method, programs: Mapping[str, Program], since: Releases
+) -> Callable[[str], str]:
+    """Return what tells since which libvirt there is a procedure.
 
+    Recipes may call those of other programs than their own.
+    """
 
-def _unknown(room: Room, name: str) -> ContractError:
-    return room.error(f"there is no procedure {name}")
+    def release(name: str) -> str:
+        for program in (room.program, *programs):
+            found = programs[program].procedures.get(name)
+            if found is not None:
+                first = since[program][found.number]
+                bound = first.removeprefix("<=")
+                return f"libvirt {bound}" if bound == first else f"libvirt {bound} or older"
+        raise room.error(f"there is no procedure {name}", method.name)
+
+    return release
