@@ -10,7 +10,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto import aio as aio
+    from virtproto import constants as constants
     from virtproto import errors as errors
+    from virtproto import libvirt_errors
     from virtproto import sync as sync
     from virtproto import wire as wire
     from virtproto.errors import ArgumentTypeError as ArgumentTypeError
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from virtproto.errors import EncodeError as EncodeError
     from virtproto.errors import FramingError as FramingError
     from virtproto.errors import LibvirtError as LibvirtError
-    from virtproto.errors import NoDomainError as NoDomainError
     from virtproto.errors import NoSupportError as NoSupportError
     from virtproto.errors import ProtocolError as ProtocolError
     from virtproto.errors import SequenceError as SequenceError
@@ -35,16 +36,17 @@ if TYPE_CHECKING:
     from virtproto.errors import URIError as URIError
     from virtproto.errors import UsageError as UsageError
     from virtproto.errors import VirtprotoError as VirtprotoError
+    from virtproto.libvirt_errors import *  # noqa: F403
     from virtproto.sync import Connection as Connection
     from virtproto.sync import Domain as Domain
     from virtproto.sync import DomainInfo as DomainInfo
-    from virtproto.sync import DomainState as DomainState
+    from virtproto.sync import DomainStateInfo as DomainStateInfo
     from virtproto.sync import open as open  # noqa: A004
 
 __version__ = "0.1.0"
 
-_MODULES = ("aio", "errors", "sync", "wire")
-_FRONT_END = ("open", "Connection", "Domain", "DomainInfo", "DomainState")
+_MODULES = ("aio", "constants", "errors", "sync", "wire")
+_FRONT_END = ("open", "Connection", "Domain", "DomainInfo", "DomainStateInfo")
 _ERRORS = (
     "VirtprotoError",
     "URIError",
@@ -67,7 +69,6 @@ _ERRORS = (
     "LibvirtError",
     "NoSupportError",
     "UnknownProcedureError",
-    "NoDomainError",
 )
 
 __all__ = [
@@ -76,6 +77,8 @@ __all__ = [
     *_FRONT_END,
     *_ERRORS,
 ]
+if TYPE_CHECKING:
+    __all__ += libvirt_errors.__all__
 
 
 def __getattr__(name: str) -> object:
@@ -83,7 +86,8 @@ def __getattr__(name: str) -> object:
         home = name
     elif name in _FRONT_END:
         home = "sync"
-    elif name in _ERRORS:
+    elif name in _ERRORS or name.endswith("Error"):
+        # Not all are listed: each error code of libvirt has a class, in a module loaded for them.
         home = "errors"
     else:
         raise AttributeError(f"module 'virtproto' has no attribute {name!r}")
@@ -96,4 +100,6 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    from virtproto.libvirt_errors import __all__ as errors_by_code
+
+    return sorted({*globals(), *__all__, *errors_by_code})

@@ -21,11 +21,14 @@
     │   └── DeadlineError         no answer in time (also a TimeoutError)
     ├── AuthenticationError       no way to authenticate that both sides know
     └── LibvirtError              the daemon's answer to a call was an error
-        ├── NoSupportError        VIR_ERR_NO_SUPPORT (3)
-        │   └── UnknownProcedureError  the daemon is older than the procedure
-        └── NoDomainError         VIR_ERR_NO_DOMAIN (42)
+        └── NoSupportError        VIR_ERR_NO_SUPPORT (3)
+            └── UnknownProcedureError  the daemon is older than the procedure
 
-This module imports nothing of the project, so that every layer may raise from it.
+Each other error code of libvirt has a class below LibvirtError, too: NoDomainError (42),
+OperationInvalidError (55) and so on. They are names of this module like those drawn, but their
+code is printed into virtproto.libvirt_errors, which is loaded when the first of them is needed.
+
+Apart from that this module imports nothing of the project, so that every layer may raise from it.
 """
 
 from __future__ import annotations
@@ -33,6 +36,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from virtproto import libvirt_errors
+    from virtproto.libvirt_errors import *  # noqa: F403
 
 __all__ = [
     "VirtprotoError",
@@ -56,17 +62,16 @@ __all__ = [
     "LibvirtError",
     "NoSupportError",
     "UnknownProcedureError",
-    "NoDomainError",
     "VIR_ERR_NO_SUPPORT",
     "VIR_ERR_RPC",
-    "VIR_ERR_NO_DOMAIN",
     "error_class",
 ]
+if TYPE_CHECKING:
+    __all__ += libvirt_errors.__all__
 
 # Codes of virErrorNumber that the client itself must tell apart (virterror.h).
 VIR_ERR_NO_SUPPORT = 3
 VIR_ERR_RPC = 39
-VIR_ERR_NO_DOMAIN = 42
 
 
 class VirtprotoError(Exception):
@@ -169,13 +174,16 @@ class AuthenticationError(VirtprotoError):
 class LibvirtError(VirtprotoError):
     """The daemon answered a call with an error; every field of the wire error is here.
 
-    ``code`` is a virErrorNumber, ``domain`` a virErrorDomain (which part of libvirt spoke),
-    ``level`` 2 for an error and 1 for a warning; numbers of newer daemons pass through as they are.
-    ``str1`` is the untranslated message template and ``str2`` and ``str3`` what filled it,
-    ``int1`` the errno where there was one (else -1). ``procedure`` names the call
-    ("DOMAIN_GET_INFO").
+    ``code`` is a ``constants.ErrorNumber``, ``domain`` a ``constants.ErrorDomain`` (which part of
+    libvirt spoke), ``level`` a ``constants.ErrorLevel``: plain ints, since a newer daemon may have
+    numbers without a name. ``str1`` is the untranslated message template and ``str2`` and ``str3``
+    what filled it, ``int1`` the errno where there was one (else -1). ``procedure`` names the call
+    ("DOMAIN_GET_INFO"). ``object`` is the Domain, Network or the like whose method made the call,
+    or None; copies and pickles of the error are without it.
     Source: virNetMessageError.
     """
+
+    object: Any = None
 
     def __init__(
         self,
@@ -203,9 +211,18 @@ class LibvirtError(VirtprotoError):
         self.int2 = int2
         self.procedure = procedure
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The object has a connection, and that belongs to this process.
+        fields = {name: value for name, value in self.__dict__.items() if name != "object"}
+        return _restored, (type(self), self.args, fields)
+
 
 class NoSupportError(LibvirtError):
-    """The hypervisor driver does not do this (VIR_ERR_NO_SUPPORT)."""
+    """The driver behind this connection cannot do this at all.
+
+    Another driver may, or a newer daemon; the call will not succeed here.
+    Source: VIR_ERR_NO_SUPPORT (3).
+    """
 
 
 class UnknownProcedureError(NoSupportError):
@@ -219,16 +236,25 @@ class UnknownProcedureError(NoSupportError):
     since: str | None = None
 
 
-class NoDomainError(LibvirtError):
-    """There is no such domain (VIR_ERR_NO_DOMAIN)."""
-
-
-_CLASSES: dict[int, type[LibvirtError]] = {
-    VIR_ERR_NO_SUPPORT: NoSupportError,
-    VIR_ERR_NO_DOMAIN: NoDomainError,
-}
-
-
 def error_class(code: int) -> type[LibvirtError]:
-    """Return the exception class for a virErrorNumber; LibvirtError itself for the rest."""
-    return _CLASSES.get(code, LibvirtError)
+    """Return the exception class for a virErrorNumber; LibvirtError itself for an unknown one."""
+    from virtproto.libvirt_errors import ERROR_CLASSES
+
+    return ERROR_CLASSES.get(code, LibvirtError)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name.endswith("Error"):
+            from virtproto.libvirt_errors import ERROR_CLASSES
+
+            for each in ERROR_CLASSES.values():
+                if each.__name__ == name:
+                    return globals().setdefault(name, each)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        from virtproto.libvirt_errors import __all__ as names
+
+        return sorted({*globals(), *names})
