@@ -21,6 +21,7 @@ _STATIC_CHECKS = (
     ("ruff format", ["-m", "ruff", "format", "--check", "--quiet", "."]),
     ("mypy", ["-m", "mypy", "--no-error-summary"]),
     ("gen_xdr.py --check", ["tools/gen_xdr.py", "generate", "--check"]),
+    ("sphinx", ["-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build"]),
 )
 
 

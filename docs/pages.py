@@ -1,0 +1,107 @@
+"""Writes the pages of the API reference, one for each class of object and one for each other topic.
+
+Responsible for which pages there are and in what order methods stand on them: by rooms, as the
+classes are made of them. What they say comes from the docstrings. Must not know: how pages are
+rendered.
+"""
+
+from __future__ import annotations
+
+import inspect
+from enum import EnumType
+from pathlib import Path
+
+from virtproto import constants, records, sync
+
+__all__ = ["write"]
+
+
+def write(folder: Path) -> None:
+    """Write every page below ``folder`` and remove pages that are none any more."""
+    texts = {"records": _records(), "constants": _constants()}
+    classes = [name for name in sync.__all__ if inspect.isclass(getattr(sync, name))]
+    for name in classes:
+        if name not in records.__all__:
+            texts[name] = _class_page("virtproto.sync", getattr(sync, name))
+    folder.mkdir(exist_ok=True)
+    for path in folder.glob("*.rst"):
+        if path.stem not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = folder / f"{name}.rst"
+        # An unchanged page is not rendered again.
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+def _title(text: str, line: str = "=") -> list[str]:
+    return [text, line * len(text), ""]
+
+
+def _class_page(module: str, cls: type) -> str:
+    """Return a page with the class's methods, a section for each room of them."""
+    name = f"{module}.{cls.__name__}"
+    lines = [*_title(cls.__name__), f".. autoclass:: {name}", "   :no-members:", ""]
+    for room in cls.__mro__:
+        methods = [each for each, value in vars(room).items() if _is_documented(each, value)]
+        if room is object or not methods:
+            continue
+        lines += _title(_heading(cls, room), "-")
+        for each in methods:
+            kind = "autoproperty" if isinstance(vars(room)[each], property) else "automethod"
+            lines += [f".. {kind}:: {name}.{each}", ""]
+    return "\n".join(lines)
+
+
+def _is_documented(name: str, value: object) -> bool:
+    function = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+    return not name.startswith("_") and (
+        inspect.isfunction(function) or isinstance(value, property)
+    )
+
+
+def _heading(cls: type, room: type) -> str:
+    if room is cls:
+        return "The object itself"
+    if "._methods." in room.__module__:
+        return (inspect.getdoc(room) or room.__name__).splitlines()[0].rstrip(".")
+    if room.__module__.startswith("virtproto.model."):
+        return "Without a call"
+    return "Calls and connection"
+
+
+def _records() -> str:
+    lines = [
+        *_title("Records"),
+        "What methods return where several values belong together. Each is a tuple with names.",
+        "",
+    ]
+    for name in sorted(records.__all__):
+        lines += [f".. autoclass:: virtproto.records.{name}", "   :no-members:", ""]
+    return "\n".join(lines)
+
+
+def _constants() -> str:
+    lines = [
+        *_title("Constants"),
+        "Every enum and flag set, made when it is first used: ``from virtproto import constants``,",
+        "``constants.DomainState.RUNNING``. Methods take members and plain numbers alike, and give",
+        "back the plain number where a newer daemon sends one that has no name here.",
+        "",
+    ]
+    plain: list[str] = []
+    for name in dir(constants):
+        if name.startswith("_"):
+            continue
+        value = getattr(constants, name)
+        if not isinstance(value, EnumType):
+            if isinstance(value, str | int):
+                plain.append(f"* ``{name}`` = ``{value!r}``")
+            continue
+        lines += [*_title(name, "-"), inspect.getdoc(value) or "", ""]
+        members: dict[str, int] = dict(value.__members__)
+        lines += [f"* ``{each}`` = {int(one)}" for each, one in members.items()]
+        lines.append("")
+    return "\n".join(
+        [*lines, *_title("Names of parameters and statistics, and limits", "-"), *plain, ""]
+    )
