@@ -33,6 +33,8 @@ HEAVY = (
     "xdrlib3",
     "cryptography",
     "virtproto.aio",
+    "virtproto.constants.enums",
+    "virtproto.libvirt_errors",
     "virtproto.wire.contract",
     "virtproto.xdr.reference",
 )
@@ -97,6 +99,7 @@ def test_every_error_is_offered() -> None:
 
     classes = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
     assert classes <= set(virtproto.__all__)
+    assert {name for name in dir(errors) if name.endswith("Error")} <= set(dir(virtproto))
 
 
 def test_other_names_are_not() -> None:
