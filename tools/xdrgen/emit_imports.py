@@ -52,6 +52,6 @@ def _in_order(names: set[str]) -> list[str]:
     """Return names with constants first, then classes, then the rest."""
 
     def rank(name: str) -> tuple[int, str]:
-        return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+        return (0 if name.isupper() else 1 if name[0].isupper() else 2, name.lower())
 
     return sorted(names, key=rank)

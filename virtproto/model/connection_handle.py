@@ -34,6 +34,9 @@ class ConnectionHandle:
 
     # The colours say which class of channel theirs is.
     _channel: Road
+    # What the way from here to the daemon is like: a unix socket does not leave the machine.
+    _way_is_secure = True
+    _way_is_encrypted = False
 
     def __init__(self, channel: Road, opened: Opened, *, readonly: bool) -> None:
         self._call_timeout_s: float | None = None

@@ -1,54 +1,43 @@
-"""A connection to a daemon, and the methods that belong to it rather than to one domain.
+"""A connection to a daemon: opening one, and the class that all of its methods meet in.
 
-Responsible for opening, the typed door ``call``, lookups and lists; what costs no call is in
+Responsible for opening and for the few methods that need what the connection remembers or answer
+with objects inside records; the others are generated, in ``_methods``. What costs no call is in
 ``virtproto.model.connection_handle``. Its twin of the other colour differs in ``async`` and
 ``await`` only.
 """
 
 from __future__ import annotations
 
-from virtproto.model.object_handle import handle, handles
+from virtproto.model.arguments import to_flags, to_uint
 from virtproto.model.recipes.opening import open_connection
-from virtproto.model.refs import (
-    check_signed,
-    check_text,
-    check_timeout,
-    check_unsigned,
-    uuid_to_raw,
-)
+from virtproto.model.refs import check_timeout
 from virtproto.transport.resolve import resolve
-from virtproto.wire.remote.connect import (
-    CONNECT_GET_HOSTNAME,
-    CONNECT_GET_LIB_VERSION,
-    CONNECT_GET_TYPE,
-    CONNECT_GET_VERSION,
-)
-from virtproto.wire.remote.connect_list import (
-    CONNECT_LIST_ALL_DOMAINS,
-    ConnectListAllDomainsArgs,
-)
-from virtproto.wire.remote.domain import (
-    DOMAIN_CREATE_XML,
-    DOMAIN_DEFINE_XML,
-    DOMAIN_DEFINE_XML_FLAGS,
-    DOMAIN_LOOKUP_BY_ID,
-    DOMAIN_LOOKUP_BY_NAME,
-    DOMAIN_LOOKUP_BY_UUID,
-    DomainCreateXmlArgs,
-    DomainDefineXmlArgs,
-    DomainDefineXmlFlagsArgs,
-    DomainLookupByIdArgs,
-    DomainLookupByNameArgs,
-    DomainLookupByUuidArgs,
-)
+from virtproto.wire import remote as wire
 
-from .calls import ConnectionCalls, run_recipe
+from ._methods.connection_about import ConnectionAboutMethods
+from ._methods.connection_cpu import ConnectionCpuMethods
+from ._methods.connection_domains import ConnectionDomainMethods
+from ._methods.connection_host import ConnectionHostMethods
+from ._methods.connection_host_memory import ConnectionHostMemoryMethods
+from ._methods.connection_interfaces import ConnectionInterfaceMethods
+from ._methods.connection_networks import ConnectionNetworkMethods
+from ._methods.connection_node_devices import ConnectionNodeDeviceMethods
+from ._methods.connection_nwfilters import ConnectionNwfilterMethods
+from ._methods.connection_qemu import ConnectionQemuMethods
+from ._methods.connection_save_images import ConnectionSaveImageMethods
+from ._methods.connection_secrets import ConnectionSecretMethods
+from ._methods.connection_storage import ConnectionStorageMethods
+from ._methods.connection_translation import ConnectionTranslationMethods
+from .calls import run_recipe
 from .channel import Channel
 from .domain import Domain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from uuid import UUID
+    from collections.abc import Iterable
+
+    from virtproto.constants import ConnectGetAllDomainStatsFlags, DomainStatsTypes
+    from virtproto.records import DomainStats
 
 __all__ = ["Connection", "open_connection_to"]
 
@@ -80,104 +69,92 @@ def open_connection_to(
     return Connection(channel, opened, readonly=readonly)
 
 
-class Connection(ConnectionCalls):
+class Connection(
+    ConnectionDomainMethods,
+    ConnectionSaveImageMethods,
+    ConnectionTranslationMethods,
+    ConnectionNetworkMethods,
+    ConnectionStorageMethods,
+    ConnectionNodeDeviceMethods,
+    ConnectionInterfaceMethods,
+    ConnectionSecretMethods,
+    ConnectionNwfilterMethods,
+    ConnectionHostMethods,
+    ConnectionHostMemoryMethods,
+    ConnectionCpuMethods,
+    ConnectionQemuMethods,
+    ConnectionAboutMethods,
+):
     """An open connection to a daemon; made by ``open``.
 
     It is a context manager that closes the connection at its end. One that is neither closed nor
     used any more is closed with a ResourceWarning. A forked process cannot use its parent's.
     """
 
-    def get_library_version(self) -> int:
-        """Return the daemon's libvirt release as major * 1000000 + minor * 1000 + patch.
-
-        Procedure: CONNECT_GET_LIB_VERSION.
-        """
-        return (self.call(CONNECT_GET_LIB_VERSION, None)).lib_ver
-
-    def get_version(self) -> int:
-        """Return the hypervisor's version as major * 1000000 + minor * 1000 + patch; 0 if unknown.
-
-        Procedure: CONNECT_GET_VERSION.
-        """
-        return (self.call(CONNECT_GET_VERSION, None)).hv_ver
-
-    def get_hostname(self) -> str:
-        """Return the name of the daemon's host. Procedure: CONNECT_GET_HOSTNAME."""
-        return (self.call(CONNECT_GET_HOSTNAME, None)).hostname
-
     def get_type(self) -> str:
-        """Return the hypervisor driver's name ("QEMU", "TEST"); asked once, then remembered.
+        """Return the name of the hypervisor's driver, such as ``QEMU`` or ``TEST``.
 
-        Procedure: CONNECT_GET_TYPE.
+        The daemon is asked once; then the connection remembers it.
+
+        Procedure: CONNECT_GET_TYPE (libvirt 0.0.3).
         """
         if self._type is None:
-            self._type = (self.call(CONNECT_GET_TYPE, None)).type
+            self._type = (self._ask(wire.CONNECT_GET_TYPE, b"")).type
         return self._type
 
-    def list_all_domains(self, flags: int = 0) -> list[Domain]:
-        """Return all domains, running or not, in the daemon's order.
+    def is_secure(self) -> bool:
+        """Return whether nobody can listen in or meddle between here and the hypervisor.
 
-        ``flags`` (virConnectListAllDomainsFlags) filter: 1 active, 2 inactive, 4 persistent, 8
-        transient, 16 running, 32 paused, 64 shut off ... Procedure: CONNECT_LIST_ALL_DOMAINS.
+        Both ways have to be safe, the one from here to the daemon and the daemon's own to the
+        hypervisor. A unix socket is safe, as it does not leave the machine.
+
+        Procedure: CONNECT_IS_SECURE (libvirt 0.7.3).
         """
-        check_unsigned("flags", flags)
-        ret = self.call(
-            CONNECT_LIST_ALL_DOMAINS, ConnectListAllDomainsArgs(need_results=1, flags=flags)
+        ret = self._ask(wire.CONNECT_IS_SECURE, b"")
+        return self._way_is_secure and bool(ret.secure)
+
+    def is_encrypted(self) -> bool:
+        """Return whether all that travels between here and the hypervisor is encrypted.
+
+        What passes through a unix socket is not, though ``is_secure`` may well be true for it.
+
+        Procedure: CONNECT_IS_SECURE (libvirt 0.7.3).
+        """
+        ret = self._ask(wire.CONNECT_IS_SECURE, b"")
+        return self._way_is_encrypted and bool(ret.secure)
+
+    def get_all_domain_stats(
+        self,
+        stats: DomainStatsTypes | int = 0,
+        doms: Iterable[Domain] | None = None,
+        flags: ConnectGetAllDomainStatsFlags | int = 0,
+    ) -> list[DomainStats[Domain]]:
+        """Return statistics of many domains at once, a record for each.
+
+        This is one call for all of them, much cheaper than asking each domain. Which names a record
+        holds depends on the domain, its state and the daemon's release: ``state.state``,
+        ``cpu.time`` (nanoseconds), ``balloon.current`` (KiB), ``vcpu.0.time``,
+        ``net.0.rx.bytes``, ``block.0.name`` and so on; a daemon leaves out what it does not have.
+
+        Args:
+            stats: Groups of statistics; 0 is all that the daemon has. See ``DomainStatsTypes``.
+            doms: The domains, at least one; None for all that flags let through.
+            flags: Which domains, where ``doms`` is None, and how to ask: without waiting for one
+                that is busy, or with an error for groups that the daemon does not know. See
+                ``ConnectGetAllDomainStatsFlags``.
+
+        Raises:
+            ArgumentUnsupportedError: Flags want an error for unknown groups, and there are some.
+            NoDomainError: One of the domains is gone.
+
+        Procedure: CONNECT_GET_ALL_DOMAIN_STATS (libvirt 1.2.8).
+        """
+        from virtproto.model.shapes.domain_stats import domain_stats, to_some_domains
+
+        args = wire.ConnectGetAllDomainStatsArgs(
+            doms=to_some_domains("doms", doms, Domain, self),
+            stats=to_uint("stats", stats),
+            flags=to_flags("flags", flags),
         )
-        return handles(Domain, self, ret.domains)
-
-    def get_domain_by_name(self, name: str) -> Domain:
-        """Return the domain of that name.
-
-        Raises NoDomainError. Procedure: DOMAIN_LOOKUP_BY_NAME.
-        """
-        check_text("name", name)
-        ret = self.call(DOMAIN_LOOKUP_BY_NAME, DomainLookupByNameArgs(name=name))
-        return handle(Domain, self, ret.dom)
-
-    def get_domain_by_id(self, domain_id: int) -> Domain:
-        """Return the running domain of that id.
-
-        Raises NoDomainError. Procedure: DOMAIN_LOOKUP_BY_ID.
-        """
-        check_signed("domain_id", domain_id)
-        ret = self.call(DOMAIN_LOOKUP_BY_ID, DomainLookupByIdArgs(id=domain_id))
-        return handle(Domain, self, ret.dom)
-
-    def get_domain_by_uuid(self, uuid: bytes | str | UUID) -> Domain:
-        """Return the domain of that UUID.
-
-        ``uuid`` is 16 raw bytes, text of 32 digits with hyphens or without, or a ``uuid.UUID``.
-        Raises NoDomainError, and UsageError for what is no UUID. Procedure: DOMAIN_LOOKUP_BY_UUID.
-        """
-        raw = uuid_to_raw("uuid", uuid)
-        ret = self.call(DOMAIN_LOOKUP_BY_UUID, DomainLookupByUuidArgs(uuid=raw))
-        return handle(Domain, self, ret.dom)
-
-    def define_domain(self, xml: str, flags: int = 0) -> Domain:
-        """Store a domain's definition without starting it, and return the domain.
-
-        ``flags`` (virDomainDefineFlags): 1 checks the XML against its schema. Raises LibvirtError
-        for XML that the driver does not take. Procedures: DOMAIN_DEFINE_XML,
-        DOMAIN_DEFINE_XML_FLAGS.
-        """
-        check_text("xml", xml)
-        check_unsigned("flags", flags)
-        if flags:
-            stored = self.call(
-                DOMAIN_DEFINE_XML_FLAGS, DomainDefineXmlFlagsArgs(xml=xml, flags=flags)
-            )
-            return handle(Domain, self, stored.dom)
-        ret = self.call(DOMAIN_DEFINE_XML, DomainDefineXmlArgs(xml=xml))
-        return handle(Domain, self, ret.dom)
-
-    def create_domain(self, xml: str, flags: int = 0) -> Domain:
-        """Start a domain from XML; unless defined, it is gone once it stops.
-
-        ``flags`` (virDomainCreateFlags): 1 starts it paused, 2 destroys it when this connection
-        closes. Raises LibvirtError. Procedure: DOMAIN_CREATE_XML.
-        """
-        check_text("xml", xml)
-        check_unsigned("flags", flags)
-        ret = self.call(DOMAIN_CREATE_XML, DomainCreateXmlArgs(xml_desc=xml, flags=flags))
-        return handle(Domain, self, ret.dom)
+        ret = self._call(wire.CONNECT_GET_ALL_DOMAIN_STATS, args)
+        return domain_stats(Domain, self, ret)

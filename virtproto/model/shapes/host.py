@@ -1,0 +1,48 @@
+"""What the host says of itself: results of procedures as records, sets and texts."""
+
+from __future__ import annotations
+
+from virtproto.model.bitmaps import unpack_cpumap
+from virtproto.model.records.host import NodeInfo, NodeSecurityModel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.wire.remote.node import (
+        NodeGetCpuMapRet,
+        NodeGetInfoRet,
+        NodeGetSecurityModelRet,
+    )
+
+__all__ = ["cpu_map", "node_info", "security_model"]
+
+
+def _text(chars: bytes) -> str:
+    """Return text from an array of characters, which ends at the first NUL if there is one."""
+    return chars.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+def node_info(ret: NodeGetInfoRet) -> NodeInfo:
+    """Return the host's processors and memory. Source: virNodeGetInfo."""
+    return NodeInfo(
+        model=_text(ret.model),
+        memory_kib=ret.memory,
+        cpus=ret.cpus,
+        mhz=ret.mhz,
+        nodes=ret.nodes,
+        sockets=ret.sockets,
+        cores=ret.cores,
+        threads=ret.threads,
+    )
+
+
+def cpu_map(ret: NodeGetCpuMapRet) -> tuple[int, frozenset[int], int]:
+    """Return how many CPUs there are, which are online, and how many these are.
+
+    Source: virNodeGetCPUMap.
+    """
+    return ret.ret, unpack_cpumap(ret.cpumap), ret.online
+
+
+def security_model(ret: NodeGetSecurityModelRet) -> NodeSecurityModel:
+    """Return the host's security model. Source: virNodeGetSecurityModel."""
+    return NodeSecurityModel(model=_text(ret.model), doi=_text(ret.doi))
