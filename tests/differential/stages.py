@@ -62,8 +62,6 @@ _NWFILTER_XML = """<filter name='no-telnet' chain='ipv4'>
 _SPARE_XML = """<domain type='test'><name>spare</name>
 <uuid>3c1f2b52-1f0c-4d4e-8f51-6b1f5a0c0003</uuid><title>A spare</title>
 <memory unit='KiB'>204800</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>"""
-_TEST_PORT_XML = f"""<networkport><uuid>{_PORT}</uuid><owner><name>test</name>
-<uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid></owner><mac address='{_MAC}'/></networkport>"""
 
 
 @contextmanager
@@ -109,7 +107,6 @@ def _ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
     )
     pool = (("storagePoolLookupByName", "default-pool"),)
     arrange(pool, "createXML", _VOLUME_XML.format(name="vol"))
-    arrange((("networkLookupByName", "default"),), "portCreateXML", _TEST_PORT_XML)
     return {
         "folder": str(daemon.folder),
         "domain": "test",
@@ -123,9 +120,13 @@ def _ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
         "pool": "default-pool",
         "volume": "vol",
         "interface": "eth1",
+        "interface_mac": "aa:bb:cc:dd:ee:ff",
+        "net_device": "scsi_host1",
+        "pool_path": "/default-pool",
+        "volume_path": "/default-pool/vol",
         "device": "computer",
         "disk": "vda",
-        "nic": "eth0",
+        "nic": "testnet0",
         "mac": "aa:bb:cc:dd:ee:ff",
         "secret": _SECRET,
         "nwfilter": "none",
@@ -162,6 +163,8 @@ def _ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
     held.enter_context(running(binding, guest, persistent=True))
     [port] = binding.ask_at(network, "listAllPorts", 0)
     [bound] = binding.ask("listAllNWFilterBindings", 0)
+    interface = binding.ask("interfaceLookupByName", "lab0")
+    device = next(d for d in binding.ask("listAllDevices", 0) if d["name"].startswith("net_lab0"))
     return {
         "folder": str(folder),
         "domain": guest.name,
@@ -175,6 +178,10 @@ def _ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
         "pool": "pool",
         "volume": "vol",
         "interface": "lab0",
+        "interface_mac": interface["mac"],
+        "net_device": device["name"],
+        "pool_path": f"{folder}/pool",
+        "volume_path": f"{folder}/pool/vol",
         "device": "computer",
         "disk": "vda",
         "image": str(guest.disk),

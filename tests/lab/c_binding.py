@@ -184,6 +184,8 @@ def _question(value: Any) -> Any:
             return {"tuple": [_question(item) for item in value]}
         case list():
             return [_question(item) for item in value]
+        case dict():
+            return {"pairs": [[key, _question(item)] for key, item in value.items()]}
         case BindingObject():
             return {"object": [[step[0], *map(_question, step[1:])] for step in value.path]}
         case BindingStream():

@@ -9,7 +9,8 @@ of the connection; an empty path asks the connection. A method "libvirt_qemu.NAM
 of that module, and gets the object as its first argument. With "send" or "receive" (a number of
 bytes, -1 for all), the method's stream is used after the call, and "end" says how it ends.
 
-Arguments that JSON lacks: {"hex"} bytes, {"tuple": [...]}, {"object": path}, {"stream": flags},
+Arguments that JSON lacks: {"hex"} bytes, {"tuple": [...]}, {"pairs": [[key, value]...]},
+{"object": path}, {"stream": flags},
 {"file": path, "mode"} a descriptor of a file that is open for the call, {"connection": URI}.
 Answer: {"value": ...} with bytes as {"hex"} and objects as {"object": class, what names it...},
 with {"error": {...}}, all nine fields, or {"misuse": text} where the binding refused by itself.
@@ -59,7 +60,11 @@ class _Asker:
         with contextlib.ExitStack() as held:
             method, *arguments = question["ask"]
             given = [self._argument(value, held) for value in arguments]
+            libvirt.virResetLastError()
             result = _plain(_bound(target, method)(*given))
+            if result is None and libvirt.virGetLastError() is not None:
+                # Some methods keep the error to themselves and answer None.
+                raise libvirt.libvirtError("")
             streams = [value for value in given if isinstance(value, libvirt.virStream)]
             if not streams:
                 return result
@@ -82,6 +87,8 @@ class _Asker:
             return bytes.fromhex(value["hex"])
         if value.keys() == {"tuple"}:
             return tuple(self._argument(item, held) for item in value["tuple"])
+        if value.keys() == {"pairs"}:
+            return {key: self._argument(item, held) for key, item in value["pairs"]}
         if value.keys() == {"object"}:
             return self._follow(value["object"])
         if value.keys() == {"stream"}:

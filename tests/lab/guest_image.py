@@ -57,6 +57,7 @@ _TEXTS = {
     "etc/shadow": "root::19000:0:99999:7:::\n",
     "etc/group": "root:x:0:\n",
     "etc/shells": "/bin/sh\n",
+    "root/.ssh/authorized_keys": "ssh-ed25519 AAAAlab alice@lab\n",
     "etc/timezone": "UTC\n",
     "etc/os-release": 'ID=lab\nNAME="Lab guest"\nPRETTY_NAME="Lab guest 1"\nVERSION_ID=1\n',
 }

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from tests.differential.comparison import Comparison
-from tests.differential.comparisons import domain_reading
+from tests.differential.comparisons import (
+    domain_reading,
+    host_reading,
+    listing,
+    objects_reading,
+)
 
 __all__ = ["ALL"]
 
-ALL: tuple[Comparison, ...] = (*domain_reading.COMPARISONS,)
+ALL: tuple[Comparison, ...] = (
+    *host_reading.COMPARISONS,
+    *listing.COMPARISONS,
+    *objects_reading.COMPARISONS,
+    *domain_reading.COMPARISONS,
+)
