@@ -12,7 +12,11 @@ import pytest
 import virtproto
 
 ROOT = Path(virtproto.__file__).parent
-TWINS = ("calls", "connection", "domain", "objects")
+TWINS = ("calls", "connection", "domain", "migrating", "objects")
+TWINS += ("admin_calls", "admin_objects", "node_device")
+# Without a call of their own, so without a colour.
+ALIKE = ("interface", "network", "network_port", "nwfilter", "nwfilter_binding", "secret")
+ALIKE += ("storage_pool", "storage_vol")
 _NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
 
 
@@ -55,6 +59,13 @@ def test_twins_are_equal_but_for_their_colour(name: str) -> None:
     assert colourless(asynchronous) == colourless(synchronous)
 
 
+@pytest.mark.parametrize("name", ALIKE)
+def test_what_has_no_colour_has_the_same_text(name: str) -> None:
+    texts = {(ROOT / colour / f"{name}.py").read_text() for colour in ("aio", "sync")}
+    assert len(texts) == 1
+    assert "async " not in texts.pop()
+
+
 def test_both_folders_hold_the_same_files() -> None:
     sync_files = {path.name for path in (ROOT / "sync").glob("*.py")}
     assert sync_files == {path.name for path in (ROOT / "aio").glob("*.py")}
@@ -72,11 +83,25 @@ def test_both_packages_offer_the_same_names() -> None:
     )
 
 
+def test_both_administrations_offer_the_same_names() -> None:
+    from virtproto import admin
+    from virtproto.aio import admin as asynchronous
+
+    assert asynchronous.__all__ == admin.__all__
+    for name in admin.__all__:
+        assert inspect.getdoc(getattr(asynchronous, name)), name
+        assert inspect.getdoc(getattr(admin, name)), name
+    assert list(inspect.signature(asynchronous.open).parameters) == list(
+        inspect.signature(admin.open).parameters
+    )
+
+
 def test_both_channels_offer_the_same_methods() -> None:
     from virtproto.aio.channel import Channel as Asynchronous
     from virtproto.sync.channel import Channel as Synchronous
 
-    methods = ("connect", "call", "close", "abandon", "leave_to_parent")
+    methods = ("connect", "call", "call_with_fds", "call_opening_stream", "listen")
+    methods += ("close", "abandon", "leave_to_parent")
     own = {name for name in vars(Synchronous) if not name.startswith("_")}
     assert own == {*methods, "is_open", "answers_pings"}
     for name in methods:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from virtproto import admin as admin
     from virtproto import aio as aio
     from virtproto import constants as constants
     from virtproto import errors as errors
@@ -41,12 +42,36 @@ if TYPE_CHECKING:
     from virtproto.sync import Domain as Domain
     from virtproto.sync import DomainInfo as DomainInfo
     from virtproto.sync import DomainStateInfo as DomainStateInfo
+    from virtproto.sync import Interface as Interface
+    from virtproto.sync import Network as Network
+    from virtproto.sync import NetworkPort as NetworkPort
+    from virtproto.sync import NodeDevice as NodeDevice
+    from virtproto.sync import NWFilter as NWFilter
+    from virtproto.sync import NWFilterBinding as NWFilterBinding
+    from virtproto.sync import Secret as Secret
+    from virtproto.sync import StoragePool as StoragePool
+    from virtproto.sync import StorageVol as StorageVol
     from virtproto.sync import open as open  # noqa: A004
 
 __version__ = "0.1.0"
 
-_MODULES = ("aio", "constants", "errors", "sync", "wire")
-_FRONT_END = ("open", "Connection", "Domain", "DomainInfo", "DomainStateInfo")
+_MODULES = ("admin", "aio", "constants", "errors", "sync", "wire")
+_FRONT_END = (
+    "open",
+    "Connection",
+    "Domain",
+    "DomainInfo",
+    "DomainStateInfo",
+    "Interface",
+    "NWFilter",
+    "NWFilterBinding",
+    "Network",
+    "NetworkPort",
+    "NodeDevice",
+    "Secret",
+    "StoragePool",
+    "StorageVol",
+)
 _ERRORS = (
     "VirtprotoError",
     "URIError",

@@ -1,7 +1,8 @@
 """The front end for asyncio: ``open``, Connection, Domain; same names as in ``virtproto.sync``.
 
 Connections belong to the event loop that opened them; in another their calls raise UsageError and
-send nothing. Must not load the other front end.
+send nothing. Must not load the other front end. What is no connection or its opening is loaded when
+it is first used.
 """
 
 from __future__ import annotations
@@ -9,19 +10,105 @@ from __future__ import annotations
 from collections.abc import Coroutine
 
 from virtproto.aio.connection import Connection, open_connection_to
-from virtproto.aio.domain import Domain
-from virtproto.model.records.domain_info import DomainInfo, DomainStateInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeVar
 
-__all__ = ["Connection", "Domain", "DomainInfo", "DomainStateInfo", "open"]
+    from virtproto.aio.calls import ConnectionCalls
+    from virtproto.aio.domain import Domain as Domain
+    from virtproto.aio.interface import Interface as Interface
+    from virtproto.aio.network import Network as Network
+    from virtproto.aio.network_port import NetworkPort as NetworkPort
+    from virtproto.aio.node_device import NodeDevice as NodeDevice
+    from virtproto.aio.nwfilter import NWFilter as NWFilter
+    from virtproto.aio.nwfilter_binding import NWFilterBinding as NWFilterBinding
+    from virtproto.aio.secret import Secret as Secret
+    from virtproto.aio.storage_pool import StoragePool as StoragePool
+    from virtproto.aio.storage_vol import StorageVol as StorageVol
+    from virtproto.model.records.domain_info import DomainInfo as DomainInfo
+    from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
+
+    C = TypeVar("C", bound=ConnectionCalls)
+
+# Module of each name that is loaded when it is first used.
+_HOMES = {
+    "Domain": "virtproto.aio.domain",
+    "Interface": "virtproto.aio.interface",
+    "NWFilter": "virtproto.aio.nwfilter",
+    "NWFilterBinding": "virtproto.aio.nwfilter_binding",
+    "Network": "virtproto.aio.network",
+    "NetworkPort": "virtproto.aio.network_port",
+    "NodeDevice": "virtproto.aio.node_device",
+    "Secret": "virtproto.aio.secret",
+    "StoragePool": "virtproto.aio.storage_pool",
+    "StorageVol": "virtproto.aio.storage_vol",
+    "DomainInfo": "virtproto.model.records.domain_info",
+    "DomainStateInfo": "virtproto.model.records.domain_info",
+}
+
+__all__ = [
+    "Connection",
+    "Domain",
+    "DomainInfo",
+    "DomainStateInfo",
+    "Interface",
+    "NWFilter",
+    "NWFilterBinding",
+    "Network",
+    "NetworkPort",
+    "NodeDevice",
+    "Secret",
+    "StoragePool",
+    "StorageVol",
+    "open",
+]
 
 
-class open(Coroutine["Any", "Any", Connection]):
+class Opening(Coroutine["Any", "Any", "C"]):
+    """A connection that is being opened: to be awaited, or entered with ``async with``.
+
+    ``opening`` is the coroutine that opens it.
+    """
+
+    __slots__ = ("_connection", "_opening")
+
+    def __init__(self, opening: Coroutine[Any, Any, C]) -> None:
+        self._opening = opening
+        self._connection: C | None = None
+
+    def __await__(self) -> Generator[Any, Any, C]:
+        return self._opening.__await__()
+
+    def send(self, value: Any, /) -> Any:
+        """Go on with opening; the event loop does that."""
+        return self._opening.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with opening by raising an exception where it waits."""
+        return self._opening.throw(*error)
+
+    def close(self) -> None:
+        """Give up opening; a connection that is open is closed by its own ``close``."""
+        self._opening.close()
+
+    async def __aenter__(self) -> C:
+        self._connection = await self
+        return self._connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+
+class open(Opening["Connection"]):
     """Open a connection: ``conn = await open(uri)``, or ``async with open(uri) as conn``.
 
     What it returns is a coroutine, also for ``asyncio.create_task``, ``gather`` and ``wait_for``.
@@ -37,39 +124,24 @@ class open(Coroutine["Any", "Any", Connection]):
     ConnectionLostError where the peer is no libvirt daemon. Source: virConnectOpen.
     """
 
-    __slots__ = ("_connection", "_opening")
+    __slots__ = ()
     __name__ = "open"  # asyncio shows it in a task's repr
 
     def __init__(
         self, uri: str | None = None, *, readonly: bool = False, timeout_s: float | None = 10.0
     ) -> None:
-        self._opening = open_connection_to(uri, readonly=readonly, timeout_s=timeout_s)
-        self._connection: Connection | None = None
+        super().__init__(open_connection_to(uri, readonly=readonly, timeout_s=timeout_s))
 
-    def __await__(self) -> Generator[Any, Any, Connection]:
-        return self._opening.__await__()
 
-    def send(self, value: Any, /) -> Any:
-        """Go on with opening; the event loop does that."""
-        return self._opening.send(value)
+def __getattr__(name: str) -> object:
+    try:
+        module = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value: object = getattr(__import__(module, fromlist=[name]), name)
+    globals()[name] = value
+    return value
 
-    def throw(self, *error: Any) -> Any:
-        """Go on with opening by raising an exception where it waits."""
-        return self._opening.throw(*error)
 
-    def close(self) -> None:
-        """Give up opening; a connection that is open is closed by its own ``close``."""
-        self._opening.close()
-
-    async def __aenter__(self) -> Connection:
-        self._connection = await self
-        return self._connection
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._connection is not None:
-            await self._connection.close()
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

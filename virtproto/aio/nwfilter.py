@@ -1,19 +1,23 @@
 """A network filter: rules that guests' traffic has to pass.
 
 Responsible for putting together the calls, which are generated, and the handle. Its twin of the
-other colour differs in ``async`` and ``await`` only.
+other colour has the same text.
 """
 
 from __future__ import annotations
 
 from virtproto.model.nwfilter_handle import NWFilterHandle
 
-from .objects import RemoteObject
+from ._methods.nwfilter import NWFilterMethods
 
 __all__ = ["NWFilter"]
 
 
-class NWFilter(RemoteObject, NWFilterHandle):
-    """A network filter: rules that guests' traffic has to pass; made by its connection."""
+class NWFilter(NWFilterMethods, NWFilterHandle):
+    """A network filter: rules that guests' traffic has to pass.
+
+    Made by its connection's lookups and lists. Two handles are equal when they mean the same one
+    on the same connection.
+    """
 
     __slots__ = ()

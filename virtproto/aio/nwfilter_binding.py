@@ -1,19 +1,23 @@
-"""A binding of a network filter to a device that a guest's traffic passes.
+"""A network filter bound to a device that a guest's traffic passes.
 
 Responsible for putting together the calls, which are generated, and the handle. Its twin of the
-other colour differs in ``async`` and ``await`` only.
+other colour has the same text.
 """
 
 from __future__ import annotations
 
 from virtproto.model.nwfilter_binding_handle import NWFilterBindingHandle
 
-from .objects import RemoteObject
+from ._methods.nwfilter_binding import NWFilterBindingMethods
 
 __all__ = ["NWFilterBinding"]
 
 
-class NWFilterBinding(RemoteObject, NWFilterBindingHandle):
-    """A network filter bound to a device that a guest's traffic passes; made by its connection."""
+class NWFilterBinding(NWFilterBindingMethods, NWFilterBindingHandle):
+    """A network filter bound to a device that a guest's traffic passes.
+
+    Made by its connection's lookups and lists. Two handles are equal when they mean the same one
+    on the same connection.
+    """
 
     __slots__ = ()

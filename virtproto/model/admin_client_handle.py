@@ -9,6 +9,7 @@ from virtproto.model.object_handle import ObjectHandle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from virtproto.constants import ClientTransport
     from virtproto.wire.admin import NonnullClient
 
 __all__ = ["AdminClientHandle"]
@@ -38,6 +39,8 @@ class AdminClientHandle(ObjectHandle):
         """Return when the client connected, in seconds since 1970 (UTC). No call is made."""
         return self._wire.timestamp
 
-    def get_transport(self) -> int:
-        """Return how the client is connected. No call is made."""
-        return self._wire.transport
+    def get_transport(self) -> ClientTransport | int:
+        """Return how the client is connected: by a local socket, TCP or TLS. No call is made."""
+        from virtproto.constants import member
+
+        return member("ClientTransport", self._wire.transport)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from virtproto.model.uri import ConnectionURI
 
-__all__ = ["Endpoint", "choose_endpoint", "SYSTEM_FOLDER"]
+__all__ = ["Endpoint", "choose_endpoint", "session_folder", "SYSTEM_FOLDER"]
 
 # libvirt's clients say /var/run, not /run, and so the paths in messages agree with theirs.
 SYSTEM_FOLDER = "/var/run/libvirt"
@@ -66,7 +66,7 @@ def choose_endpoint(
         if named is not None:
             return Endpoint(_checked_socket(uri, named))
     session = _is_session(uri, euid)
-    folder = _session_folder(environ) if session else SYSTEM_FOLDER
+    folder = session_folder(environ) if session else SYSTEM_FOLDER
     suffix = "-sock-ro" if readonly and not session else "-sock"
     mode = (uri.parameter("mode") if uri is not None else None) or "auto"
     return _choose(folder, suffix, mode, uri.driver if uri is not None else None, exists)
@@ -103,7 +103,8 @@ def _is_session(uri: ConnectionURI | None, euid: int) -> bool:
     return uri is None or uri.path == "/session" or uri.scheme.startswith("test+")
 
 
-def _session_folder(environ: Mapping[str, str]) -> str:
+def session_folder(environ: Mapping[str, str]) -> str:
+    """Return the folder of the sockets of a user's own daemons. Raise URIError without a home."""
     runtime = environ.get("XDG_RUNTIME_DIR") or environ.get("XDG_CACHE_HOME")
     if runtime:
         return f"{runtime}/libvirt"

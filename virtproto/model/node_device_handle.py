@@ -30,6 +30,10 @@ class NodeDeviceHandle(ObjectHandle):
     def _identity(self) -> object:
         return self._wire.name
 
+    def _known_parent(self) -> str | None:
+        """Return the parent's name if the daemon has told it before."""
+        return getattr(self, "_parent", None)
+
     def get_name(self) -> str:
         """Return the device's name, such as ``pci_0000_00_1f_2``. No call is made."""
         return self._wire.name

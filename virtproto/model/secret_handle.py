@@ -10,6 +10,7 @@ from virtproto.model.refs import uuid_to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from virtproto.constants import SecretUsageType
     from virtproto.wire.remote.types import NonnullSecret
 
 __all__ = ["SecretHandle"]
@@ -30,9 +31,14 @@ class SecretHandle(UuidHandle):
         text = uuid_to_text(self._wire.uuid)
         return f"{usage!r} {text}" if usage else text
 
-    def get_usage_type(self) -> int:
-        """Return what kind of use the secret is for. No call is made."""
-        return self._wire.usageType
+    def get_usage_type(self) -> SecretUsageType | int:
+        """Return what kind of use the secret is for: a volume's encryption, TLS ...
+
+        No call is made.
+        """
+        from virtproto.constants import member
+
+        return member("SecretUsageType", self._wire.usageType)
 
     def get_usage_id(self) -> str:
         """Return what the secret is for: a volume's path, a name, as the usage type says.

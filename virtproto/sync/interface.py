@@ -1,19 +1,23 @@
 """A network interface of the host, as its own configuration has it.
 
 Responsible for putting together the calls, which are generated, and the handle. Its twin of the
-other colour differs in ``async`` and ``await`` only.
+other colour has the same text.
 """
 
 from __future__ import annotations
 
 from virtproto.model.interface_handle import InterfaceHandle
 
-from .objects import RemoteObject
+from ._methods.interface import InterfaceMethods
 
 __all__ = ["Interface"]
 
 
-class Interface(RemoteObject, InterfaceHandle):
-    """A network interface of the host, as its own configuration has it; made by its connection."""
+class Interface(InterfaceMethods, InterfaceHandle):
+    """A network interface of the host, as its own configuration has it.
+
+    Made by its connection's lookups and lists. Two handles are equal when they mean the same one
+    on the same connection.
+    """
 
     __slots__ = ()

@@ -1,19 +1,23 @@
 """A secret, such as a passphrase for a disk, that the daemon keeps.
 
 Responsible for putting together the calls, which are generated, and the handle. Its twin of the
-other colour differs in ``async`` and ``await`` only.
+other colour has the same text.
 """
 
 from __future__ import annotations
 
 from virtproto.model.secret_handle import SecretHandle
 
-from .objects import RemoteObject
+from ._methods.secret import SecretMethods
 
 __all__ = ["Secret"]
 
 
-class Secret(RemoteObject, SecretHandle):
-    """A secret, such as a passphrase for a disk, that the daemon keeps; made by its connection."""
+class Secret(SecretMethods, SecretHandle):
+    """A secret, such as a passphrase for a disk, that the daemon keeps.
+
+    Made by its connection's lookups and lists. Two handles are equal when they mean the same one
+    on the same connection.
+    """
 
     __slots__ = ()

@@ -1,0 +1,92 @@
+"""The administration of a daemon: a connection to it, its servers and their clients.
+
+Responsible for opening, and for putting together the calls, which are generated, and the handles.
+Its twin of the other colour differs in ``async`` and ``await`` only.
+"""
+
+from __future__ import annotations
+
+from virtproto.model.admin_client_handle import AdminClientHandle
+from virtproto.model.admin_server_handle import AdminServerHandle
+from virtproto.model.object_handle import handle
+from virtproto.model.recipes.admin_opening import open_admin
+from virtproto.model.refs import check_timeout
+from virtproto.transport.resolve_admin import resolve_admin
+
+from ._methods.admin_client import AdminClientMethods
+from ._methods.admin_connection import AdminConnectionMethods
+from ._methods.admin_server import AdminServerMethods
+from .calls import run_recipe
+from .channel import Channel
+
+__all__ = ["AdminClient", "AdminConnection", "AdminServer", "open_admin_connection"]
+
+
+async def open_admin_connection(
+    uri: str | None = None, *, timeout_s: float | None = 10.0
+) -> AdminConnection:
+    """Open a connection to the administration of the daemon that ``uri`` means.
+
+    ``uri`` is a URI like "libvirtd:///system", "virtqemud:///session" or
+    "libvirtd:///system?socket=/path"; None means ``LIBVIRT_ADMIN_DEFAULT_URI``, then libvirtd, the
+    system's for root and the user's own for others. The socket belongs to the daemon's user, and
+    whoever may open it may do all. ``timeout_s`` bounds each step of opening, in seconds above 0;
+    None waits for ever.
+
+    Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
+    DeadlineError, LibvirtError, and ProtocolError or ConnectionLostError where the peer is no
+    libvirt daemon. Source: virAdmConnectOpen.
+    """
+    check_timeout("timeout_s", timeout_s)
+    where, endpoint = resolve_admin(uri)
+    channel = await Channel.connect(endpoint, timeout_s)
+    try:
+        opened = await run_recipe(channel, open_admin(where), timeout_s)
+    except BaseException:
+        await channel.close()
+        raise
+    return AdminConnection(channel, opened, readonly=False)
+
+
+class AdminConnection(AdminConnectionMethods):
+    """A connection to a daemon's administration; made by ``open``.
+
+    It is a context manager that closes the connection at its end. One that is neither closed nor
+    used any more is closed with a ResourceWarning. A forked process cannot use its parent's.
+    """
+
+
+class AdminServer(AdminServerMethods, AdminServerHandle):
+    """A daemon's server: a set of sockets, with worker threads and clients of its own.
+
+    Two handles are equal when they mean the same server on the same connection.
+    """
+
+    __slots__ = ()
+
+    _connection: AdminConnection  # type: ignore[assignment]
+
+    @property
+    def connection(self) -> AdminConnection:  # type: ignore[override]
+        """The connection that the server belongs to."""
+        return self._connection
+
+
+class AdminClient(AdminClientMethods, AdminClientHandle):
+    """A client that is connected to a daemon's server.
+
+    Two handles are equal when they mean the same client of the same server on the same connection.
+    """
+
+    __slots__ = ()
+
+    _connection: AdminConnection  # type: ignore[assignment]
+
+    @property
+    def connection(self) -> AdminConnection:  # type: ignore[override]
+        """The administrator's connection that the handle belongs to; not the client's own."""
+        return self._connection
+
+    def get_server(self) -> AdminServer:
+        """Return the server that the client is connected to. No call is made."""
+        return handle(AdminServer, self._connection, self._wire.srv)
