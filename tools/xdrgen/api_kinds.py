@@ -76,8 +76,10 @@ PARAMETERS: dict[str, ParameterKind] = {
     "longs": ParameterKind("Iterable[int]", "to_longs", limited=True),
     "bytes": ParameterKind("bytes | bytearray | memoryview", "to_bytes", limited=True),
     "cpumap": ParameterKind("Iterable[int]", "pack_cpumap", "bitmaps", limited=True),
+    "page_counts": ParameterKind("Mapping[int, int]", "to_page_counts", "memory_pages", True),
     "params": ParameterKind("Mapping[str, ParamValue]", "to_params", "typedvalues", limited=True),
     "fd": ParameterKind("FileDescriptor", "to_fd"),
+    "socket": ParameterKind("FileDescriptor", "to_socket"),
     "fds": ParameterKind("Iterable[FileDescriptor]", "to_fds"),
     # For recipes that know best what to make of it.
     "mapping": ParameterKind("Mapping[str, ParamValue]", "to_mapping"),

@@ -38,7 +38,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Method:
-    """A method: either one call (or another one with flags) or a recipe of several."""
+    """A method: either one call (or another one with flags) or a recipe of several.
+
+    A read-only connection is refused always (``writes``), if one of these flags is set
+    (``writes_with_flags``), or if the parameters have these values (``writes_with``).
+    """
 
     name: str
     doc: str
@@ -56,6 +60,7 @@ class Method:
     peer: str = ""
     writes: bool = False
     writes_with_flags: int = 0
+    writes_with: Mapping[str, int] = field(default_factory=dict)
     object: str = ""
     raises: Mapping[str, str] = field(default_factory=dict)
 

@@ -21,8 +21,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HEADER = {"owner", "class", "about", "program", "object", "object_argument", "eager"}
 _METHOD = {
     "doc", "parameters", "call", "call_with_flags", "recipe", "procedures", "sends", "returns",
-    "shape", "type", "handle", "remember", "peer", "writes", "writes_with_flags", "object",
-    "raises",
+    "shape", "type", "handle", "remember", "peer", "writes", "writes_with_flags", "writes_with",
+    "object", "raises",
 }  # fmt: skip
 _PARAMETER = {"field", "kind", "default", "enum", "doc", "known", "limit"}
 

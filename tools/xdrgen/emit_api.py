@@ -125,7 +125,7 @@ def _head(room: Room, imports: Imports) -> list[str]:
     relative = {name: names for name, names in load.items() if name.startswith(".")}
     lines += [*import_lines(absolute, 0)[:-1], f"from {home}", "", *import_lines(relative, 0)]
     typing = dict(imports.typing)
-    if room.program not in ("remote", "admin"):
+    if room.program not in ("remote", "admin") and room.owner in _REFERENCES:
         typing["virtproto.wire"] = {"remote"}
     if typing:
         lines += ["TYPE_CHECKING = False", "if TYPE_CHECKING:", *import_lines(typing, 1)]

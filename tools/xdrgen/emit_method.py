@@ -190,13 +190,22 @@ class MethodPrinter:
         if method.writes_with_flags:
             flags = flat(self._converted(self._flags()))
             return [f"        if {flags} & {method.writes_with_flags}:", f"            {refusal}"]
+        if method.writes_with:
+            asked = [
+                f"{flat(self._converted(self._named(name)))} == {value}"
+                for name, value in method.writes_with.items()
+            ]
+            return [f"        if {' and '.join(asked)}:", f"            {refusal}"]
         return []
 
     def _flags(self) -> Parameter:
-        flags = self._method.parameter("flags")
-        if flags is None:
-            raise self._error("expected a parameter called flags")
-        return flags
+        return self._named("flags")
+
+    def _named(self, name: str) -> Parameter:
+        found = self._method.parameter(name)
+        if found is None:
+            raise self._error(f"expected a parameter called {name}")
+        return found
 
     def _body(self) -> list[str]:
         method = self._method
@@ -241,8 +250,8 @@ class MethodPrinter:
             return call(f"{self._wait}self._ask", constant, 'b""')
         bound = self._bound(struct)
         extra = self._extra()
-        packed = self._packed(struct, bound)
-        if packed and not extra:
+        packed = "" if extra else self._packed(struct, bound)
+        if packed:
             return call(f"{self._wait}self._ask", constant, packed)
         filled = tuple(_keyword(field_name(one), part) for one, part in bound.items())
         args = call(self._program.message(struct.name), *filled)
@@ -258,8 +267,8 @@ class MethodPrinter:
             kind = self._kind(one)
             if kind in ("stream", "fds"):
                 return kind, self._part(one)
-            if kind == "fd":
-                return kind, Bracket("[", (self._part(one),), "]")
+            if kind in ("fd", "socket"):
+                return "fds", Bracket("[", (self._part(one),), "]")
         if self._method.returns.startswith("received_fd"):
             return "fds", "()"
         return None
@@ -373,6 +382,8 @@ class MethodPrinter:
             return render(found, indent)
         kind, _, member = method.returns.partition(" ")
         if kind in ("received_fd", "received_fds"):
+            if method.shape:
+                return self._shaped_with_fds(found, indent)
             end = "received[0]" if kind == "received_fd" else "received"
             return [*render(found, indent, "_, received = "), f"{'    ' * indent}return {end}"]
         if not is_message and not method.handle and not method.shape:
@@ -380,8 +391,15 @@ class MethodPrinter:
         if is_message and not has_ret:
             raise self._error("expected no result: the procedure has none")
         value = self._value(kind, member, is_message, ret)
-        fds = ", _" if self._extra_kind() in ("fd", "fds") else ""
+        fds = ", _" if self._extra_kind() == "fds" else ""
         return [*render(found, indent, f"{ret}{fds} = "), *render(value, indent, "return ")]
+
+    def _shaped_with_fds(self, found: Part, indent: int) -> list[str]:
+        """Return the lines whose result is made of the reply and what came beside it."""
+        module, _, function = self._method.shape.rpartition(".")
+        self._import(f"virtproto.model.shapes.{module}", function)
+        shaped = call(function, "ret", "received")
+        return [*render(found, indent, "ret, received = "), *render(shaped, indent, "return ")]
 
     def _value(self, kind: str, member: str, is_message: bool, ret: str) -> Part:
         method = self._method

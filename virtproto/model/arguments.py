@@ -59,6 +59,7 @@ __all__ = [
     "to_optional_text",
     "to_path",
     "to_peer",
+    "to_socket",
     "to_stream",
     "to_text",
     "to_texts",
@@ -274,6 +275,17 @@ def to_fd(parameter: str, value: FileDescriptor) -> int:
         fstat(number)
     except OSError:
         raise UsageError(f"{parameter}: {number} is no open descriptor") from None
+    return number
+
+
+def to_socket(parameter: str, value: FileDescriptor) -> int:
+    """Return the number of an open socket; an object that has one is as good."""
+    from os import fstat
+    from stat import S_ISSOCK
+
+    number = to_fd(parameter, value)
+    if not S_ISSOCK(fstat(number).st_mode):
+        raise UsageError(f"{parameter}: descriptor {number} is not a socket")
     return number
 
 
