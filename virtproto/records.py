@@ -4,28 +4,28 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from virtproto.model.records.block import BlockInfo as BlockInfo
+    from virtproto.model.records.block import BlockJobInfo as BlockJobInfo
     from virtproto.model.records.domain_condition import DomainControlInfo as DomainControlInfo
     from virtproto.model.records.domain_condition import DomainDiskError as DomainDiskError
     from virtproto.model.records.domain_condition import DomainTime as DomainTime
     from virtproto.model.records.domain_info import DomainInfo as DomainInfo
     from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
+    from virtproto.model.records.domain_interface import DomainInterface as DomainInterface
+    from virtproto.model.records.domain_interface import InterfaceStats as InterfaceStats
+    from virtproto.model.records.domain_interface import IPAddress as IPAddress
+    from virtproto.model.records.domain_job import DomainJobInfo as DomainJobInfo
     from virtproto.model.records.domain_stats import DomainStats as DomainStats
+    from virtproto.model.records.guest import FilesystemInfo as FilesystemInfo
     from virtproto.model.records.host import NodeInfo as NodeInfo
     from virtproto.model.records.host import NodeSecurityModel as NodeSecurityModel
     from virtproto.model.records.network import NetworkDHCPLease as NetworkDHCPLease
+    from virtproto.model.records.security import SecurityLabel as SecurityLabel
     from virtproto.model.records.storage import StoragePoolInfo as StoragePoolInfo
     from virtproto.model.records.storage import StorageVolInfo as StorageVolInfo
     from virtproto.model.records.vcpus import GuestVcpus as GuestVcpus
     from virtproto.model.records.vcpus import IOThreadInfo as IOThreadInfo
     from virtproto.model.records.vcpus import VcpuInfo as VcpuInfo
-    from virtproto.model.records.block import BlockInfo as BlockInfo
-    from virtproto.model.records.block import BlockJobInfo as BlockJobInfo
-    from virtproto.model.records.domain_interface import DomainInterface as DomainInterface
-    from virtproto.model.records.domain_interface import InterfaceStats as InterfaceStats
-    from virtproto.model.records.domain_interface import IPAddress as IPAddress
-    from virtproto.model.records.domain_job import DomainJobInfo as DomainJobInfo
-    from virtproto.model.records.guest import FilesystemInfo as FilesystemInfo
-    from virtproto.model.records.security import SecurityLabel as SecurityLabel
 
 # Module of virtproto.model.records by record.
 _HOMES = {

@@ -1,0 +1,36 @@
+"""What a handle on a domain's checkpoint remembers, in both colours: its name and its domain.
+
+Must not know: which procedures there are, or how a call is made.
+"""
+
+from __future__ import annotations
+
+from virtproto.model.object_handle import ObjectHandle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.wire.remote.types import NonnullDomainCheckpoint
+
+__all__ = ["DomainCheckpointHandle"]
+
+
+class DomainCheckpointHandle(ObjectHandle):
+    """What a domain's checkpoint of either colour is without its calls.
+
+    Two handles are equal when they mean the same checkpoint (name) of the same domain (UUID) on the
+    same connection.
+    """
+
+    __slots__ = ()
+
+    _wire: NonnullDomainCheckpoint
+
+    def _identity(self) -> object:
+        return self._wire.dom.uuid, self._wire.name
+
+    def _label(self) -> str:
+        return f"{self._wire.name!r} of {self._wire.dom.name!r}"
+
+    def get_name(self) -> str:
+        """Return the checkpoint's name, which no other of its domain has. No call is made."""
+        return self._wire.name

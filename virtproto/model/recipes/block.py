@@ -1,0 +1,99 @@
+"""Reading a domain's disks and their counters, and copying their content.
+
+Responsible for: which call has the counters on the daemon at hand, and for refusing what libvirt's
+own client refuses. Limits on disks are in ``device_limits``.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import DecodeError, NoSupportError, UsageError
+from virtproto.model.recipes.parameters import STRING_OKAY, get_parameters
+from virtproto.wire.remote import domain_block as wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.model.recipes import Recipe
+    from virtproto.model.typedvalues import ParamValue
+    from virtproto.wire.remote.types import NonnullDomain
+
+__all__ = ["block_peek", "block_rebase", "block_stats"]
+
+# What one reply may carry, in bytes (REMOTE_DOMAIN_BLOCK_PEEK_BUFFER_MAX).
+_PEEK_MAX = 4194304
+
+# virDomainBlockRebaseFlags: a copy, and what makes sense for a copy only.
+_COPY = 8
+_FOR_COPIES = {1: "SHALLOW", 2: "REUSE_EXT", 4: "COPY_RAW", 32: "COPY_DEV"}
+
+# What the older call names differently, and callers still ask for.
+_OLD_NAMES = {"rd_operations": "rd_req", "wr_operations": "wr_req"}
+
+
+def block_peek(
+    domain: NonnullDomain, *, path: str, offset: int, size: int, flags: int
+) -> Recipe[bytes]:
+    """Read part of a disk. Source: virDomainBlockPeek."""
+    if size > _PEEK_MAX:
+        raise UsageError(f"size: {size} bytes are more than the {_PEEK_MAX} of one call")
+    read = yield (
+        wire.DOMAIN_BLOCK_PEEK,
+        wire.DomainBlockPeekArgs(dom=domain, path=path, offset=offset, size=size, flags=flags),
+    )
+    data: bytes = read.buffer
+    if len(data) != size:
+        raise DecodeError(f"{len(data)} bytes came, {size} were asked for", path="buffer")
+    return data
+
+
+def block_stats(domain: NonnullDomain, *, path: str) -> Recipe[dict[str, ParamValue]]:
+    """Return a disk's counters by name, of the newer call where the daemon or driver has it.
+
+    The names of the older call are there in either case. Sources: virDomainBlockStatsFlags,
+    virDomainBlockStats.
+    """
+
+    def build(count: int) -> wire.DomainBlockStatsFlagsArgs:
+        return wire.DomainBlockStatsFlagsArgs(
+            dom=domain, path=path, nparams=count, flags=STRING_OKAY
+        )
+
+    try:
+        stats = yield from get_parameters(wire.DOMAIN_BLOCK_STATS_FLAGS, build)
+    except NoSupportError:
+        stats = {}
+    if not stats:
+        return (yield from _plain_stats(domain, path))
+    for name, old_name in _OLD_NAMES.items():
+        if name in stats:
+            stats[old_name] = stats[name]
+    return stats
+
+
+def _plain_stats(domain: NonnullDomain, path: str) -> Recipe[dict[str, ParamValue]]:
+    ret = yield wire.DOMAIN_BLOCK_STATS, wire.DomainBlockStatsArgs(dom=domain, path=path)
+    return {
+        "rd_req": ret.rd_req,
+        "rd_bytes": ret.rd_bytes,
+        "wr_req": ret.wr_req,
+        "wr_bytes": ret.wr_bytes,
+        "errs": ret.errs,
+    }
+
+
+def block_rebase(
+    domain: NonnullDomain, *, path: str, base: str | None, bandwidth: int, flags: int
+) -> Recipe[None]:
+    """Shorten a disk's chain of images, or copy it. Source: virDomainBlockRebase."""
+    if flags & _COPY:
+        if base is None:
+            raise UsageError("base: a copy needs a destination, not None")
+    else:
+        wrong = [name for bit, name in _FOR_COPIES.items() if flags & bit]
+        if wrong:
+            raise UsageError(f"flags: {', '.join(wrong)} without COPY, which it is meant for")
+    yield (
+        wire.DOMAIN_BLOCK_REBASE,
+        wire.DomainBlockRebaseArgs(
+            dom=domain, path=path, base=base, bandwidth=bandwidth, flags=flags
+        ),
+    )
