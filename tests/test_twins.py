@@ -12,10 +12,10 @@ import pytest
 import virtproto
 
 ROOT = Path(virtproto.__file__).parent
-TWINS = ("calls", "connection", "domain", "migrating", "objects")
+TWINS = ("calls", "connection", "migrating", "objects")
 TWINS += ("admin_calls", "admin_objects", "node_device")
 # Without a call of their own, so without a colour.
-ALIKE = ("interface", "network", "network_port", "nwfilter", "nwfilter_binding", "secret")
+ALIKE = ("domain", "interface", "network", "network_port", "nwfilter", "nwfilter_binding", "secret")
 ALIKE += ("storage_pool", "storage_vol")
 _NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
 

@@ -1,0 +1,62 @@
+"""Saving a domain to a file: which of the calls it takes.
+
+Must not know what the handle makes of the domain having stopped.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import UsageError
+from virtproto.model.parameters import KNOWN
+from virtproto.model.typedvalues import to_params
+from virtproto.wire import remote as wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from virtproto.model.recipes import Recipe
+    from virtproto.model.typedvalues import ParamValue
+    from virtproto.wire.remote.types import NonnullDomain
+
+__all__ = ["save"]
+
+
+def save(
+    domain: NonnullDomain,
+    *,
+    file: str,
+    dxml: str | None,
+    params: Mapping[str, ParamValue] | None,
+    flags: int,
+) -> Recipe[None]:
+    """Save a domain by the oldest call that can say all of it.
+
+    Daemons before 8.4.0 know no parameters. Source: virDomainSave, virDomainSaveFlags,
+    virDomainSaveParams.
+    """
+    if params is not None:
+        typed = to_params(
+            "params", _with(file, dxml, params), KNOWN["SAVE"], wire.DOMAIN_SAVE_PARAMS_MAX
+        )
+        args = wire.DomainSaveParamsArgs(dom=domain, params=typed, flags=flags)
+        yield wire.DOMAIN_SAVE_PARAMS, args
+    elif dxml is not None or flags:
+        yield (
+            wire.DOMAIN_SAVE_FLAGS,
+            wire.DomainSaveFlagsArgs(dom=domain, to=file, dxml=dxml, flags=flags),
+        )
+    else:
+        yield wire.DOMAIN_SAVE, wire.DomainSaveArgs(dom=domain, to=file)
+
+
+def _with(
+    file: str, dxml: str | None, params: Mapping[str, ParamValue]
+) -> Mapping[str, ParamValue]:
+    """Return the parameters with those that have a place of their own among the arguments."""
+    own: dict[str, ParamValue] = {"file": file}
+    if dxml is not None:
+        own["dxml"] = dxml
+    for name in own:
+        if name in params:
+            raise UsageError(f"params[{name!r}]: {name} is given by itself already")
+    return {**own, **params}
