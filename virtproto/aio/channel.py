@@ -3,6 +3,13 @@
 Responsible for moving bytes between an event loop and the protocol core, for deadlines, and for
 staying usable after a cancelled call. Knows procedures by number only; what their payloads hold is
 the caller's business.
+
+What a call beside the plain ones needs (descriptors, streams) is in `descriptors` and `traffic`,
+loaded when first used: they are this module's friends and use its inside. What arrives is given to
+streams and to the listener from within the reader: they keep it and wake somebody, nothing more.
+
+Nothing is read while a stream has more unread data than it should and no call waits for its reply.
+The daemon, which then hears nothing of its pings, is told from time to time that somebody lives.
 """
 
 from __future__ import annotations
@@ -17,6 +24,7 @@ from weakref import WeakKeyDictionary
 from virtproto.errors import TransportError, UsageError, VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
+    CLOSED_BY_DAEMON,
     CLOSED_HERE,
     INHERITED,
     closed_during,
@@ -29,18 +37,33 @@ from virtproto.model.replies import (
     why_broken,
 )
 from virtproto.protocol.client import ClientSession
-from virtproto.protocol.events import CallFailed, PeerClosed, ReplyReceived, SessionFailed
+from virtproto.protocol.events import (
+    CallFailed,
+    EventReceived,
+    FdsUnclaimed,
+    PeerClosed,
+    ReplyReceived,
+    SessionFailed,
+)
 from virtproto.transport.inheritance import remember
 from virtproto.transport.unix import connect_error, socket_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Sequence
+    from typing import Any, TypeAlias
 
     from virtproto.model.endpoint import Endpoint
+    from virtproto.protocol.events import Event
     from virtproto.xdr.procedure import Procedure
 
+    from .delivery import Delivery
+    from .descriptors import Passage
+    from .traffic import StreamEnd
+
     Answer = ReplyReceived | CallFailed
+    # What a call does that is not one plain question and one plain answer.
+    Special: TypeAlias = Passage | StreamEnd
 
 __all__ = ["Channel"]
 
@@ -73,13 +96,23 @@ class Channel(asyncio.BufferedProtocol):
         # The transport's as well. Here for when there is no loop to ask the transport.
         self._sock = sock
         self._path = path
-        self._session = ClientSession()
+        self._session = ClientSession(fd_passing=sock.family == socket.AF_UNIX)
         self._transport: asyncio.Transport | None = None
         self._gone = loop.create_future()
         # Why no call can be made any more, None while calls can be made.
         self._closed: str | None = None
         self._waiting: dict[int, tuple[asyncio.Future[Answer], Procedure[Any, Any]]] = {}
         self._flush_due = False
+        self._streams: dict[int, StreamEnd] = {}
+        self._listener: Delivery | None = None
+        # The call that sends or brings descriptors, and how many came with what nobody waits for.
+        self._passage: Passage | None = None
+        self._unclaimed = 0
+        # Set while the transport takes no more, and who waits for that to end.
+        self._full = False
+        self._senders: list[asyncio.Future[None]] = []
+        self._crowded = False
+        self._signs: asyncio.TimerHandle | None = None
         # Deadline by serial; one timer watches the earliest.
         self._deadlines: dict[int, tuple[float, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -130,21 +163,27 @@ class Channel(asyncio.BufferedProtocol):
         return self._closed is None and not self._loop.is_closed()
 
     async def call(
-        self, procedure: Procedure[Any, Any], args: bytes, timeout_s: float | None = None
+        self,
+        procedure: Procedure[Any, Any],
+        args: bytes,
+        timeout_s: float | None = None,
+        special: Special | None = None,
     ) -> bytes:
         """Make one call and return the payload of its reply.
 
-        ``timeout_s`` bounds sending and waiting. Raises LibvirtError for the daemon's refusal,
-        DeadlineError (the channel stays usable, a late reply is dropped), ConnectionLostError,
-        ConnectionClosedError, ProtocolError, and UsageError outside the channel's event loop.
-        Cancelling gives the call up: the daemon goes on with it, and its reply is dropped.
+        ``timeout_s`` bounds sending and waiting. ``special`` is for `call_with_fds` and
+        `call_opening_stream`. Raises LibvirtError for the daemon's refusal, DeadlineError (the
+        channel stays usable, a late reply is dropped), ConnectionLostError, ConnectionClosedError,
+        ProtocolError, and UsageError outside the channel's event loop. Cancelling gives the call
+        up: the daemon goes on with it, and its reply is dropped.
         """
-        if self._closed is not None:
-            raise refused(self._closed)
-        if _running_loop() is not self._loop:
-            raise self._misplaced()
+        if self._closed is not None or _running_loop() is not self._loop:
+            self._require_usable()
         session = self._session
-        serial = session.send_call(procedure.program, procedure.version, procedure.number, args)
+        if special is None:
+            serial = session.send_call(procedure.program, procedure.version, procedure.number, args)
+        else:
+            serial = special.send_call(procedure, args)
         waiting = self._waiting
         if not waiting:
             self._flush()
@@ -154,6 +193,8 @@ class Channel(asyncio.BufferedProtocol):
             self._loop.call_soon(self._flush)
         future: asyncio.Future[Answer] = self._loop.create_future()
         waiting[serial] = (future, procedure)
+        if self._crowded:
+            self._read_on()
         try:
             if timeout_s is not None:
                 self._set_deadline(serial, timeout_s)
@@ -163,7 +204,52 @@ class Channel(asyncio.BufferedProtocol):
                 self._deadlines.pop(serial, None)
             if waiting.pop(serial, None) is not None:
                 session.abandon_call(serial)
+        if special is not None:
+            special.answered(reply)
         return payload_of(procedure, reply)
+
+    async def call_with_fds(
+        self,
+        procedure: Procedure[Any, Any],
+        args: bytes,
+        fds: Sequence[int],
+        timeout_s: float | None = None,
+    ) -> tuple[bytes, list[int]]:
+        """Make one call that sends or brings descriptors; return the payload and what came.
+
+        ``fds`` are open descriptors and stay the caller's. Those returned are the caller's to
+        close, and close-on-exec. One such call is made at a time, others wait for their turn.
+        Raises as ``call`` does, UsageError where this connection cannot carry descriptors, and
+        SequenceError where not those come that the reply announces.
+        """
+        from .descriptors import Passage
+
+        self._require_usable()
+        async with Passage(self, fds) as passage:
+            payload = await self.call(procedure, args, timeout_s, passage)
+            return payload, passage.claim(procedure)
+
+    async def call_opening_stream(
+        self,
+        procedure: Procedure[Any, Any],
+        args: bytes,
+        stream: StreamEnd,
+        timeout_s: float | None = None,
+    ) -> bytes:
+        """Make the call that opens ``stream`` and return the payload of its reply.
+
+        Raises as ``call`` does; there is no stream then.
+        """
+        stream.join(self)
+        try:
+            return await self.call(procedure, args, timeout_s, stream)
+        except BaseException:
+            stream.forget()
+            raise
+
+    def listen(self, listener: Delivery | None) -> None:
+        """Have ``listener`` told of events and of the connection's end; None ends that."""
+        self._listener = listener
 
     async def close(self, goodbye: Procedure[Any, Any] | None = None) -> None:
         """Close the connection; does nothing if it is closed already.
@@ -216,6 +302,8 @@ class Channel(asyncio.BufferedProtocol):
         if self._closed is None:
             self._closed = INHERITED
             self._sock.close()
+            if self._passage is not None:
+                self._passage.leave_to_parent()
 
     # What the event loop calls.
 
@@ -263,6 +351,13 @@ class Channel(asyncio.BufferedProtocol):
         if not self._gone.done():
             self._gone.set_result(None)
 
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._release_senders()
+
     # Inside.
 
     def _dispatch(self) -> None:
@@ -273,8 +368,38 @@ class Channel(asyncio.BufferedProtocol):
             elif isinstance(event, SessionFailed):
                 self._end(f"it failed: {event.error}", event.error)
             elif isinstance(event, PeerClosed):
-                self._end("the daemon closed it", None, event.bytes_held)
+                self._end(CLOSED_BY_DAEMON, None, event.bytes_held)
+            else:
+                self._deliver(event)
         self._flush()
+
+    def _deliver(self, event: Event) -> None:
+        """Hand on what no call waits for."""
+        if isinstance(event, EventReceived):
+            if self._listener is not None:
+                self._listener.deliver(event)
+        elif isinstance(event, FdsUnclaimed):
+            self._unclaimed += event.nfds
+        else:
+            stream = self._streams.get(event.serial)  # type: ignore[attr-defined]
+            if stream is not None:
+                stream.deliver(event)
+                if stream.inbox.crowded and not self._waiting and not self._crowded:
+                    from .traffic import read_no_more
+
+                    read_no_more(self)
+
+    def _read_on(self) -> None:
+        """Read again although a stream is crowded."""
+        from .traffic import read_on
+
+        read_on(self)
+
+    def _release_senders(self) -> None:
+        senders, self._senders = self._senders, []
+        for sender in senders:
+            if not sender.done():
+                sender.set_result(None)
 
     def _answer(self, reply: Answer) -> None:
         entry = self._waiting.pop(reply.serial, None)
@@ -284,6 +409,9 @@ class Channel(asyncio.BufferedProtocol):
     def _flush(self) -> None:
         """Write what the core wants sent."""
         self._flush_due = False
+        if self._passage is not None:
+            self._passage.flush()
+            return
         chunks = self._session.data_to_send()
         if chunks and self._transport is not None:
             self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
@@ -307,8 +435,21 @@ class Channel(asyncio.BufferedProtocol):
             else:
                 future.set_exception(lost(procedure, why, bytes_held))
         self._waiting.clear()
+        if self._crowded:
+            self._read_on()
+        self._release_senders()
+        if self._streams or self._passage is not None or self._listener is not None:
+            from .traffic import announce_end
+
+            announce_end(self, why, error)
         if self._transport is not None:
             self._transport.abort()
+
+    def _require_usable(self) -> None:
+        if self._closed is not None:
+            raise refused(self._closed)
+        if _running_loop() is not self._loop:
+            raise self._misplaced()
 
     def _misplaced(self) -> UsageError:
         """Return the error for a use outside the channel's event loop."""
@@ -321,7 +462,11 @@ class Channel(asyncio.BufferedProtocol):
         self._closed = CLOSED_HERE
         self._session.close()
         self._waiting.clear()
+        for stream in self._streams.values():
+            stream.inbox.fail(closed_during(stream.procedure))
         self._sock.close()
+        if self._passage is not None:
+            self._passage.leave_to_parent()
         with contextlib.suppress(AttributeError):
             # asyncio's transport cannot be closed without its loop, and would warn of it.
             self._transport._sock = None  # type: ignore[union-attr]

@@ -13,7 +13,6 @@ from virtproto.errors import (
     ConnectionLostError,
     DeadlineError,
     LibvirtError,
-    ProtocolError,
     UnknownProcedureError,
     error_class,
 )
@@ -29,9 +28,11 @@ if TYPE_CHECKING:
     from virtproto.xdr.procedure import Procedure
 
 __all__ = [
+    "CLOSED_BY_DAEMON",
     "CLOSED_HERE",
     "CLOSE_TIMEOUT_S",
     "INHERITED",
+    "close_reason",
     "closed_during",
     "error_from_payload",
     "late",
@@ -39,6 +40,7 @@ __all__ = [
     "payload_of",
     "refused",
     "repeated",
+    "torn",
     "unclosed",
     "why_broken",
 ]
@@ -48,6 +50,8 @@ CLOSE_TIMEOUT_S = 2.0
 
 # The reason, for `refused`, why a connection that its user closed makes no calls.
 CLOSED_HERE = "it was closed"
+# The same for a connection that the daemon ended.
+CLOSED_BY_DAEMON = "the daemon closed it"
 # The same for a connection that a forked process has of its parent's.
 INHERITED = "it is the parent process's, and a connection does not survive fork"
 
@@ -136,13 +140,16 @@ def late(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineErr
     return DeadlineError(f"{procedure.name}: no answer within {timeout_s:g} s")
 
 
-def lost(procedure: Procedure[Any, Any], why: str, bytes_held: int = 0) -> ConnectionLostError:
-    """Return the error for a call during which the connection ended.
+def lost(
+    procedure: Procedure[Any, Any] | None, why: str, bytes_held: int = 0
+) -> ConnectionLostError:
+    """Return the error for a call during which the connection ended; None is for between calls.
 
     ``bytes_held`` is how much of an unfinished packet had arrived.
     """
     cut = f" ({bytes_held} bytes of an unfinished packet had arrived)" if bytes_held else ""
-    return ConnectionLostError(f"{procedure.name}: the connection ended, {why}{cut}")
+    during = f"{procedure.name}: " if procedure is not None else ""
+    return ConnectionLostError(f"{during}the connection ended, {why}{cut}")
 
 
 def refused(why: str) -> ConnectionClosedError:
@@ -150,9 +157,29 @@ def refused(why: str) -> ConnectionClosedError:
     return ConnectionClosedError(f"no call can be made on this connection: {why}")
 
 
-def closed_during(procedure: Procedure[Any, Any]) -> ConnectionClosedError:
-    """Return the error for a call that waited while the connection was closed on this side."""
-    return ConnectionClosedError(f"the connection was closed during {procedure.name}")
+def closed_during(procedure: Procedure[Any, Any] | None) -> ConnectionClosedError:
+    """Return the error for who waited while the connection was closed on this side.
+
+    ``procedure`` is the call's, or the one that opened the stream.
+    """
+    during = f" during {procedure.name}" if procedure is not None else ""
+    return ConnectionClosedError(f"the connection was closed{during}")
+
+
+def close_reason(why: str, error: VirtprotoError | None) -> int:
+    """Return why a connection ended, as a number of virConnectCloseReason."""
+    if why is CLOSED_HERE:
+        return 3
+    if why == CLOSED_BY_DAEMON:
+        return 1
+    # The core's own word for pings that nobody answered.
+    return 2 if isinstance(error, ConnectionLostError) else 0
+
+
+def torn(procedure: Procedure[Any, Any] | None) -> ConnectionLostError:
+    """Return the error for a stream whose data a signal handler's exception may have lost."""
+    name = f"{procedure.name}: " if procedure is not None else ""
+    return ConnectionLostError(f"{name}a signal came while data was taken in, some may be lost")
 
 
 def unclosed(path: str) -> str:
@@ -163,12 +190,12 @@ def unclosed(path: str) -> str:
 def why_broken(error: OSError) -> str:
     """Return the reason for a connection that failed with ``error``, in words for `lost`."""
     if isinstance(error, BrokenPipeError | ConnectionResetError):
-        return "the daemon closed it"
+        return CLOSED_BY_DAEMON
     return f"it broke: {error.strerror or error}"
 
 
 def repeated(error: VirtprotoError) -> VirtprotoError:
     """Return an equal exception for one more caller: a raised one carries its own traceback."""
-    if isinstance(error, ProtocolError):
-        return type(error)(error.reason, offset=error.offset, path=error.path)
-    return type(error)(*error.args)
+    make, parts = error.__reduce__()
+    copy: VirtprotoError = make(*parts)
+    return copy

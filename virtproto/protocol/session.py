@@ -179,17 +179,14 @@ class Session:
         send `fds_due` of them, call again.
         """
         out = self._out
-        if self._fd_marks is not None:
+        if self._fd_marks:
             return self._out_up_to_fds(self._fd_marks)
+        self._fds_due = 0
         self._out = []
         return out
 
     def _out_up_to_fds(self, marks: list[tuple[int, int]]) -> list[bytes]:
         out = self._out
-        self._fds_due = 0
-        if not marks:
-            self._out = []
-            return out
         end, self._fds_due = marks.pop(0)
         self._out = out[end:]
         marks[:] = [(mark - end, nfds) for mark, nfds in marks]

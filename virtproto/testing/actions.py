@@ -19,6 +19,7 @@ __all__ = [
     "Handler",
     "Packable",
     "ReplyError",
+    "ReplyWithFds",
     "ReplyUnknownProcedure",
     "NoReply",
     "SendEvent",
@@ -53,6 +54,19 @@ class ReplyError:
     str3: str | None = None
     int1: int = -1
     int2: int = -1
+
+
+@dataclass(frozen=True)
+class ReplyWithFds:
+    """Answer with a result and descriptors, which stay the handler's own to close.
+
+    ``carried`` are the descriptors that really go, where they are to differ from those announced:
+    None in it is a carrier byte without any, a tuple is one with several.
+    """
+
+    payload: bytes | Packable
+    fds: Sequence[int]
+    carried: Sequence[int | tuple[int, ...] | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,7 @@ Action: TypeAlias = (
     bytes
     | Packable
     | ReplyError
+    | ReplyWithFds
     | ReplyUnknownProcedure
     | NoReply
     | SendEvent

@@ -22,6 +22,7 @@ from virtproto.protocol.events import (
 )
 from virtproto.protocol.framing import PacketReader
 from virtproto.protocol.keepalive import PING_PACKET
+from virtproto.protocol.limits import FDS_MAX
 from virtproto.protocol.server import ServerSession, pack_error
 from virtproto.testing.actions import (
     Action,
@@ -32,6 +33,7 @@ from virtproto.testing.actions import (
     OpenStream,
     ReplyError,
     ReplyUnknownProcedure,
+    ReplyWithFds,
     SendEvent,
     SendPing,
     SendRaw,
@@ -58,8 +60,9 @@ class ScriptedConnection:
         self.over = False
         self.due: float | None = None
         self._server = server
-        self._session = ServerSession(programs=server.programs)
-        self._recorder = PacketReader()
+        fd_passing = sock.family == socket.AF_UNIX
+        self._session = ServerSession(programs=server.programs, fd_passing=fd_passing)
+        self._recorder = PacketReader(fd_passing=fd_passing)
         self._outlet = Outlet(sock, server.faults)
         self._held: list[bytes] = []
         self._closing = False
@@ -78,11 +81,12 @@ class ScriptedConnection:
     def ready(self) -> None:
         """Read what there is and answer it."""
         try:
-            data = self.sock.recv(_READ_SIZE)
+            data, fds, _, _ = socket.recv_fds(self.sock, _READ_SIZE, FDS_MAX)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data, fds = b"", []
+        self._server.keep(fds)
         if data:
             self._session.receive_data(data)
         else:
@@ -192,6 +196,8 @@ class ScriptedConnection:
             session.send_reply(call, action)
         elif isinstance(action, ReplyError):
             session.send_error(call, pack_error(**asdict(action)))
+        elif isinstance(action, ReplyWithFds):
+            self._reply_with_fds(call, action)
         elif isinstance(action, ReplyUnknownProcedure):
             session.send_unknown_procedure(call)
         elif isinstance(action, OpenStream):
@@ -208,6 +214,18 @@ class ScriptedConnection:
             self._perform_callless(action)
         elif not isinstance(action, NoReply):
             session.send_reply(call, action.pack())
+
+    def _reply_with_fds(self, call: CallReceived, action: ReplyWithFds) -> None:
+        payload = action.payload if isinstance(action.payload, bytes) else action.payload.pack()
+        self._session.send_reply(call, payload, nfds=len(action.fds))
+        self._put_queued()
+        for carried in action.fds if action.carried is None else action.carried:
+            if isinstance(carried, tuple):
+                self._outlet.put_carrier(*carried)
+            elif carried is None:
+                self._outlet.put_carrier()
+            else:
+                self._outlet.put_carrier(carried)
 
     def _perform_callless(self, action: Action) -> None:
         if isinstance(action, SendEvent):

@@ -7,6 +7,7 @@ the bytes mean.
 from __future__ import annotations
 
 import fcntl
+import os
 import socket
 import struct
 import termios
@@ -58,7 +59,8 @@ class Outlet:
     def __init__(self, sock: socket.socket, faults: Faults) -> None:
         self._sock = sock
         self._faults = faults
-        self._pieces: deque[memoryview] = deque()
+        # Bytes, and carriers: the descriptors that ride on one zero byte.
+        self._pieces: deque[memoryview | tuple[int, ...]] = deque()
         self._left = faults.cut_after
         self._not_before: float | None = None
         self.blocked = False
@@ -71,6 +73,11 @@ class Outlet:
         size = self._faults.split or len(data)
         view = memoryview(data)
         self._pieces.extend(view[at : at + size] for at in range(0, len(data), size))
+
+    def put_carrier(self, *fds: int) -> None:
+        """Queue one carrier byte with descriptors, which are copied."""
+        if not self.cut:
+            self._pieces.append(tuple(os.dup(fd) for fd in fds))
 
     @property
     def empty(self) -> bool:
@@ -90,16 +97,24 @@ class Outlet:
             wait_until = self._wait_until(now)
             if wait_until is not None:
                 return wait_until
-            piece = self._pieces[0]
-            if self._left is not None:
-                piece = piece[: self._left]
             try:
-                written = self._sock.send(piece)
+                self._write(self._pieces[0])
             except BlockingIOError:
                 self.blocked = True
                 return None
-            self._wrote(written)
         return None
+
+    def _write(self, piece: memoryview | tuple[int, ...]) -> None:
+        if not isinstance(piece, tuple):
+            self._wrote(self._sock.send(piece if self._left is None else piece[: self._left]))
+            return
+        if piece:
+            socket.send_fds(self._sock, [b"\0"], piece)
+        else:
+            self._sock.send(b"\0")
+        self._pieces.popleft()
+        for fd in piece:
+            os.close(fd)
 
     def _wait_until(self, now: float) -> float | None:
         """Return the time before which the next piece must not go, None if it may."""
@@ -114,16 +129,21 @@ class Outlet:
 
     def _wrote(self, written: int) -> None:
         self._not_before = None
-        if written == len(self._pieces[0]):
+        piece = self._pieces[0]
+        assert isinstance(piece, memoryview)
+        if written == len(piece):
             self._pieces.popleft()
         else:
-            self._pieces[0] = self._pieces[0][written:]
+            self._pieces[0] = piece[written:]
         if self._left is not None:
             self._left -= written
             if self._left == 0:
                 self._cut()
 
     def _cut(self) -> None:
+        for piece in self._pieces:
+            for fd in piece if isinstance(piece, tuple) else ():
+                os.close(fd)
         self._pieces.clear()
         self.cut = True
 

@@ -78,6 +78,7 @@ class ScriptedServer:
         self._packets: list[Packet] = []
         self._bytes = bytearray()
         self._events: list[Event] = []
+        self._fds: list[int] = []
         self._ended = 0
         self._failure: BaseException | None = None
         # For the thread.
@@ -179,6 +180,12 @@ class ScriptedServer:
             return list(self._events)
 
     @property
+    def fds_received(self) -> list[int]:
+        """Every descriptor so far, in order of arrival; they are open until `stop`."""
+        with self._news:
+            return list(self._fds)
+
+    @property
     def connections_ended(self) -> int:
         """Connections that are over."""
         with self._news:
@@ -203,6 +210,8 @@ class ScriptedServer:
         if self._thread.is_alive():
             raise DeadlineError("the scripted server did not stop: a handler hangs")
         self._wake_out.close()
+        while self._fds:
+            os.close(self._fds.pop())
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -242,6 +251,12 @@ class ScriptedServer:
                     self._calls.append(event)
                 else:
                     self._events.append(event)
+            self._news.notify_all()
+
+    def keep(self, fds: list[int]) -> None:
+        """Keep descriptors that came until the server stops."""
+        with self._news:
+            self._fds += fds
             self._news.notify_all()
 
     def fail(self, error: BaseException) -> None:

@@ -1,0 +1,214 @@
+"""What tasks wait for that is not the reply to a call: the data of streams.
+
+Responsible for the traffic of one stream: keeping what comes, waking who waits, and not sending
+more than the transport takes. A friend of `channel`: it uses the channel's inside. Must not know
+what streams are for; what a user does with one is in `stream`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from virtproto.model.replies import (
+    CLOSED_HERE,
+    close_reason,
+    closed_during,
+    late,
+    lost,
+    repeated,
+)
+from virtproto.model.stream_inbox import StreamInbox
+from virtproto.protocol.events import StreamFailed, StreamFinished
+from virtproto.protocol.keepalive import PONG_PACKET
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from virtproto.errors import VirtprotoError
+    from virtproto.protocol.client import ClientSession
+    from virtproto.protocol.events import CallFailed, Event, ReplyReceived
+    from virtproto.xdr.procedure import Procedure
+
+    from .channel import Channel
+
+__all__ = ["StreamEnd", "announce_end", "heed", "read_no_more", "read_on"]
+
+# How often a daemon hears of a client that reads nothing; it gives up after 30 s by default.
+_SIGN_OF_LIFE_S = 5.0
+
+
+def announce_end(channel: Channel, why: str, error: VirtprotoError | None) -> None:
+    """Tell everybody but callers that the connection has ended."""
+    streams = list(channel._streams.values())
+    channel._streams.clear()
+    for stream in streams:
+        stream.lose(why, error)
+    listener, channel._listener = channel._listener, None
+    if listener is not None:
+        listener.lose(close_reason(why, error))
+    if channel._passage is not None:
+        channel._passage.end()
+
+
+def read_no_more(channel: Channel) -> None:
+    """Leave what comes with the daemon until a stream's reader has caught up, or a call is made."""
+    channel._crowded = True
+    if channel._transport is not None:
+        channel._transport.pause_reading()
+    channel._signs = channel._loop.call_later(_SIGN_OF_LIFE_S, _give_sign, channel)
+
+
+def _give_sign(channel: Channel) -> None:
+    """Have the daemon hear something: a pong that it has not asked for does no harm."""
+    if channel._transport is not None and not channel._full:
+        channel._transport.write(PONG_PACKET)
+    channel._signs = channel._loop.call_later(_SIGN_OF_LIFE_S, _give_sign, channel)
+
+
+def read_on(channel: Channel) -> None:
+    """Read again after `read_no_more`."""
+    channel._crowded = False
+    if channel._signs is not None:
+        channel._signs.cancel()
+        channel._signs = None
+    if channel._transport is not None and channel._passage is None and channel._closed is None:
+        channel._transport.resume_reading()
+
+
+async def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
+    """Have the core queue something outside of any call, and send it.
+
+    Waits while the transport has more to write than it should. Raises what ``queue`` does, and
+    ConnectionClosedError.
+    """
+    channel._require_usable()
+    queue(channel._session)
+    channel._flush()
+    while channel._full and channel._closed is None:
+        room: asyncio.Future[None] = channel._loop.create_future()
+        channel._senders.append(room)
+        await room
+
+
+class StreamEnd:
+    """The traffic of one stream: what came and is unread, and the ways to send and to wait."""
+
+    def __init__(self, procedure: Procedure[Any, Any], *, sparse: bool) -> None:
+        self.procedure = procedure
+        self.inbox = StreamInbox(procedure, sparse=sparse)
+        # Called after something came, from within the reader; must only take note.
+        self.notify: Callable[[], None] | None = None
+        self._channel: Channel | None = None
+        self._serial = -1
+        self._waiting: list[asyncio.Future[None]] = []
+
+    # For the channel.
+
+    def join(self, channel: Channel) -> None:
+        """Become a stream of ``channel`` with the call that is made next."""
+        self._channel = channel
+
+    def send_call(self, procedure: Procedure[Any, Any], args: bytes) -> int:
+        """Have the core queue the call that opens the stream; data may overtake its reply."""
+        channel = self._opened()
+        self._serial = serial = channel._session.send_call(
+            procedure.program, procedure.version, procedure.number, args, opens_stream=True
+        )
+        channel._streams[serial] = self
+        return serial
+
+    def answered(self, reply: ReplyReceived | CallFailed) -> None:
+        """Take note of the reply; there is no stream if it is an error."""
+
+    def deliver(self, event: Event) -> None:
+        """Take note of what came, and wake who waits for it."""
+        self.inbox.put(event)
+        if isinstance(event, StreamFinished | StreamFailed):
+            self.forget()
+        self._rouse()
+
+    def lose(self, why: str, error: VirtprotoError | None) -> None:
+        """Take note of the connection's end."""
+        if error is not None:
+            self.inbox.fail(repeated(error))
+        elif why is CLOSED_HERE:
+            self.inbox.fail(closed_during(self.procedure))
+        else:
+            self.inbox.fail(lost(self.procedure, why))
+        self._rouse()
+
+    def forget(self) -> None:
+        """Have nothing more of the stream delivered."""
+        channel = self._opened()
+        channel._streams.pop(self._serial, None)
+        self._make_room(channel)
+
+    # For the stream's user.
+
+    def read(self, nbytes: int, *, stop_at_hole: bool) -> bytes | None:
+        """Return what the inbox gives; see StreamInbox.read."""
+        data = self.inbox.read(nbytes, stop_at_hole=stop_at_hole)
+        self._make_room(self._opened())
+        return data
+
+    def take_hole(self) -> int:
+        """Pass the hole that stands first and return its length, 0 where there is none."""
+        self.inbox.check()
+        return self.inbox.take_hole()
+
+    async def wait(self, ready: Callable[[], bool], timeout_s: float | None = None) -> None:
+        """Wait until ``ready()``. Raises DeadlineError, ConnectionClosedError."""
+        channel = self._opened()
+        if ready():
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not ready():
+                    channel._require_usable()
+                    news: asyncio.Future[None] = channel._loop.create_future()
+                    self._waiting.append(news)
+                    await news
+        except TimeoutError:
+            raise late(self.procedure, timeout_s) from None
+
+    async def send_data(self, data: bytes) -> None:
+        """Send data, at most what one packet takes; waits while the daemon takes no more."""
+        await self._send(lambda session: session.send_stream_data(self._serial, data))
+
+    async def send_hole(self, length: int, flags: int) -> None:
+        """Send a hole."""
+        await self._send(lambda session: session.send_stream_hole(self._serial, length, flags))
+
+    async def send_finish(self) -> None:
+        """Say that all is sent."""
+        await self._send(lambda session: session.send_stream_finish(self._serial))
+
+    async def send_abort(self) -> None:
+        """Say that nothing more is wanted."""
+        await self._send(lambda session: session.send_stream_abort(self._serial))
+
+    async def _send(self, queue: Callable[[ClientSession], None]) -> None:
+        # The daemon answers nothing on a stream that failed.
+        self.inbox.check()
+        await heed(self._opened(), queue)
+
+    def _make_room(self, channel: Channel) -> None:
+        """Have the channel read again if it paused for streams and none is crowded any more."""
+        if channel._crowded and not any(
+            stream.inbox.crowded for stream in channel._streams.values()
+        ):
+            read_on(channel)
+
+    def _rouse(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for news in waiting:
+            if not news.done():
+                news.set_result(None)
+        if self.notify is not None:
+            self.notify()
+
+    def _opened(self) -> Channel:
+        assert self._channel is not None
+        return self._channel

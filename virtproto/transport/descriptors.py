@@ -1,0 +1,97 @@
+"""File descriptors that travel beside the bytes of a unix socket.
+
+Responsible for the form in which the kernel carries them, for copies that outlive the caller's, and
+for closing what nobody claims. Must not know which messages they belong to.
+
+A descriptor rides on one zero byte of its own that follows its packet: one sendmsg for each. What
+is received is close-on-exec.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+# The module below socket: see virtproto.transport.unix for why.
+from _socket import CMSG_SPACE, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET
+from struct import Struct, unpack_from
+
+from virtproto.errors import ArgumentTypeError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "ANCILLARY_SIZE",
+    "carrier_of",
+    "check_descriptors",
+    "close_descriptors",
+    "copies_of",
+    "descriptors_in",
+]
+
+_INT = Struct("@i")
+
+# VIR_NET_MESSAGE_NUM_FDS_MAX: descriptors that one packet can announce.
+_PACKET_MAX = 32
+
+# Room beside the bytes of one read. A read ends behind the first byte that carries something, so
+# one descriptor is what comes; a peer that sends several in one message is not to lose them.
+ANCILLARY_SIZE = CMSG_SPACE(_PACKET_MAX * _INT.size)
+
+
+def check_descriptors(parameter: str, fds: Sequence[int], *, sockets: bool = False) -> None:
+    """Raise UsageError unless these are open descriptors, and not more than one packet announces.
+
+    With ``sockets`` each must be a socket.
+    """
+    if isinstance(fds, str | bytes) or not hasattr(fds, "__len__"):
+        raise ArgumentTypeError(f"{parameter}: expected descriptors, not {type(fds).__name__}")
+    if len(fds) > _PACKET_MAX:
+        raise UsageError(f"{parameter}: {len(fds)} descriptors, one call takes {_PACKET_MAX}")
+    for fd in fds:
+        if not isinstance(fd, int) or isinstance(fd, bool):
+            raise ArgumentTypeError(f"{parameter}: expected a descriptor, not {type(fd).__name__}")
+        try:
+            mode = os.fstat(fd).st_mode
+        except (OSError, OverflowError):
+            raise UsageError(f"{parameter}: {fd} is not an open descriptor") from None
+        if sockets and not stat.S_ISSOCK(mode):
+            raise UsageError(f"{parameter}: descriptor {fd} is not a socket")
+
+
+def copies_of(fds: Sequence[int]) -> list[int]:
+    """Return copies, which stay valid whatever the caller does with his meanwhile."""
+    copies: list[int] = []
+    try:
+        for fd in fds:
+            copies.append(os.dup(fd))
+    except BaseException:
+        close_descriptors(copies)
+        raise
+    return copies
+
+
+def close_descriptors(fds: Iterable[int]) -> None:
+    """Close descriptors; one that is no longer open is no matter."""
+    for fd in fds:
+        try:  # noqa: SIM105 - contextlib takes long to import
+            os.close(fd)
+        except OSError:
+            pass
+
+
+def descriptors_in(ancillary: Iterable[tuple[int, int, bytes]]) -> list[int]:
+    """Return the descriptors that came with one recvmsg, in order."""
+    found: list[int] = []
+    for level, kind, data in ancillary:
+        if level == SOL_SOCKET and kind == SCM_RIGHTS:
+            # The kernel cuts what it had no room for, and closes it.
+            found += (unpack_from("@i", data, at)[0] for at in range(0, len(data) - 3, _INT.size))
+    return found
+
+
+def carrier_of(fd: int) -> tuple[list[bytes], list[tuple[int, int, bytes]], int]:
+    """Return the arguments of the sendmsg that sends one descriptor."""
+    return [b"\0"], [(SOL_SOCKET, SCM_RIGHTS, _INT.pack(fd))], MSG_NOSIGNAL
