@@ -53,34 +53,36 @@ class ParameterKind:
 
     annotation: str
     function: str
-    home: str = "arguments"
+    home: str = "model.arguments"
     limited: bool = False
 
 
 PARAMETERS: dict[str, ParameterKind] = {
     "text": ParameterKind("str", "to_text"),
     "optional_text": ParameterKind("str | None", "to_optional_text"),
-    "path": ParameterKind("str", "to_path"),
-    "optional_path": ParameterKind("str | None", "to_optional_path"),
+    "path": ParameterKind("str", "to_path", "transport.local"),
+    "optional_path": ParameterKind("str | None", "to_optional_path", "transport.local"),
     "bool": ParameterKind("bool", "to_bool"),
     "uint": ParameterKind("int", "to_uint"),
     "int": ParameterKind("int", "to_int"),
     "ulong": ParameterKind("int", "to_ulong"),
     "long": ParameterKind("int", "to_long"),
     "flags": ParameterKind("int", "to_flags"),
-    "uuid": ParameterKind("bytes | str | UUID", "uuid_to_raw", "refs"),
+    "uuid": ParameterKind("bytes | str | UUID", "uuid_to_raw", "model.refs"),
     "texts": ParameterKind("Iterable[str]", "to_texts", limited=True),
     "uints": ParameterKind("Iterable[int]", "to_uints", limited=True),
     "ints": ParameterKind("Iterable[int]", "to_ints", limited=True),
     "ulongs": ParameterKind("Iterable[int]", "to_ulongs", limited=True),
     "longs": ParameterKind("Iterable[int]", "to_longs", limited=True),
     "bytes": ParameterKind("bytes | bytearray | memoryview", "to_bytes", limited=True),
-    "cpumap": ParameterKind("Iterable[int]", "pack_cpumap", "bitmaps", limited=True),
+    "cpumap": ParameterKind("Iterable[int]", "pack_cpumap", "model.bitmaps", limited=True),
     "page_counts": ParameterKind("Mapping[int, int]", "to_page_counts", "memory_pages", True),
-    "params": ParameterKind("Mapping[str, ParamValue]", "to_params", "typedvalues", limited=True),
-    "fd": ParameterKind("FileDescriptor", "to_fd"),
-    "socket": ParameterKind("FileDescriptor", "to_socket"),
-    "fds": ParameterKind("Iterable[FileDescriptor]", "to_fds"),
+    "params": ParameterKind(
+        "Mapping[str, ParamValue]", "to_params", "model.typedvalues", limited=True
+    ),
+    "fd": ParameterKind("FileDescriptor", "to_fd", "transport.local"),
+    "socket": ParameterKind("FileDescriptor", "to_socket", "transport.local"),
+    "fds": ParameterKind("Iterable[FileDescriptor]", "to_fds", "transport.local"),
     # For recipes that know best what to make of it.
     "mapping": ParameterKind("Mapping[str, ParamValue]", "to_mapping"),
     "optional_mapping": ParameterKind("Mapping[str, ParamValue] | None", "to_optional_mapping"),
@@ -96,9 +98,9 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "bytes": ("bytes", "{}", ""),
     "texts": ("list[str]", "{}", ""),
     "ints": ("list[int]", "{}", ""),
-    "params": ("dict[str, ParamValue]", "from_params({})", "typedvalues"),
-    "uuid_text": ("str", "uuid_to_text({})", "refs"),
-    "cpumap": ("frozenset[int]", "unpack_cpumap({})", "bitmaps"),
+    "params": ("dict[str, ParamValue]", "from_params({})", "model.typedvalues"),
+    "uuid_text": ("str", "uuid_to_text({})", "model.refs"),
+    "cpumap": ("frozenset[int]", "unpack_cpumap({})", "model.bitmaps"),
 }
 
 _INTEGERS = {"i": "int", "I": "uint", "q": "long", "Q": "ulong", "3xB": "uint", "2xH": "uint"}

@@ -101,7 +101,7 @@ class MethodPrinter:
             ("Mapping", "collections.abc"),
             ("UUID", "uuid"),
             ("ParamValue", "virtproto.model.typedvalues"),
-            ("FileDescriptor", "virtproto.model.arguments"),
+            ("FileDescriptor", "virtproto.transport.local"),
         ):
             if re.search(rf"\b{word}\b", annotation):
                 self._imports.for_types(module, word)
@@ -329,7 +329,7 @@ class MethodPrinter:
         if kind in OBJECTS or kind.removesuffix("s") in OBJECTS:
             return self._converted_object(parameter, kind)
         entry = PARAMETERS[kind]
-        self._imports.at_load(f"virtproto.model.{entry.home}", entry.function)
+        self._imports.at_load(f"virtproto.{entry.home}", entry.function)
         given: list[Part] = [f'"{name}"', name]
         if kind == "params":
             if not parameter.known:
@@ -418,7 +418,7 @@ class MethodPrinter:
             _, form, home = RESULTS[kind]
             if home:
                 function = form.partition("(")[0]
-                self._imports.at_load(f"virtproto.model.{home}", function)
+                self._imports.at_load(f"virtproto.{home}", function)
             return form.replace("{}", source)
         return self._handled(kind, source)
 

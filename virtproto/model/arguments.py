@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from virtproto.model.connection_handle import ConnectionHandle
     from virtproto.model.object_handle import ObjectHandle
 
-    class HasDescriptor(Protocol):
-        """An open file, a socket: what has a descriptor."""
-
-        def fileno(self) -> int:
-            """Return the descriptor."""
-
     class OfConnection(Protocol):
         """What belongs to a connection, as streams do."""
 
@@ -36,16 +30,12 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     V = TypeVar("V")
 
-    # A descriptor, or an object that has one.
-    FileDescriptor = int | HasDescriptor
-
 __all__ = [
+    "listed",
     "optional",
     "pack_flags",
     "to_bool",
     "to_bytes",
-    "to_fd",
-    "to_fds",
     "to_flags",
     "to_int",
     "to_ints",
@@ -55,11 +45,8 @@ __all__ = [
     "to_object",
     "to_objects",
     "to_optional_mapping",
-    "to_optional_path",
     "to_optional_text",
-    "to_path",
     "to_peer",
-    "to_socket",
     "to_stream",
     "to_text",
     "to_texts",
@@ -71,8 +58,6 @@ __all__ = [
 
 # What a string may hold, in bytes (REMOTE_STRING_MAX).
 _TEXT_MAX = 4194304
-# How many descriptors one message carries (VIR_NET_MESSAGE_NUM_FDS_MAX).
-_FDS_MAX = 32
 
 
 def to_text(parameter: str, value: str) -> str:
@@ -98,30 +83,12 @@ def to_optional_text(parameter: str, value: str | None) -> str | None:
     return None if value is None else to_text(parameter, value)
 
 
-def to_path(parameter: str, value: str) -> str:
-    """Return a path as libvirt's own client sends it: absolute from here, and normalised.
-
-    That is so for a daemon on another host as well.
-    """
-    from os.path import abspath
-
-    if not to_text(parameter, value):
-        raise UsageError(f"{parameter}: a path is required, not an empty text")
-    # Two slashes at the start mean something to POSIX, but not to libvirt.
-    return "/" + abspath(value).lstrip("/")
-
-
-def to_optional_path(parameter: str, value: str | None) -> str | None:
-    """Return a path as ``to_path`` does, None where there is none."""
-    return None if value is None else to_path(parameter, value)
-
-
 def to_texts(parameter: str, values: Iterable[str], limit: int) -> list[str]:
     """Return a list of texts, at most ``limit`` of them."""
     if isinstance(values, str | bytes):
         # Each letter would pass for a text of its own.
         raise ArgumentTypeError(f"{parameter}: expected several texts, not one")
-    texts = _listed(parameter, values, "texts", limit)
+    texts = listed(parameter, values, "texts", limit)
     for number, text in enumerate(texts):
         to_text(f"{parameter}[{number}]", text)
     return texts
@@ -177,25 +144,25 @@ def to_long(parameter: str, value: int) -> int:
 
 def to_uints(parameter: str, values: Iterable[int], limit: int) -> list[int]:
     """Return whole numbers of 32 bits from 0 on, at most ``limit`` of them."""
-    numbers = _listed(parameter, values, "whole numbers", limit)
+    numbers = listed(parameter, values, "whole numbers", limit)
     return [to_uint(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
 
 
 def to_ints(parameter: str, values: Iterable[int], limit: int) -> list[int]:
     """Return whole numbers of 32 bits with a sign, at most ``limit`` of them."""
-    numbers = _listed(parameter, values, "whole numbers", limit)
+    numbers = listed(parameter, values, "whole numbers", limit)
     return [to_int(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
 
 
 def to_ulongs(parameter: str, values: Iterable[int], limit: int) -> list[int]:
     """Return whole numbers of 64 bits from 0 on, at most ``limit`` of them."""
-    numbers = _listed(parameter, values, "whole numbers", limit)
+    numbers = listed(parameter, values, "whole numbers", limit)
     return [to_ulong(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
 
 
 def to_longs(parameter: str, values: Iterable[int], limit: int) -> list[int]:
     """Return whole numbers of 64 bits with a sign, at most ``limit`` of them."""
-    numbers = _listed(parameter, values, "whole numbers", limit)
+    numbers = listed(parameter, values, "whole numbers", limit)
     return [to_long(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
 
 
@@ -229,7 +196,7 @@ def to_objects(
     parameter: str, values: Iterable[H], kind: type[H], connection: object, limit: int
 ) -> list[Any]:
     """Return the daemon's names for objects of the same connection, at most ``limit`` of them."""
-    objects = _listed(parameter, values, f"{kind.__name__} objects", limit)
+    objects = listed(parameter, values, f"{kind.__name__} objects", limit)
     return [
         to_object(f"{parameter}[{place}]", value, kind, connection)
         for place, value in enumerate(objects)
@@ -258,43 +225,6 @@ def to_stream(parameter: str, value: S, kind: type[S], connection: object) -> S:
     return value
 
 
-def to_fd(parameter: str, value: FileDescriptor) -> int:
-    """Return the number of an open descriptor; an object that has one is as good."""
-    from os import fstat
-
-    number = value
-    if not isinstance(value, int):
-        try:
-            number = value.fileno()
-        except (AttributeError, TypeError, ValueError, OSError):
-            raise ArgumentTypeError(
-                f"{parameter}: expected an open file or descriptor, not {type(value).__name__}"
-            ) from None
-    number = to_int(parameter, number)  # type: ignore[arg-type]
-    try:
-        fstat(number)
-    except OSError:
-        raise UsageError(f"{parameter}: {number} is no open descriptor") from None
-    return number
-
-
-def to_socket(parameter: str, value: FileDescriptor) -> int:
-    """Return the number of an open socket; an object that has one is as good."""
-    from os import fstat
-    from stat import S_ISSOCK
-
-    number = to_fd(parameter, value)
-    if not S_ISSOCK(fstat(number).st_mode):
-        raise UsageError(f"{parameter}: descriptor {number} is not a socket")
-    return number
-
-
-def to_fds(parameter: str, values: Iterable[FileDescriptor]) -> list[int]:
-    """Return the numbers of open descriptors, at most as many as one message carries."""
-    listed = _listed(parameter, values, "files or descriptors", _FDS_MAX)
-    return [to_fd(f"{parameter}[{place}]", value) for place, value in enumerate(listed)]
-
-
 def to_mapping(parameter: str, value: Mapping[str, V]) -> dict[str, V]:
     """Return a mapping of texts to values as a dict of the callee's own."""
     try:
@@ -313,7 +243,7 @@ def to_optional_mapping(parameter: str, value: Mapping[str, V] | None) -> dict[s
     return None if value is None else to_mapping(parameter, value)
 
 
-def _listed(parameter: str, values: Iterable[Any], what: str, limit: int) -> list[Any]:
+def listed(parameter: str, values: Iterable[Any], what: str, limit: int) -> list[Any]:
     try:
         listed = list(values)
     except TypeError:

@@ -91,8 +91,8 @@ class AdminConnectionMethods(AdminCalls):
     async def get_logging_filters(self, flags: int = 0) -> str:
         """Return which parts of the daemon log more or less than the rest, as text.
 
-        Without any it is "". An example is ``1:qemu 3:rpc``: a level, and the part of the daemon
-        that it is for.
+        Without any it is "". An example is ``1:*qemu* 3:*rpc*``: a level, and the part of the
+        daemon that it is for.
 
         Args:
             flags: Must be 0.
@@ -159,10 +159,6 @@ class AdminConnectionMethods(AdminCalls):
         Args:
             timeout_s: In whole seconds; 0 lets it stay.
             flags: Must be 0.
-
-        Raises:
-            InternalError: The daemon was not told to end when it started, so that it cannot be told
-                to stay.
 
         Procedure: CONNECT_SET_DAEMON_TIMEOUT (libvirt 9.0.0 or older).
         """

@@ -31,7 +31,8 @@ class ConnectionInterfaceMethods(ConnectionCalls):
             xml: The interface's definition, an ``interface`` document.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             NoSupportError: The daemon has no driver that changes interfaces.
 
         Procedure: INTERFACE_DEFINE_XML (libvirt 0.6.4).
@@ -57,7 +58,8 @@ class ConnectionInterfaceMethods(ConnectionCalls):
             flags: Whether to check the XML against its schema first. See ``InterfaceDefineFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             NoSupportError: The daemon has no driver that changes interfaces.
 
         Procedure: INTERFACE_DEFINE_XML (libvirt 0.6.4).

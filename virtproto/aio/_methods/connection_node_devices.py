@@ -42,7 +42,8 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
                 ``NodeDeviceCreateXMLFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             NoSupportError: Devices of that kind cannot be made.
             NoNodeDeviceError: Its parent is not there.
 
@@ -75,7 +76,8 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
                 ``NodeDeviceDefineXMLFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             NoSupportError: Devices of that kind cannot be defined.
 
         Procedure: NODE_DEVICE_DEFINE_XML (libvirt 7.3.0).

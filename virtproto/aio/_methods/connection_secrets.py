@@ -36,7 +36,8 @@ class ConnectionSecretMethods(ConnectionCalls):
             flags: Whether to check the XML against its schema first. See ``SecretDefineFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             InternalError: Another secret has the same use.
 
         Procedure: SECRET_DEFINE_XML (libvirt 0.7.1).

@@ -46,7 +46,8 @@ class ConnectionStorageMethods(ConnectionCalls):
                 ``StoragePoolCreateFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another pool has the name, the UUID or the same storage.
             OperationInvalidError: The pool is active already.
 
@@ -77,7 +78,8 @@ class ConnectionStorageMethods(ConnectionCalls):
                 ``StoragePoolDefineFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another pool has the name, the UUID or the same storage.
 
         Procedure: STORAGE_POOL_DEFINE_XML (libvirt 0.4.1).

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import (
-    to_fds,
     to_flags,
     to_mapping,
     to_optional_text,
@@ -14,6 +13,7 @@ from virtproto.model.arguments import (
 )
 from virtproto.model.parameters import KNOWN
 from virtproto.model.typedvalues import to_params
+from virtproto.transport.local import to_fds
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
         DomainInterfaceAddressesSource,
         DomainModificationImpact,
     )
-    from virtproto.model.arguments import FileDescriptor
     from virtproto.model.typedvalues import ParamValue
     from virtproto.records import BlockInfo, DomainInterface, InterfaceStats
+    from virtproto.transport.local import FileDescriptor
 
 __all__ = ["DomainDeviceMethods"]
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from virtproto.model.arguments import to_fds, to_flags, to_int, to_text
+from virtproto.model.arguments import to_flags, to_int, to_text
+from virtproto.transport.local import to_fds
 from virtproto.wire import qemu as wire
 
 from ..objects import RemoteObject
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from virtproto.constants import DomainQemuAgentCommandTimeout, DomainQemuMonitorCommandFlags
-    from virtproto.model.arguments import FileDescriptor
+    from virtproto.transport.local import FileDescriptor
     from virtproto.wire import remote
 
 __all__ = ["DomainQemuMethods"]

@@ -59,8 +59,8 @@ class AdminServerMethods(RemoteObject):
             flags: Must be 0.
 
         Raises:
-            InvalidArgError: A parameter is not one that can be set, or minWorkers is more than
-                maxWorkers.
+            ArgumentUnsupportedError: A parameter is not one that can be set.
+            InvalidArgError: MinWorkers is more than maxWorkers.
             NoServerError: The server is gone.
 
         Procedure: SERVER_SET_THREADPOOL_PARAMETERS (libvirt 7.0.0 or older).
@@ -159,8 +159,8 @@ class AdminServerMethods(RemoteObject):
             flags: Must be 0.
 
         Raises:
-            InvalidArgError: A parameter is not one that can be set, or nclients_unauth_max is more
-                than nclients_max.
+            ArgumentUnsupportedError: A parameter is not one that can be set.
+            InvalidArgError: Nclients_unauth_max is more than nclients_max.
             NoServerError: The server is gone.
 
         Procedure: SERVER_SET_CLIENT_LIMITS (libvirt 7.0.0 or older).
@@ -188,7 +188,7 @@ class AdminServerMethods(RemoteObject):
             flags: Must be 0.
 
         Raises:
-            SystemCallError: The server has no TLS to update, or the files cannot be used.
+            InternalError: The server has no TLS to update.
             NoServerError: The server is gone.
 
         Procedure: SERVER_UPDATE_TLS_FILES (libvirt 7.0.0 or older).

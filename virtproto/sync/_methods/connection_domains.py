@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from virtproto.model.arguments import to_fds, to_flags, to_int, to_text, to_uint
+from virtproto.model.arguments import to_flags, to_int, to_text, to_uint
 from virtproto.model.object_handle import handle, handles
 from virtproto.model.refs import uuid_to_raw
+from virtproto.transport.local import to_fds
 from virtproto.wire import remote as wire
 
 from ..calls import ConnectionCalls
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from virtproto.constants import ConnectListAllDomainsFlags, DomainCreateFlags, DomainDefineFlags
-    from virtproto.model.arguments import FileDescriptor
+    from virtproto.transport.local import FileDescriptor
 
     from ..domain import Domain
 
@@ -39,7 +40,8 @@ class ConnectionDomainMethods(ConnectionCalls):
                 ``DomainCreateFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             ConfigUnsupportedError: The hypervisor does not offer what it asks for.
             OperationInvalidError: The domain runs already.
 
@@ -102,7 +104,8 @@ class ConnectionDomainMethods(ConnectionCalls):
             flags: Whether to check the XML against its schema first. See ``DomainDefineFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             XMLInvalidSchemaError: Flags ask for it and the XML does not follow the schema.
             OperationFailedError: Another domain has the name or the UUID.
 

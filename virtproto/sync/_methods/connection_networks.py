@@ -39,7 +39,8 @@ class ConnectionNetworkMethods(ConnectionCalls):
             flags: Whether to check the XML against its schema first. See ``NetworkCreateFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another network has the name or the UUID.
             OperationInvalidError: The network is active already.
 
@@ -75,7 +76,8 @@ class ConnectionNetworkMethods(ConnectionCalls):
             flags: Whether to check the XML against its schema first. See ``NetworkDefineFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another network has the name or the UUID.
 
         Procedures: NETWORK_DEFINE_XML (libvirt 0.2.0), NETWORK_DEFINE_XML_FLAGS (libvirt 7.7.0).

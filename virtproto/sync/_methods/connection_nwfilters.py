@@ -36,7 +36,8 @@ class ConnectionNwfilterMethods(ConnectionCalls):
             flags: Whether to check the XML against its schema first. See ``NWFilterDefineFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another filter has the name or the UUID, or an interface cannot be
                 filtered like that.
 
@@ -77,7 +78,8 @@ class ConnectionNwfilterMethods(ConnectionCalls):
                 ``NWFilterBindingCreateFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: The device has a binding already, or cannot be filtered.
 
         Procedure: NWFILTER_BINDING_CREATE_XML (libvirt 4.5.0).

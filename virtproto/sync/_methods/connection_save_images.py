@@ -3,13 +3,8 @@
 
 from __future__ import annotations
 
-from virtproto.model.arguments import (
-    to_flags,
-    to_optional_mapping,
-    to_optional_text,
-    to_path,
-    to_text,
-)
+from virtproto.model.arguments import to_flags, to_optional_mapping, to_optional_text, to_text
+from virtproto.transport.local import to_path
 from virtproto.wire import remote as wire
 
 from ..calls import ConnectionCalls
@@ -50,7 +45,8 @@ class ConnectionSaveImageMethods(ConnectionCalls):
                 ``DomainSaveRestoreFlags``.
 
         Raises:
-            OperationFailedError: The file cannot be read, or holds no saved domain.
+            SystemCallError: The file cannot be read.
+            OperationFailedError: The file holds no saved domain.
             OperationInvalidError: The domain runs already.
             ConfigUnsupportedError: Dxml would show the guest something else than before.
 
@@ -87,7 +83,8 @@ class ConnectionSaveImageMethods(ConnectionCalls):
                 ``DomainSaveRestoreFlags``.
 
         Raises:
-            OperationFailedError: The file cannot be read, or holds no saved domain.
+            SystemCallError: The file cannot be read.
+            OperationFailedError: The file holds no saved domain.
             ConfigUnsupportedError: The guest would see a difference.
 
         Procedure: DOMAIN_SAVE_IMAGE_DEFINE_XML (libvirt 0.9.4).
@@ -118,7 +115,8 @@ class ConnectionSaveImageMethods(ConnectionCalls):
                 ``DomainSaveImageXMLFlags``.
 
         Raises:
-            OperationFailedError: The file cannot be read, or holds no saved domain.
+            SystemCallError: The file cannot be read.
+            OperationFailedError: The file holds no saved domain.
 
         Procedure: DOMAIN_SAVE_IMAGE_GET_XML_DESC (libvirt 0.9.4).
         """

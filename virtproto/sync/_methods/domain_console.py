@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from virtproto.model.arguments import to_flags, to_optional_text, to_socket, to_stream, to_uint
+from virtproto.model.arguments import to_flags, to_optional_text, to_stream, to_uint
+from virtproto.transport.local import to_socket
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
         DomainGraphicsReloadType,
         DomainOpenGraphicsFlags,
     )
-    from virtproto.model.arguments import FileDescriptor
+    from virtproto.transport.local import FileDescriptor
 
     from ..stream import Stream
 

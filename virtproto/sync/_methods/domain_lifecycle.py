@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from virtproto.model.arguments import (
     pack_flags,
-    to_fds,
     to_flags,
     to_long,
     to_text,
@@ -14,6 +13,7 @@ from virtproto.model.arguments import (
     to_ulong,
 )
 from virtproto.model.domain_handle import NO_ID
+from virtproto.transport.local import to_fds
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         KeycodeSet,
         NodeSuspendTarget,
     )
-    from virtproto.model.arguments import FileDescriptor
+    from virtproto.transport.local import FileDescriptor
 
 __all__ = ["DomainLifecycleMethods"]
 

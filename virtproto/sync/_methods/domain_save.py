@@ -8,12 +8,12 @@ from virtproto.model.arguments import (
     to_flags,
     to_optional_mapping,
     to_optional_text,
-    to_path,
     to_stream,
     to_text,
     to_uint,
 )
 from virtproto.model.domain_handle import NO_ID
+from virtproto.transport.local import to_path
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject

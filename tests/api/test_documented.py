@@ -1,0 +1,77 @@
+"""Every method that Sys::Virt documents exists under its name and takes what is documented."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import virtproto.aio
+import virtproto.sync
+from virtproto.errors import LibvirtError
+
+DOCUMENTED: dict[str, dict[str, list[list[str]]]] = tomllib.loads(
+    Path(__file__).with_name("documented.toml").read_text()
+)
+COLOURS = {"sync": virtproto.sync, "aio": virtproto.aio}
+
+# What the documentation's classes are here, where that is not a class of the same name.
+ELSEWHERE = {
+    # Perl calls its constructors; here they are functions and methods that return the object.
+    ("Connection", "new"): "virtproto.open",
+    ("Stream", "new"): "Connection.new_stream",
+}
+# Sys::Virt::Event is Perl's door to the event loop of libvirt's C library. Here the loop is
+# asyncio's (or none: the blocking front end waits in its own calls), and there is no C library.
+WITHOUT_CLASS = {"Event"}
+METHODS = [
+    (cls, name)
+    for cls, methods in DOCUMENTED.items()
+    if cls not in {*WITHOUT_CLASS, "Error"}
+    for name in methods
+    if (cls, name) not in ELSEWHERE
+]
+
+
+def method_of(colour: ModuleType, cls: str, name: str) -> Any:
+    return getattr(getattr(colour, cls), name)
+
+
+@pytest.mark.parametrize(("cls", "name"), METHODS, ids=[".".join(each) for each in METHODS])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_documented_method_takes_what_is_documented(colour: str, cls: str, name: str) -> None:
+    method = method_of(COLOURS[colour], cls, name)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    names = [one.name for one in parameters]
+    assert all(one.kind is not one.VAR_POSITIONAL for one in parameters)
+    required = sum(one.default is one.empty for one in parameters)
+    forms = DOCUMENTED[cls][name]
+    # Of a method with several forms, one takes the most and one the fewest.
+    assert required <= min(len(form) for form in forms), names
+    assert len(names) >= max(len(form) for form in forms), names
+    flags = any("flags" in form for form in forms)
+    assert "flags" in names or not flags, names
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_constructors_are_functions_that_return_the_object(colour: str) -> None:
+    assert callable(COLOURS[colour].open)
+    assert callable(COLOURS[colour].Connection.new_stream)
+
+
+def test_errors_tell_what_is_documented() -> None:
+    error = LibvirtError("no", code=1, domain=2, level=3)
+    assert (error.code, error.domain, error.level, error.message) == (1, 2, 3, "no")
+    assert str(error) == "no"
+    assert set(DOCUMENTED["Error"]) == {"code", "domain", "level", "message", "stringify"}
+
+
+def test_all_of_the_documentation_is_held_against() -> None:
+    counted = {cls: sum(len(forms) for forms in each.values()) for cls, each in DOCUMENTED.items()}
+    assert counted["Domain"] == 154
+    assert counted["Connection"] == 137
+    assert sum(counted.values()) == 432

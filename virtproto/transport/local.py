@@ -1,0 +1,80 @@
+"""Arguments that mean something on this machine: paths as seen from here, open descriptors.
+
+Responsible for turning them into what the wire carries, or naming the parameter that cannot be.
+Must not know: which call they are for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from virtproto.errors import ArgumentTypeError, UsageError
+from virtproto.model.arguments import listed, to_int, to_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    class HasDescriptor(Protocol):
+        """An open file, a socket: what has a descriptor."""
+
+        def fileno(self) -> int:
+            """Return the descriptor."""
+
+    # A descriptor, or an object that has one.
+    FileDescriptor = int | HasDescriptor
+
+__all__ = ["to_fd", "to_fds", "to_optional_path", "to_path", "to_socket"]
+
+# How many descriptors one message carries (VIR_NET_MESSAGE_NUM_FDS_MAX).
+_FDS_MAX = 32
+
+
+def to_path(parameter: str, value: str) -> str:
+    """Return a path as libvirt's own client sends it: absolute from here, and normalised.
+
+    That is so for a daemon on another host as well.
+    """
+    if not to_text(parameter, value):
+        raise UsageError(f"{parameter}: a path is required, not an empty text")
+    # Two slashes at the start mean something to POSIX, but not to libvirt.
+    return "/" + os.path.abspath(value).lstrip("/")
+
+
+def to_optional_path(parameter: str, value: str | None) -> str | None:
+    """Return a path as ``to_path`` does, None where there is none."""
+    return None if value is None else to_path(parameter, value)
+
+
+def to_fd(parameter: str, value: FileDescriptor) -> int:
+    """Return the number of an open descriptor; an object that has one is as good."""
+    number = value
+    if not isinstance(value, int):
+        try:
+            number = value.fileno()
+        except (AttributeError, TypeError, ValueError, OSError):
+            raise ArgumentTypeError(
+                f"{parameter}: expected an open file or descriptor, not {type(value).__name__}"
+            ) from None
+    number = to_int(parameter, number)  # type: ignore[arg-type]
+    try:
+        os.fstat(number)
+    except OSError:
+        raise UsageError(f"{parameter}: {number} is no open descriptor") from None
+    return number
+
+
+def to_socket(parameter: str, value: FileDescriptor) -> int:
+    """Return the number of an open socket; an object that has one is as good."""
+    number = to_fd(parameter, value)
+    if not stat.S_ISSOCK(os.fstat(number).st_mode):
+        raise UsageError(f"{parameter}: descriptor {number} is not a socket")
+    return number
+
+
+def to_fds(parameter: str, values: Iterable[FileDescriptor]) -> list[int]:
+    """Return the numbers of open descriptors, at most as many as one message carries."""
+    found = listed(parameter, values, "files or descriptors", _FDS_MAX)
+    return [to_fd(f"{parameter}[{place}]", value) for place, value in enumerate(found)]
