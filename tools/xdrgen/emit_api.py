@@ -31,6 +31,9 @@ _BASES = {
 }
 _OBJECT = ("..objects", "RemoteObject")
 
+# What a handle of these owners remembers may change with a call.
+_HANDLES = {"Domain": ("virtproto.model.domain_handle", "DomainHandle")}
+
 # The contract's name for an object of each class.
 _REFERENCES = {
     "Domain": "remote_nonnull_domain",
@@ -92,6 +95,8 @@ def _module(room: Room, programs: Mapping[str, Program], since: Releases, wait: 
     imports = Imports()
     module, base = _BASES.get(room.owner, _OBJECT)
     imports.at_load(module, base)
+    if room.owner in _HANDLES:
+        base = f"{base}, {imports.at_load(*_HANDLES[room.owner])}"
     methods: list[str] = []
     for method in room.methods:
         doc = docstring(method, _releases(room, method, programs, since))

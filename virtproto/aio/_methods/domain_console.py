@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import to_flags, to_optional_text, to_stream, to_uint
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.transport.local import to_socket
 from virtproto.wire import remote as wire
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainConsoleMethods"]
 
 
-class DomainConsoleMethods(RemoteObject):
+class DomainConsoleMethods(RemoteObject, DomainHandle):
     """Ways to talk with a domain: consoles, channels, graphics."""
 
     __slots__ = ()

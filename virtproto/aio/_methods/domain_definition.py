@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import pack_flags, to_bool, to_flags, to_uint
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainDefinitionMethods"]
 
 
-class DomainDefinitionMethods(RemoteObject):
+class DomainDefinitionMethods(RemoteObject, DomainHandle):
     """A domain's definition: reading it, dropping it, and what happens by itself."""
 
     __slots__ = ()

@@ -13,6 +13,7 @@ from virtproto.model.arguments import (
     to_uint,
     to_ulong,
 )
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.typedvalues import from_params
 from virtproto.wire import remote as wire
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainGuestMethods"]
 
 
-class DomainGuestMethods(RemoteObject):
+class DomainGuestMethods(RemoteObject, DomainHandle):
     """What the agent inside a guest tells and does; it needs qemu-guest-agent or its like there."""
 
     __slots__ = ()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import pack_flags, to_flags
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainJobMethods"]
 
 
-class DomainJobMethods(RemoteObject):
+class DomainJobMethods(RemoteObject, DomainHandle):
     """The long job that a domain is busy with: save, dump, migration, backup."""
 
     __slots__ = ()

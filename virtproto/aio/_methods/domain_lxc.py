@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import to_flags
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.wire import lxc as wire
 
 from ..objects import RemoteObject
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainLxcMethods"]
 
 
-class DomainLxcMethods(RemoteObject):
+class DomainLxcMethods(RemoteObject, DomainHandle):
     """What a container of the LXC driver has beyond other domains."""
 
     __slots__ = ()

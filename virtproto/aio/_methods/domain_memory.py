@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import to_flags, to_int, to_mapping, to_uint, to_ulong
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainMemoryMethods"]
 
 
-class DomainMemoryMethods(RemoteObject):
+class DomainMemoryMethods(RemoteObject, DomainHandle):
     """How much memory a domain has, uses and may use, and what is in it."""
 
     __slots__ = ()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import to_flags, to_int, to_text
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.transport.local import to_fds
 from virtproto.wire import qemu as wire
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainQemuMethods"]
 
 
-class DomainQemuMethods(RemoteObject):
+class DomainQemuMethods(RemoteObject, DomainHandle):
     """The back doors to QEMU: its monitor and the guest's agent, in their own words."""
 
     __slots__ = ()

@@ -12,7 +12,7 @@ from virtproto.model.arguments import (
     to_text,
     to_uint,
 )
-from virtproto.model.domain_handle import NO_ID
+from virtproto.model.domain_handle import NO_ID, DomainHandle
 from virtproto.transport.local import to_path
 from virtproto.wire import remote as wire
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainSaveMethods"]
 
 
-class DomainSaveMethods(RemoteObject):
+class DomainSaveMethods(RemoteObject, DomainHandle):
     """Saving a domain to a file, dumping its memory, and pictures of its screens."""
 
     __slots__ = ()

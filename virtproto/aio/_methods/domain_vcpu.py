@@ -13,6 +13,7 @@ from virtproto.model.arguments import (
     to_uint,
 )
 from virtproto.model.bitmaps import pack_cpumap
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.parameters import KNOWN
 from virtproto.model.typedvalues import from_params, to_params
 from virtproto.wire import remote as wire
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainVcpuMethods"]
 
 
-class DomainVcpuMethods(RemoteObject):
+class DomainVcpuMethods(RemoteObject, DomainHandle):
     """Virtual CPUs and I/O threads: how many, where they run, what they may take and have taken."""
 
     __slots__ = ()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import pack_flags, to_flags, to_optional_text, to_text, to_ulong
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.parameters import KNOWN
 from virtproto.model.typedvalues import to_params
 from virtproto.wire import remote as wire
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainBlockJobMethods"]
 
 
-class DomainBlockJobMethods(RemoteObject):
+class DomainBlockJobMethods(RemoteObject, DomainHandle):
     """Jobs on a domain's disks: shortening chains of images, copying, backing up."""
 
     __slots__ = ()

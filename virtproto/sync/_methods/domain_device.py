@@ -11,6 +11,7 @@ from virtproto.model.arguments import (
     to_uint,
     to_ulong,
 )
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.parameters import KNOWN
 from virtproto.model.typedvalues import to_params
 from virtproto.transport.local import to_fds
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainDeviceMethods"]
 
 
-class DomainDeviceMethods(RemoteObject):
+class DomainDeviceMethods(RemoteObject, DomainHandle):
     """A domain's devices: plugging them in and out, disks, network interfaces."""
 
     __slots__ = ()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import pack_flags, to_flags, to_int, to_optional_text, to_text
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainIdentityMethods"]
 
 
-class DomainIdentityMethods(RemoteObject):
+class DomainIdentityMethods(RemoteObject, DomainHandle):
     """What a domain is called, what is noted about it, and what the daemon warns of."""
 
     __slots__ = ()

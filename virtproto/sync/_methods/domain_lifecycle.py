@@ -12,7 +12,7 @@ from virtproto.model.arguments import (
     to_uints,
     to_ulong,
 )
-from virtproto.model.domain_handle import NO_ID
+from virtproto.model.domain_handle import NO_ID, DomainHandle
 from virtproto.transport.local import to_fds
 from virtproto.wire import remote as wire
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainLifecycleMethods"]
 
 
-class DomainLifecycleMethods(RemoteObject):
+class DomainLifecycleMethods(RemoteObject, DomainHandle):
     """Starting, stopping and pausing a domain, and what a keyboard or a button would do to it."""
 
     __slots__ = ()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import to_flags
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.parameters import KNOWN
 from virtproto.model.typedvalues import to_params
 from virtproto.wire import remote as wire
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainSecurityMethods"]
 
 
-class DomainSecurityMethods(RemoteObject):
+class DomainSecurityMethods(RemoteObject, DomainHandle):
     """How a domain is confined, and what vouches for a confidential guest."""
 
     __slots__ = ()

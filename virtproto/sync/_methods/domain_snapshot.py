@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import pack_flags, to_flags, to_text
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.object_handle import handle, handles
 from virtproto.wire import remote as wire
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainSnapshotListMethods"]
 
 
-class DomainSnapshotListMethods(RemoteObject):
+class DomainSnapshotListMethods(RemoteObject, DomainHandle):
     """A domain's snapshots and checkpoints: taking, finding and listing them."""
 
     __slots__ = ()

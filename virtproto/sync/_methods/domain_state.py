@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from virtproto.model.arguments import pack_flags, to_flags, to_long, to_uint
+from virtproto.model.domain_handle import DomainHandle
 from virtproto.model.recipes.domain_state import get_disk_errors
 from virtproto.model.shapes.domain_condition import control_info, guest_time
 from virtproto.model.shapes.domain_state import domain_info, domain_state
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DomainStateMethods"]
 
 
-class DomainStateMethods(RemoteObject):
+class DomainStateMethods(RemoteObject, DomainHandle):
     """What state a domain is in, and the clock of its guest."""
 
     __slots__ = ()
