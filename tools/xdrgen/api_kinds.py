@@ -76,7 +76,7 @@ PARAMETERS: dict[str, ParameterKind] = {
     "longs": ParameterKind("Iterable[int]", "to_longs", limited=True),
     "bytes": ParameterKind("bytes | bytearray | memoryview", "to_bytes", limited=True),
     "cpumap": ParameterKind("Iterable[int]", "pack_cpumap", "model.bitmaps", limited=True),
-    "page_counts": ParameterKind("Mapping[int, int]", "to_page_counts", "memory_pages", True),
+    "page_counts": ParameterKind("Mapping[int, int]", "to_page_counts", "model.memory_pages", True),
     "params": ParameterKind(
         "Mapping[str, ParamValue]", "to_params", "model.typedvalues", limited=True
     ),

@@ -377,7 +377,7 @@ class MethodPrinter:
         """Return the lines that make the call and return what came of it."""
         method = self._method
         if method.remember:
-            return self._remembered(found, indent)
+            return self._remembered(found, indent, is_message)
         if not (method.returns or method.shape or method.type or method.handle):
             return render(found, indent)
         kind, _, member = method.returns.partition(" ")
@@ -439,9 +439,12 @@ class MethodPrinter:
             raise self._error("expected returns to name a member of the result")
         return struct.members[0].name
 
-    def _remembered(self, found: Part, indent: int) -> list[str]:
+    def _remembered(self, found: Part, indent: int, is_message: bool) -> list[str]:
         what, _, parameter = self._method.remember.partition("=")
         margin = "    " * indent
+        if what == "id" and is_message:
+            ret = "ret, _" if self._extra_kind() in ("fd", "fds") else "ret"
+            return [*render(found, indent, f"{ret} = "), f"{margin}self._set_id(ret.dom.id)"]
         if what == "id":
             return render(call("self._set_id", flat(found)), indent)
         if what == "stopped":

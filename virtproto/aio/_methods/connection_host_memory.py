@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from virtproto.memory_pages import to_page_counts
 from virtproto.model.arguments import to_flags, to_mapping, to_uint, to_uints
+from virtproto.model.memory_pages import to_page_counts
 from virtproto.wire import remote as wire
 
 from ..calls import ConnectionCalls

@@ -87,9 +87,12 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
         Procedure: DOMAIN_CREATE_WITH_FILES (libvirt 1.1.1).
         """
         self._require_writable("create_with_files")
-        self._set_id(
-            self._call_with_fds(wire.DOMAIN_CREATE_WITH_FILES, wire.DomainCreateWithFilesArgs(dom=self._wire, flags=to_flags("flags", flags)), to_fds("fds", fds)),
+        ret, _ = self._call_with_fds(
+            wire.DOMAIN_CREATE_WITH_FILES,
+            wire.DomainCreateWithFilesArgs(dom=self._wire, flags=to_flags("flags", flags)),
+            to_fds("fds", fds),
         )
+        self._set_id(ret.dom.id)
 
     def suspend(self) -> None:
         """Pause the domain: its CPUs stand still, its memory stays where it is.
