@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from tests.differential.comparison import Comparison
+from typing import Any
+
+from tests.differential.comparison import Comparison, nothing
 from tests.differential.likeness import rising, same_shape, within
 from tests.differential.writing import reading
+from virtproto.records import NodeInfo
 
 __all__ = ["COMPARISONS"]
 
@@ -14,6 +17,23 @@ _STALE_CPU_XML = "<cpu><arch>x86_64</arch><model>no-such-model</model></cpu>"
 _MIB = 1024 * 1024
 _EMULATOR = ("/usr/bin/qemu-system-x86_64", "x86_64", "pc", "qemu")
 
+
+def _as_the_binding_tells(info: NodeInfo) -> list[object]:
+    """The C binding tells memory in MiB."""
+    return [info.model, info.memory_kib // 1024, *info[2:]]
+
+
+def _with_numbers(answer: list[Any]) -> list[Any]:
+    """The C binding tells a map as booleans."""
+    total, online, count = answer
+    return [total, [number for number, there in enumerate(online) if there], count]
+
+
+def _by_cell(answer: dict[str, dict[str, int]]) -> list[dict[int, int]]:
+    """JSON makes texts of the C binding's keys."""
+    return [{int(size): count for size, count in cell.items()} for cell in answer.values()]
+
+
 _DAEMON = (
     reading("test qemu", "Connection.get_library_version", "getLibVersion"),
     reading("test qemu", "Connection.get_version", "getVersion"),
@@ -21,7 +41,7 @@ _DAEMON = (
         reading(
             "test qemu",
             f"Connection.get_{part}_version",
-            "getLibVersion",
+            "getVersion",
             theirs=lambda number, divisor=divisor: number // divisor % 1000,
         )
         for part, divisor in (("major", 1_000_000), ("minor", 1_000), ("micro", 1))
@@ -46,8 +66,8 @@ _DAEMON = (
 )
 
 _HOST = (
-    reading("test qemu", "Connection.get_node_info", "getInfo"),
-    reading("test qemu", "Connection.get_node_cpu_map", "getCPUMap", 0),
+    reading("test qemu", "Connection.get_node_info", "getInfo", ours=_as_the_binding_tells),
+    reading("test qemu", "Connection.get_node_cpu_map", "getCPUMap", 0, theirs=_with_numbers),
     reading("test qemu", "Connection.get_node_cpu_stats", "getCPUStats", -1, 0, by=rising),
     reading("test qemu", "Connection.get_node_cpu_stats", "getCPUStats", 0, 0, by=rising),
     reading("test !qemu", "Connection.get_node_cpu_stats", "getCPUStats", 9999, 0, by=rising),
@@ -66,27 +86,62 @@ _HOST = (
         "Connection.get_node_cells_free_memory",
         "getCellsFreeMemory",
         0,
-        1,
+        0,
+        binding_args=(0, 1),
         by=within(512 * _MIB),
     ),
+    reading("!test !qemu", "Connection.get_node_cells_free_memory", "getCellsFreeMemory", 99, 99),
     reading(
-        "!test qemu",
+        "?test qemu",
         "Connection.get_node_free_pages",
         "getFreePages",
         [4, 2048],
         0,
-        1,
         0,
+        0,
+        binding_args=([4, 2048], 0, 1, 0),
+        theirs=_by_cell,
         by=same_shape,
     ),
-    reading("!test ?qemu", "Connection.get_node_memory_parameters", "getMemoryParameters", 0),
-    reading("!test qemu", "Connection.node_alloc_pages", "allocPages", {2048: 0}, 0, 1, 0),
     reading(
-        "!test ?qemu",
+        "?test !qemu",
+        "Connection.get_node_free_pages",
+        "getFreePages",
+        [7],
+        0,
+        0,
+        0,
+        binding_args=([7], 0, 1, 0),
+        theirs=_by_cell,
+    ),
+    reading("!test ?qemu", "Connection.get_node_memory_parameters", "getMemoryParameters", 0),
+    reading(
+        "!test qemu",
+        "Connection.node_alloc_pages",
+        "allocPages",
+        {2048: 0},
+        0,
+        0,
+        0,
+        binding_args=({2048: 0}, 0, 1, 0),
+    ),
+    reading(
+        "!test !qemu",
+        "Connection.node_alloc_pages",
+        "allocPages",
+        {7: 0},
+        0,
+        0,
+        1,
+        binding_args=({7: 0}, 0, 1, 1),
+    ),
+    reading(
+        "?qemu",
         "Connection.set_node_memory_parameters",
         "setMemoryParameters",
         {"shm_pages_to_scan": 100},
         0,
+        theirs=nothing,
     ),
 )
 
