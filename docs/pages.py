@@ -7,7 +7,9 @@ rendered.
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from collections.abc import Iterator
 from enum import EnumType
 from pathlib import Path
 
@@ -42,15 +44,26 @@ def _class_page(module: str, cls: type) -> str:
     """Return a page with the class's methods, a section for each room of them."""
     name = f"{module}.{cls.__name__}"
     lines = [*_title(cls.__name__), f".. autoclass:: {name}", "   :no-members:", ""]
-    for room in cls.__mro__:
-        methods = [each for each, value in vars(room).items() if _is_documented(each, value)]
-        if room is object or not methods:
-            continue
-        lines += _title(_heading(cls, room), "-")
+    for heading, methods in _sections(cls):
+        lines += _title(heading, "-")
         for each in methods:
-            kind = "autoproperty" if isinstance(vars(room)[each], property) else "automethod"
+            value = inspect.getattr_static(cls, each)
+            kind = "autoproperty" if isinstance(value, property) else "automethod"
             lines += [f".. {kind}:: {name}.{each}", ""]
     return "\n".join(lines)
+
+
+def _sections(cls: type) -> Iterator[tuple[str, list[str]]]:
+    """Yield a heading and the methods below it, for each class that ``cls`` is made of."""
+    dir(cls)  # loads what is loaded when it is first used
+    for part in cls.__mro__:
+        rooms: dict[str, tuple[str, str]] = vars(part).get("ROOMS", {})
+        for module, (room, methods) in rooms.items():
+            loaded = importlib.import_module(f"{vars(part)['ROOMS_PACKAGE']}.{module}")
+            yield _heading(cls, getattr(loaded, room)), methods.split()
+        own = [each for each, value in vars(part).items() if _is_documented(each, value)]
+        if own and not rooms and part is not object:
+            yield _heading(cls, part), own
 
 
 def _is_documented(name: str, value: object) -> bool:

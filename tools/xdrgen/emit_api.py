@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from xdrgen.api_model import Method, Room
 from xdrgen.convention import short_name
 from xdrgen.emit_docs import docstring
+from xdrgen.emit_house import print_house
 from xdrgen.emit_imports import Imports, import_lines
 from xdrgen.emit_method import Program, print_method
 from xdrgen.emit_nodes import Types
@@ -70,7 +71,16 @@ def emit_api(
         if room.program not in programs:
             raise room.error(f"there is no program {room.program}")
         files[f"{room.stem}.py"] = _module(room, programs, since, COLOURS[colour])
-    return files
+    for owner in dict.fromkeys(room.owner for room in rooms):
+        own = [room for room in rooms if room.owner == owner]
+        if len(own) > 1:
+            files[f"of_{owner.lower()}.py"] = print_house(owner, own, *_base(owner))
+    return dict(sorted(files.items()))
+
+
+def _base(owner: str) -> tuple[str, str]:
+    """Return the class that an owner's methods are made from, and its module."""
+    return _BASES.get(owner, _OBJECT)
 
 
 def programs_of(contract: Contract) -> dict[str, Program]:
@@ -93,7 +103,7 @@ _PACKAGE = '''\
 def _module(room: Room, programs: Mapping[str, Program], since: Releases, wait: str) -> str:
     program = programs[room.program]
     imports = Imports()
-    module, base = _BASES.get(room.owner, _OBJECT)
+    module, base = _base(room.owner)
     imports.at_load(module, base)
     if room.owner in _HANDLES:
         base = f"{base}, {imports.at_load(*_HANDLES[room.owner])}"

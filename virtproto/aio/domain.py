@@ -8,45 +8,12 @@ from __future__ import annotations
 
 from virtproto.model.domain_handle import DomainHandle
 
-from ._methods.domain_block_job import DomainBlockJobMethods
-from ._methods.domain_console import DomainConsoleMethods
-from ._methods.domain_definition import DomainDefinitionMethods
-from ._methods.domain_device import DomainDeviceMethods
-from ._methods.domain_guest import DomainGuestMethods
-from ._methods.domain_identity import DomainIdentityMethods
-from ._methods.domain_job import DomainJobMethods
-from ._methods.domain_lifecycle import DomainLifecycleMethods
-from ._methods.domain_lxc import DomainLxcMethods
-from ._methods.domain_memory import DomainMemoryMethods
-from ._methods.domain_qemu import DomainQemuMethods
-from ._methods.domain_save import DomainSaveMethods
-from ._methods.domain_security import DomainSecurityMethods
-from ._methods.domain_snapshot import DomainSnapshotListMethods
-from ._methods.domain_state import DomainStateMethods
-from ._methods.domain_vcpu import DomainVcpuMethods
+from ._methods.of_domain import DomainMethods
 
 __all__ = ["Domain"]
 
 
-class Domain(
-    DomainIdentityMethods,
-    DomainStateMethods,
-    DomainDefinitionMethods,
-    DomainLifecycleMethods,
-    DomainSaveMethods,
-    DomainMemoryMethods,
-    DomainVcpuMethods,
-    DomainDeviceMethods,
-    DomainBlockJobMethods,
-    DomainJobMethods,
-    DomainConsoleMethods,
-    DomainSnapshotListMethods,
-    DomainGuestMethods,
-    DomainSecurityMethods,
-    DomainQemuMethods,
-    DomainLxcMethods,
-    DomainHandle,
-):
+class Domain(DomainMethods, DomainHandle):
     """A handle on one domain of a connection; made by the connection's lookups and lists.
 
     Two handles are equal when they mean the same domain (UUID) on the same connection. The id is

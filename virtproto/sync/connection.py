@@ -14,20 +14,7 @@ from virtproto.model.refs import check_timeout
 from virtproto.transport.resolve import resolve
 from virtproto.wire import remote as wire
 
-from ._methods.connection_about import ConnectionAboutMethods
-from ._methods.connection_cpu import ConnectionCpuMethods
-from ._methods.connection_domains import ConnectionDomainMethods
-from ._methods.connection_host import ConnectionHostMethods
-from ._methods.connection_host_memory import ConnectionHostMemoryMethods
-from ._methods.connection_interfaces import ConnectionInterfaceMethods
-from ._methods.connection_networks import ConnectionNetworkMethods
-from ._methods.connection_node_devices import ConnectionNodeDeviceMethods
-from ._methods.connection_nwfilters import ConnectionNwfilterMethods
-from ._methods.connection_qemu import ConnectionQemuMethods
-from ._methods.connection_save_images import ConnectionSaveImageMethods
-from ._methods.connection_secrets import ConnectionSecretMethods
-from ._methods.connection_storage import ConnectionStorageMethods
-from ._methods.connection_translation import ConnectionTranslationMethods
+from ._methods.of_connection import ConnectionMethods
 from .calls import run_recipe
 from .channel import Channel
 from .domain import Domain
@@ -69,22 +56,7 @@ def open_connection_to(
     return Connection(channel, opened, readonly=readonly)
 
 
-class Connection(
-    ConnectionDomainMethods,
-    ConnectionSaveImageMethods,
-    ConnectionTranslationMethods,
-    ConnectionNetworkMethods,
-    ConnectionStorageMethods,
-    ConnectionNodeDeviceMethods,
-    ConnectionInterfaceMethods,
-    ConnectionSecretMethods,
-    ConnectionNwfilterMethods,
-    ConnectionHostMethods,
-    ConnectionHostMemoryMethods,
-    ConnectionCpuMethods,
-    ConnectionQemuMethods,
-    ConnectionAboutMethods,
-):
+class Connection(ConnectionMethods):
     """An open connection to a daemon; made by ``open``.
 
     It is a context manager that closes the connection at its end. One that is neither closed nor

@@ -173,7 +173,8 @@ class AdminConnectionMethods(AdminCalls):
     def daemon_shutdown(self, flags: AdmConnectDaemonShutdownFlags | int = 0) -> None:
         """Have the daemon end, as the signal TERM does.
 
-        It answers, and then closes all connections, this one included. Guests go on.
+        The daemon closes all connections, this one included, most often before it answers. Guests
+        go on.
 
         Args:
             flags: ``PRESERVE`` first does for the guests what the daemon's configuration asks for
