@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from tests.differential.comparison import Comparison
+from tests.differential.comparisons.domain_forms import (
+    below_8,
+    by_disk,
+    cpu_numbers,
+    documented_names,
+    iothreads,
+    lists_of_cpus,
+    pinned,
+    time_fields,
+    vcpus,
+    whole_seconds,
+)
 from tests.differential.likeness import rising, same_shape, within
 from tests.differential.writing import reading
 
@@ -45,8 +57,16 @@ _STATE = (
     reading("test qemu", "Domain.get_state", "state", on="idle"),
     reading("test qemu", "Domain.get_control_info", "controlInfo", 0),
     reading("!test !qemu", "Domain.get_control_info", "controlInfo", 0, on="idle"),
-    reading("test qemu", "Domain.get_disk_errors", "diskErrors", 0),
-    reading("test qemu", "Domain.get_time", "getTime", 0, by=within(30)),
+    reading("test qemu", "Domain.get_disk_errors", "diskErrors", 0, theirs=by_disk),
+    reading(
+        "test qemu",
+        "Domain.get_time",
+        "getTime",
+        0,
+        theirs=time_fields,
+        both=whole_seconds,
+        by=within(30),
+    ),
     reading("!test !qemu", "Domain.get_time", "getTime", 0, on="idle"),
     reading("test qemu", "Domain.get_autostart", "autostart"),
     reading("test qemu", "Domain.get_xml_description", "XMLDesc", 0),
@@ -59,7 +79,13 @@ _STATE = (
 _MEMORY = (
     reading("test qemu", "Domain.get_max_memory", "maxMemory"),
     reading("test qemu", "Domain.get_max_memory", "maxMemory", on="idle"),
-    reading("test qemu", "Domain.memory_stats", "memoryStats", by=same_shape),
+    reading(
+        "test qemu",
+        "Domain.memory_stats",
+        "memoryStats",
+        theirs=documented_names,
+        by=same_shape,
+    ),
     reading("!test !qemu", "Domain.memory_stats", "memoryStats", on="idle"),
     reading("test qemu", "Domain.memory_peek", "memoryPeek", 0xFFFF0, 16, PHYSICAL),
     reading("!test !qemu", "Domain.memory_peek", "memoryPeek", 0, 16, 3),
@@ -79,13 +105,43 @@ _VCPUS = (
     reading("!test qemu", "Domain.get_vcpus", "vcpusFlags", GUEST),
     reading("!test !qemu", "Domain.get_vcpus", "vcpusFlags", LIVE, on="idle"),
     reading("test qemu", "Domain.get_vcpus", "vcpusFlags", CONFIG, on="idle"),
-    reading("!test qemu", "Domain.get_guest_vcpus", "guestVcpus", 0),
-    reading("test qemu", "Domain.get_vcpu_info", "vcpus", binding_args=(), by=rising),
-    reading("test qemu", "Domain.get_vcpu_info", "vcpuPinInfo", binding_args=(0,), on="idle"),
-    reading("test qemu", "Domain.get_emulator_pin_info", "emulatorPinInfo", 0),
-    reading("test qemu", "Domain.get_emulator_pin_info", "emulatorPinInfo", CONFIG, on="idle"),
-    reading("test qemu", "Domain.get_iothread_info", "ioThreadInfo", LIVE),
-    reading("test qemu", "Domain.get_iothread_info", "ioThreadInfo", CONFIG),
+    reading("!test qemu", "Domain.get_guest_vcpus", "guestVcpus", 0, theirs=lists_of_cpus),
+    reading(
+        "test qemu",
+        "Domain.get_vcpu_info",
+        "vcpus",
+        binding_args=(),
+        theirs=vcpus,
+        both=below_8,
+        by=rising,
+    ),
+    *(
+        reading(
+            "test qemu",
+            "Domain.get_vcpu_info",
+            "vcpuPinInfo",
+            *flags,
+            binding_args=flags or (0,),
+            on="idle",
+            theirs=pinned,
+            both=below_8,
+        )
+        for flags in ((), (CONFIG,))
+    ),
+    *(
+        reading(
+            "test qemu",
+            "Domain.get_emulator_pin_info",
+            "emulatorPinInfo",
+            flags,
+            on=on,
+            theirs=cpu_numbers,
+            both=below_8,
+        )
+        for flags, on in ((0, "domain"), (CONFIG, "idle"))
+    ),
+    reading("test qemu", "Domain.get_iothread_info", "ioThreadInfo", LIVE, theirs=iothreads),
+    reading("test qemu", "Domain.get_iothread_info", "ioThreadInfo", CONFIG, theirs=iothreads),
     reading(
         "test qemu",
         "Domain.get_cpu_stats",
@@ -106,11 +162,16 @@ _VCPUS = (
     ),
     reading("test qemu", "Domain.get_perf_events", "perfEvents", 0),
     reading("test qemu", "Domain.get_perf_events", "perfEvents", CONFIG, on="idle"),
-    reading("test qemu", "Domain.get_scheduler_type", "schedulerType"),
-    reading("!test qemu", "Domain.get_scheduler_parameters", "schedulerParametersFlags", 0),
+    reading("test qemu", "Domain.get_scheduler_type", "schedulerType", theirs=lambda pair: pair[0]),
+    reading("test qemu", "Domain.get_scheduler_parameters", "schedulerParameters"),
     reading("!test qemu", "Domain.get_scheduler_parameters", "schedulerParametersFlags", LIVE),
+    reading("test qemu", "Domain.get_scheduler_parameters", "schedulerParameters", on="idle"),
     reading(
-        "!test qemu", "Domain.get_scheduler_parameters", "schedulerParametersFlags", 0, on="idle"
+        "!test qemu",
+        "Domain.get_scheduler_parameters",
+        "schedulerParametersFlags",
+        CONFIG,
+        on="idle",
     ),
 )
 
