@@ -15,15 +15,29 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import virtproto
-from virtproto import aio
+from virtproto import admin, aio
+from virtproto.aio import admin as aio_admin
 from virtproto.aio.channel import Channel as AioChannel
+from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.endpoint import Endpoint
+from virtproto.model.object_handle import ObjectHandle
 from virtproto.sync.channel import Channel as SyncChannel
 
-__all__ = ["CHANNELS", "COLOURS", "FORGETTERS", "Forget", "Open", "OpenChannel"]
+__all__ = [
+    "ADMINISTRATIONS",
+    "CHANNELS",
+    "COLOURS",
+    "FORGETTERS",
+    "Forget",
+    "Open",
+    "OpenAdmin",
+    "OpenChannel",
+]
 
 # Opens a connection for a ``with`` block; what it yields is used, and typed, as a blocking one.
 Open = Callable[..., AbstractContextManager[virtproto.Connection]]
+# The same for a connection to a daemon's administration.
+OpenAdmin = Callable[..., AbstractContextManager[admin.AdminConnection]]
 # The same for a bare channel to the socket at a path.
 OpenChannel = Callable[[str], AbstractContextManager[SyncChannel]]
 
@@ -49,7 +63,7 @@ class _Blocking:
             return self._wrap(attribute)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            result = attribute(*args, **kwargs)
+            result = attribute(*map(_plain, args), **kwargs)
             if inspect.iscoroutine(result):
                 result = self._runner.run(result)
             return self._wrap(result)
@@ -72,8 +86,12 @@ class _Blocking:
     def _wrap(self, result: Any) -> Any:
         if isinstance(result, list):
             return [self._wrap(item) for item in result]
-        ours = isinstance(result, aio.Connection | aio.Domain)
+        ours = isinstance(result, ConnectionHandle | ObjectHandle)
         return _Blocking(result, self._runner) if ours else result
+
+
+def _plain(argument: Any) -> Any:
+    return argument._target if isinstance(argument, _Blocking) else argument
 
 
 @contextlib.contextmanager
@@ -92,6 +110,13 @@ def _open_aio(uri: str | None = None, **options: Any) -> AbstractContextManager[
 
 async def _opened(uri: str | None, options: dict[str, Any]) -> aio.Connection:
     return await aio.open(uri, **options)
+
+
+def _administer_aio(uri: str | None = None, **options: Any) -> AbstractContextManager[Any]:
+    async def opened() -> aio_admin.AdminConnection:
+        return await aio_admin.open(uri, **options)
+
+    return _driven(opened())
 
 
 def _sync_channel(path: str) -> AbstractContextManager[Any]:
@@ -116,5 +141,6 @@ def _forget_aio(uri: str, then: Callable[[], None]) -> None:
 
 
 COLOURS: dict[str, Open] = {"sync": virtproto.open, "aio": _open_aio}
+ADMINISTRATIONS: dict[str, OpenAdmin] = {"sync": admin.open, "aio": _administer_aio}
 CHANNELS: dict[str, OpenChannel] = {"sync": _sync_channel, "aio": _aio_channel}
 FORGETTERS: dict[str, Forget] = {"sync": _forget_sync, "aio": _forget_aio}

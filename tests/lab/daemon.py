@@ -126,6 +126,11 @@ class PrivateDaemon:
         return str(self._socket_folder / "libvirt-sock-ro")
 
     @property
+    def admin_uri(self) -> str:
+        """URI of the daemon's administration."""
+        return f"libvirtd:///system?socket={self._socket_folder / 'libvirt-admin-sock'}"
+
+    @property
     def pid(self) -> int:
         """Process id of libvirtd itself."""
         return self._pid
@@ -165,6 +170,11 @@ class PrivateDaemon:
     def kill(self) -> None:
         """Kill libvirtd as a crash would, and wait until it is gone; ``stop`` still tidies up."""
         os.kill(self._pid, signal.SIGKILL)
+        if self._warden is not None:
+            self._warden.wait(_STOP_S)
+
+    def wait_for_its_end(self) -> None:
+        """Wait until libvirtd has ended by itself; ``stop`` still tidies up."""
         if self._warden is not None:
             self._warden.wait(_STOP_S)
 

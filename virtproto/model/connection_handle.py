@@ -53,7 +53,7 @@ class ConnectionHandle:
 
     def __repr__(self) -> str:
         state = "" if self._channel.is_open else " closed"
-        return f"<Connection {shown(self._opened.uri)}{state}>"
+        return f"<{type(self).__name__} {shown(self._opened.uri)}{state}>"
 
     @property
     def call_timeout_s(self) -> float | None:

@@ -6,6 +6,9 @@ Its twin of the other colour differs in ``async`` and ``await`` only.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from virtproto.errors import ConnectionLostError
 from virtproto.model.admin_client_handle import AdminClientHandle
 from virtproto.model.admin_server_handle import AdminServerHandle
 from virtproto.model.object_handle import handle
@@ -18,6 +21,10 @@ from ._methods.admin_connection import AdminConnectionMethods
 from ._methods.admin_server import AdminServerMethods
 from .calls import run_recipe
 from .channel import Channel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.constants import AdmConnectDaemonShutdownFlags
 
 __all__ = ["AdminClient", "AdminConnection", "AdminServer", "open_admin_connection"]
 
@@ -54,6 +61,25 @@ class AdminConnection(AdminConnectionMethods):
     It is a context manager that closes the connection at its end. One that is neither closed nor
     used any more is closed with a ResourceWarning. A forked process cannot use its parent's.
     """
+
+    def daemon_shutdown(self, flags: AdmConnectDaemonShutdownFlags | int = 0) -> None:
+        """Have the daemon end, as the signal TERM does; guests go on.
+
+        The daemon closes all connections, this one included, most often before it answers: that
+        is taken for the answer.
+
+        Args:
+            flags: ``PRESERVE`` first does for the guests what the daemon's configuration asks for
+                at the host's shutdown. See ``AdmConnectDaemonShutdownFlags``.
+
+        Raises:
+            UnknownProcedureError: The daemon is older than that.
+
+        Procedure: CONNECT_DAEMON_SHUTDOWN (libvirt 11.3.0 or older).
+        """
+        # Lost by this very call: one that was lost before is known to be closed.
+        with suppress(ConnectionLostError):
+            super().daemon_shutdown(flags)
 
 
 class AdminServer(AdminServerMethods, AdminServerHandle):
