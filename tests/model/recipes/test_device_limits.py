@@ -85,7 +85,7 @@ def test_each_value_goes_out_as_the_type_that_it_has() -> None:
     recipe = set_blkio_parameters(
         DOMAIN, params={"weight": 500, "device_weight": "/dev/sda,500"}, flags=1
     )
-    args = remote.DomainSetBlkioParametersArgs(dom=DOMAIN, params=sent, flags=1)
+    args: Any = remote.DomainSetBlkioParametersArgs(dom=DOMAIN, params=sent, flags=1)
     assert drive(recipe, [None]) == ([("DOMAIN_SET_BLKIO_PARAMETERS", args)], None)
 
     sent = params(("total_bytes_sec", ULLONG, 1 << 40), ("group_name", STRING, "all"))

@@ -60,7 +60,8 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
-            XMLError: The XML cannot be read, or is not one device.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: A device with that target or address is there already.
             ConfigUnsupportedError: The hypervisor cannot do it.
             OperationUnsupportedError: That kind of device cannot be plugged into a running domain.
@@ -101,7 +102,8 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
             DeviceMissingError: There is no such device.
-            XMLError: The XML cannot be read, or is not one device.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: No device fits, or several do.
 
         Procedures: DOMAIN_DETACH_DEVICE (libvirt 0.1.9), DOMAIN_DETACH_DEVICE_FLAGS (libvirt
@@ -142,7 +144,8 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 ``DomainDeviceModifyFlags``.
 
         Raises:
-            DeviceMissingError: No device has that alias.
+            DeviceMissingError: No device has that alias; of a running domain, QEMU's driver calls
+                that an InternalError.
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
 
         Procedure: DOMAIN_DETACH_DEVICE_ALIAS (libvirt 4.4.0).
@@ -174,7 +177,8 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             DeviceMissingError: There is no such device.
             OperationUnsupportedError: That part of the device cannot change while the domain runs.
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
-            XMLError: The XML cannot be read, or is not one device.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
 
         Procedure: DOMAIN_UPDATE_DEVICE_FLAGS (libvirt 0.8.0).
         """

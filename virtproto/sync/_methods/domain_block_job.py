@@ -235,7 +235,8 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             InvalidArgError: No disk of the domain is called that, or a parameter is not known.
             OperationInvalidError: The domain does not run.
             BlockCopyActiveError: The disk is being copied already.
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
 
         Procedure: DOMAIN_BLOCK_COPY (libvirt 1.2.8).
         """
@@ -327,7 +328,8 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             ConfigUnsupportedError: A disk cannot be backed up in that way.
             NoDomainCheckpointError: The backup is to be incremental since a checkpoint that there
                 is not.
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
 
         Procedure: DOMAIN_BACKUP_BEGIN (libvirt 6.0.0).
         """

@@ -173,7 +173,8 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
             flags: How to take it; 0 is a full snapshot. See ``DomainSnapshotCreateFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationFailedError: There is a snapshot of that name.
             OperationInvalidError: The state of the domain does not allow it.
             ConfigUnsupportedError: A disk, or the flags, do not allow such a snapshot.
@@ -258,7 +259,8 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
             flags: How to make it. See ``DomainCheckpointCreateFlags``.
 
         Raises:
-            XMLError: The XML cannot be read.
+            XMLDetailError: The XML is not well formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationInvalidError: The domain does not run.
             OperationFailedError: There is a checkpoint of that name.
             ConfigUnsupportedError: A disk's format has no room for it.
