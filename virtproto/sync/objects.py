@@ -8,6 +8,7 @@ there are in ``_methods``. Its twin of the other colour differs in ``async`` and
 from __future__ import annotations
 
 from virtproto.errors import LibvirtError
+from virtproto.model.arguments import to_peer
 from virtproto.model.calls import unpack_ret
 from virtproto.model.object_handle import ObjectHandle
 from virtproto.model.refusals import read_only
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from virtproto.model.recipes import Recipe
+    from virtproto.model.recipes.migration_steps import Conversation
     from virtproto.xdr.message import Message
     from virtproto.xdr.procedure import Procedure
 
@@ -60,6 +62,18 @@ class RemoteObject(ObjectHandle):
         """Make the calls that a recipe asks for and return what came of them."""
         try:
             return self._connection.run(recipe)
+        except LibvirtError as error:
+            error.object = self
+            raise
+
+    def _run_between(self, recipe: Conversation[T], destination: Connection) -> T:
+        """Take the steps that a recipe asks for, here and at another connection."""
+        from .migrating import run_between
+
+        if destination is not self._connection:
+            to_peer("dest_conn", destination, type(self._connection))
+        try:
+            return run_between(self._connection, destination, recipe)
         except LibvirtError as error:
             error.object = self
             raise
