@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from virtproto import constants as constants
     from virtproto import errors as errors
     from virtproto import libvirt_errors
+    from virtproto import records as records
     from virtproto import sync as sync
     from virtproto import wire as wire
     from virtproto.errors import ArgumentTypeError as ArgumentTypeError
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from virtproto.libvirt_errors import *  # noqa: F403
     from virtproto.sync import Connection as Connection
     from virtproto.sync import Domain as Domain
+    from virtproto.sync import DomainCheckpoint as DomainCheckpoint
     from virtproto.sync import DomainInfo as DomainInfo
+    from virtproto.sync import DomainSnapshot as DomainSnapshot
     from virtproto.sync import DomainStateInfo as DomainStateInfo
     from virtproto.sync import Interface as Interface
     from virtproto.sync import Network as Network
@@ -51,16 +54,19 @@ if TYPE_CHECKING:
     from virtproto.sync import Secret as Secret
     from virtproto.sync import StoragePool as StoragePool
     from virtproto.sync import StorageVol as StorageVol
+    from virtproto.sync import Stream as Stream
     from virtproto.sync import open as open  # noqa: A004
 
 __version__ = "0.1.0"
 
-_MODULES = ("admin", "aio", "constants", "errors", "sync", "wire")
+_MODULES = ("admin", "aio", "constants", "errors", "records", "sync", "wire")
 _FRONT_END = (
     "open",
     "Connection",
     "Domain",
+    "DomainCheckpoint",
     "DomainInfo",
+    "DomainSnapshot",
     "DomainStateInfo",
     "Interface",
     "NWFilter",
@@ -71,6 +77,7 @@ _FRONT_END = (
     "Secret",
     "StoragePool",
     "StorageVol",
+    "Stream",
 )
 _ERRORS = (
     "VirtprotoError",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from virtproto.aio.calls import ConnectionCalls
     from virtproto.aio.domain import Domain as Domain
+    from virtproto.aio.domain_checkpoint import DomainCheckpoint as DomainCheckpoint
+    from virtproto.aio.domain_snapshot import DomainSnapshot as DomainSnapshot
     from virtproto.aio.interface import Interface as Interface
     from virtproto.aio.network import Network as Network
     from virtproto.aio.network_port import NetworkPort as NetworkPort
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from virtproto.aio.secret import Secret as Secret
     from virtproto.aio.storage_pool import StoragePool as StoragePool
     from virtproto.aio.storage_vol import StorageVol as StorageVol
+    from virtproto.aio.stream import Stream as Stream
     from virtproto.model.records.domain_info import DomainInfo as DomainInfo
     from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
 
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 # Module of each name that is loaded when it is first used.
 _HOMES = {
     "Domain": "virtproto.aio.domain",
+    "DomainCheckpoint": "virtproto.aio.domain_checkpoint",
+    "DomainSnapshot": "virtproto.aio.domain_snapshot",
     "Interface": "virtproto.aio.interface",
     "NWFilter": "virtproto.aio.nwfilter",
     "NWFilterBinding": "virtproto.aio.nwfilter_binding",
@@ -45,6 +50,7 @@ _HOMES = {
     "Secret": "virtproto.aio.secret",
     "StoragePool": "virtproto.aio.storage_pool",
     "StorageVol": "virtproto.aio.storage_vol",
+    "Stream": "virtproto.aio.stream",
     "DomainInfo": "virtproto.model.records.domain_info",
     "DomainStateInfo": "virtproto.model.records.domain_info",
 }
@@ -52,7 +58,9 @@ _HOMES = {
 __all__ = [
     "Connection",
     "Domain",
+    "DomainCheckpoint",
     "DomainInfo",
+    "DomainSnapshot",
     "DomainStateInfo",
     "Interface",
     "NWFilter",
@@ -63,6 +71,7 @@ __all__ = [
     "Secret",
     "StoragePool",
     "StorageVol",
+    "Stream",
     "open",
 ]
 

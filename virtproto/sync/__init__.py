@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from virtproto.model.records.domain_info import DomainInfo as DomainInfo
     from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
     from virtproto.sync.domain import Domain as Domain
+    from virtproto.sync.domain_checkpoint import DomainCheckpoint as DomainCheckpoint
+    from virtproto.sync.domain_snapshot import DomainSnapshot as DomainSnapshot
     from virtproto.sync.interface import Interface as Interface
     from virtproto.sync.network import Network as Network
     from virtproto.sync.network_port import NetworkPort as NetworkPort
@@ -23,10 +25,13 @@ if TYPE_CHECKING:
     from virtproto.sync.secret import Secret as Secret
     from virtproto.sync.storage_pool import StoragePool as StoragePool
     from virtproto.sync.storage_vol import StorageVol as StorageVol
+    from virtproto.sync.stream import Stream as Stream
 
 # Module of each name that is loaded when it is first used.
 _HOMES = {
     "Domain": "virtproto.sync.domain",
+    "DomainCheckpoint": "virtproto.sync.domain_checkpoint",
+    "DomainSnapshot": "virtproto.sync.domain_snapshot",
     "Interface": "virtproto.sync.interface",
     "NWFilter": "virtproto.sync.nwfilter",
     "NWFilterBinding": "virtproto.sync.nwfilter_binding",
@@ -36,6 +41,7 @@ _HOMES = {
     "Secret": "virtproto.sync.secret",
     "StoragePool": "virtproto.sync.storage_pool",
     "StorageVol": "virtproto.sync.storage_vol",
+    "Stream": "virtproto.sync.stream",
     "DomainInfo": "virtproto.model.records.domain_info",
     "DomainStateInfo": "virtproto.model.records.domain_info",
 }
@@ -43,7 +49,9 @@ _HOMES = {
 __all__ = [
     "Connection",
     "Domain",
+    "DomainCheckpoint",
     "DomainInfo",
+    "DomainSnapshot",
     "DomainStateInfo",
     "Interface",
     "NWFilter",
@@ -54,6 +62,7 @@ __all__ = [
     "Secret",
     "StoragePool",
     "StorageVol",
+    "Stream",
     "open",
 ]
 

@@ -1,0 +1,130 @@
+"""Uses of both colours as a program has them, for the type checker: nothing here is ever run.
+
+mypy reads this file with all others. ``assert_type`` fails where the inferred type is another
+one, and a ``type: ignore`` fails where the error that it names is not there.
+"""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+import virtproto
+from virtproto import aio, constants, records
+from virtproto.constants import (
+    CPUCompareResult,
+    DomainGuestInfoTypes,
+    DomainInterfaceAddressesSource,
+    DomainJobType,
+    DomainState,
+    NetworkUpdateCommand,
+    NetworkUpdateSection,
+)
+from virtproto.model.typedvalues import ParamValue
+
+
+def connection_tells(conn: virtproto.Connection) -> None:
+    assert_type(conn.get_hostname(), str)
+    assert_type(conn.get_library_version(), int)
+    assert_type(conn.is_alive(), bool)
+    assert_type(conn.get_node_info(), records.NodeInfo)
+    assert_type(conn.get_node_info().memory_kib, int)
+    assert_type(conn.get_node_cpu_map(), tuple[int, frozenset[int], int])
+    assert_type(conn.get_node_cpu_stats(), dict[str, int])
+    assert_type(conn.list_all_domains(), list[virtproto.Domain])
+    assert_type(conn.get_cpu_model_names("x86_64"), list[str])
+    assert_type(conn.compare_cpu("<cpu/>"), CPUCompareResult | int)
+    assert_type(conn.get_storage_pool_by_name("images"), virtproto.StoragePool)
+    assert_type(conn.get_all_domain_stats(), list[records.DomainStats[virtproto.Domain]])
+    assert_type(conn.get_domain_by_uuid(bytes(16)), virtproto.Domain)
+    conn.get_domain_by_name(None)  # type: ignore[arg-type]
+    conn.list_all_domains("active")  # type: ignore[arg-type]
+
+
+def domain_tells(dom: virtproto.Domain) -> None:
+    assert_type(dom.get_name(), str)
+    assert_type(dom.get_uuid(), bytes)
+    assert_type(dom.get_uuid_string(), str)
+    assert_type(dom.is_active(), bool)
+    assert_type(dom.get_info(), records.DomainInfo)
+    assert_type(dom.get_state(), records.DomainStateInfo)
+    assert_type(dom.get_vcpu_info(), list[records.VcpuInfo])
+    assert_type(dom.get_vcpu_info()[0].affinity, frozenset[int])
+    assert_type(dom.get_emulator_pin_info(), frozenset[int])
+    assert_type(dom.get_scheduler_parameters(), dict[str, ParamValue])
+    assert_type(dom.get_cpu_stats(), list[dict[str, ParamValue]])
+    assert_type(dom.get_job_stats(), tuple[DomainJobType | int, dict[str, ParamValue]])
+    assert_type(dom.get_block_job_info("vda"), records.BlockJobInfo | None)
+    assert_type(dom.get_guest_info(DomainGuestInfoTypes.OS), dict[str, ParamValue])
+    source = DomainInterfaceAddressesSource.AGENT
+    assert_type(dom.get_interface_addresses(source), list[records.DomainInterface])
+    assert_type(dom.get_interface_addresses(1)[0].addrs[0].prefix, int)
+    assert_type(dom.memory_peek(0, 16), bytes)
+    assert_type(dom.create_snapshot("<domainsnapshot/>"), virtproto.DomainSnapshot)
+    assert_type(dom.connection, virtproto.Connection)
+    dom.get_info().state = 5  # type: ignore[misc]
+    dom.nothing()  # type: ignore[attr-defined]
+
+
+def domain_changes(dom: virtproto.Domain, far: virtproto.Connection) -> None:
+    dom.set_vcpus(2, constants.DomainVcpuFlags.LIVE | constants.DomainVcpuFlags.CONFIG)
+    dom.set_vcpus(2, 3)
+    dom.pin_vcpu(0, {0, 1})
+    dom.pin_vcpu(0, range(4))
+    dom.set_scheduler_parameters({"cpu_shares": 1024})
+    assert_type(dom.migrate(far, {"bandwidth": 100}, flags=1), virtproto.Domain)
+    dom.set_vcpus("2")  # type: ignore[arg-type]
+    dom.set_scheduler_parameters({"cpu_shares": None})  # type: ignore[dict-item]
+    dom.migrate("qemu+ssh://far/system")  # type: ignore[arg-type]
+
+
+def others_tell(
+    net: virtproto.Network, vol: virtproto.StorageVol, secret: virtproto.Secret
+) -> None:
+    assert_type(net.get_dhcp_leases(), list[records.NetworkDHCPLease])
+    assert_type(net.list_all_ports(), list[virtproto.NetworkPort])
+    net.update(NetworkUpdateCommand.ADD_LAST, NetworkUpdateSection.DNS_HOST, -1, "<host/>")
+    assert_type(vol.get_info(), records.StorageVolInfo)
+    assert_type(vol.get_info().capacity_bytes, int)
+    assert_type(secret.get_value(), bytes)
+    secret.set_value("text")  # type: ignore[arg-type]
+
+
+def errors_tell() -> None:
+    try:
+        virtproto.open()
+    except virtproto.NoDomainError as error:
+        assert_type(error.code, int)
+        assert_type(error.message, str | None)
+    except virtproto.LibvirtError as error:
+        assert_type(error.int1, int)
+
+
+async def asynchronous_connection_tells(conn: aio.Connection) -> None:
+    assert_type(await conn.get_hostname(), str)
+    assert_type(await conn.get_node_info(), records.NodeInfo)
+    assert_type(await conn.list_all_domains(), list[aio.Domain])
+    assert_type(await conn.compare_cpu("<cpu/>"), CPUCompareResult | int)
+    assert_type(await conn.get_all_domain_stats(), list[records.DomainStats[aio.Domain]])
+    assert_type(await conn.get_storage_pool_by_name("images"), aio.StoragePool)
+    assert_type(conn.is_alive(), bool)
+    assert_type(await (await conn.get_domain_by_name("web")).get_info(), records.DomainInfo)
+
+
+async def asynchronous_domain_tells(dom: aio.Domain, far: aio.Connection) -> None:
+    assert_type(dom.get_name(), str)
+    assert_type(await dom.is_active(), bool)
+    assert_type(await dom.get_info(), records.DomainInfo)
+    assert_type((await dom.get_info()).state, DomainState | int)
+    assert_type(await dom.get_vcpu_info(), list[records.VcpuInfo])
+    assert_type(await dom.get_scheduler_parameters(), dict[str, ParamValue])
+    assert_type(await dom.create_snapshot("<domainsnapshot/>"), aio.DomainSnapshot)
+    assert_type(await dom.migrate(far, flags=1), aio.Domain)
+    assert_type(dom.connection, aio.Connection)
+
+
+async def opened() -> None:
+    assert_type(await aio.open("test:///default"), aio.Connection)
+    async with aio.open() as conn:
+        assert_type(conn, aio.Connection)
+    with virtproto.open() as blocking:
+        assert_type(blocking, virtproto.Connection)
