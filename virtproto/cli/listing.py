@@ -10,7 +10,7 @@ import json
 from virtproto import sync
 from virtproto.cli.table import lines
 from virtproto.errors import NoDomainError
-from virtproto.model.records import state_name
+from virtproto.model.records.domain_info import state_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
