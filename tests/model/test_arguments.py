@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntFlag
 from typing import Any
 
 import pytest
@@ -141,6 +142,11 @@ def test_optional_leaves_none_alone() -> None:
 
 
 def test_flags_are_packed_as_the_last_word() -> None:
+    class Flags(IntFlag):
+        A = 1
+        B = 4
+
+    assert arguments.pack_flags(Flags.A | Flags.B) == b"\0\0\0\5"
     assert arguments.pack_flags(0x80000001) == b"\x80\x00\x00\x01"
     with pytest.raises(UsageError, match=r"^flags: "):
         arguments.pack_flags(-1)

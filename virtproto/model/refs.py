@@ -1,28 +1,20 @@
-"""Arguments on their way in: UUIDs between their two forms, and checks that name the parameter.
+"""UUIDs between their two forms, and limits of time: checks that name the parameter.
 
 Everything here happens before a byte is sent, so a refused argument costs no call. Knows nothing of
-messages: the values that leave here fit their XDR types.
+messages. What other arguments become is in ``virtproto.model.arguments``.
 """
 
 from __future__ import annotations
 
 from sys import modules
 
-from virtproto.errors import UsageError
+from virtproto.errors import ArgumentTypeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = [
-    "uuid_to_text",
-    "uuid_to_raw",
-    "check_text",
-    "check_unsigned",
-    "check_signed",
-    "check_timeout",
-    "pack_flags",
-]
+__all__ = ["check_timeout", "uuid_to_raw", "uuid_to_text"]
 
 
 def uuid_to_text(raw: bytes) -> str:
@@ -47,7 +39,7 @@ def uuid_to_raw(parameter: str, value: bytes | str | UUID) -> bytes:
             raw: bytes = value.bytes
             return raw
         kind = type(value).__name__
-        raise UsageError(f"{parameter}: expected 16 bytes, text or a uuid.UUID, not {kind}")
+        raise ArgumentTypeError(f"{parameter}: expected 16 bytes, text or a uuid.UUID, not {kind}")
     digits = value.replace("-", "").replace(" ", "")
     # bytes.fromhex() overlooks white space of all kinds; a UUID holds none but what was taken out.
     if len(digits) == 32 and digits.isalnum():
@@ -58,32 +50,6 @@ def uuid_to_raw(parameter: str, value: bytes | str | UUID) -> bytes:
     raise UsageError(f"{parameter}: {value!r} is not a UUID (32 hexadecimal digits)")
 
 
-def check_text(parameter: str, value: str) -> None:
-    """Raise UsageError unless ``value`` is text that the wire can carry whole."""
-    if not isinstance(value, str):
-        if value is None:
-            raise UsageError(f"{parameter}: a text is required, not None")
-        raise UsageError(f"{parameter}: expected text, not {type(value).__name__}")
-    if "\0" in value:
-        raise UsageError(f"{parameter}: a NUL character may not stand in it")
-
-
-def check_unsigned(parameter: str, value: int) -> None:
-    """Raise UsageError unless ``value`` is a whole number from 0 to 2**32 - 1."""
-    if not isinstance(value, int):
-        raise UsageError(f"{parameter}: expected a whole number, not {type(value).__name__}")
-    if not 0 <= value <= 0xFFFFFFFF:
-        raise UsageError(f"{parameter}: {value} is not within 0 to 4294967295")
-
-
-def check_signed(parameter: str, value: int) -> None:
-    """Raise UsageError unless ``value`` is a whole number from -2**31 to 2**31 - 1."""
-    if not isinstance(value, int):
-        raise UsageError(f"{parameter}: expected a whole number, not {type(value).__name__}")
-    if not -0x80000000 <= value <= 0x7FFFFFFF:
-        raise UsageError(f"{parameter}: {value} is not within -2147483648 to 2147483647")
-
-
 def check_timeout(parameter: str, value: float | None) -> None:
     """Raise UsageError unless ``value`` is a number of seconds above 0, or None for no limit.
 
@@ -92,7 +58,9 @@ def check_timeout(parameter: str, value: float | None) -> None:
     if value is None:
         return
     if not isinstance(value, int | float):
-        raise UsageError(f"{parameter}: expected seconds or None, not {type(value).__name__}")
+        raise ArgumentTypeError(
+            f"{parameter}: expected seconds or None, not {type(value).__name__}"
+        )
     try:
         seconds = float(value)
     except OverflowError:
@@ -100,12 +68,3 @@ def check_timeout(parameter: str, value: float | None) -> None:
     # Written so that NaN is refused too.
     if not seconds > 0:
         raise UsageError(f"{parameter}: {seconds:g} is no limit above 0 seconds; None is no limit")
-
-
-def pack_flags(flags: int) -> bytes:
-    """Return ``flags`` as the XDR word that ends many procedures' arguments.
-
-    Raises UsageError unless it is a whole number from 0 to 2**32 - 1.
-    """
-    check_unsigned("flags", flags)
-    return int(flags).to_bytes(4, "big")
