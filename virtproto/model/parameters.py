@@ -122,7 +122,7 @@ KNOWN: dict[str, dict[str, int]] = {
         "outbound.burst": UINT,
     },
     # How often an interface announces itself (virDomainAnnounceInterface).
-    "ANNOUNCE_INTERFACE": {"initial": ULLONG, "max": ULLONG, "rounds": ULLONG, "step": ULLONG},
+    "ANNOUNCE_INTERFACE": {"initial": UINT, "max": UINT, "rounds": UINT, "step": UINT},
     # The secret of a confidential guest (virDomainSetLaunchSecurityState).
     "LAUNCH_SECURITY_STATE": {
         "sev-secret-header": STRING,

@@ -185,7 +185,8 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            InvalidArgError: It has no graphics of that type.
+            InvalidArgError: The daemon does not know that type.
+            InternalError: The server uses no TLS.
             OperationUnsupportedError: The hypervisor cannot do it.
 
         Procedure: DOMAIN_GRAPHICS_RELOAD (libvirt 10.2.0).

@@ -63,7 +63,8 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The agent does not answer.
             OperationUnsupportedError: The agent cannot tell one of the types.
             InvalidArgError: The daemon does not know one of the types.
 
@@ -91,7 +92,8 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The agent does not answer.
 
         Procedure: DOMAIN_GET_FSINFO (libvirt 1.2.11).
         """
@@ -113,8 +115,9 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers.
-            ArgumentUnsupportedError: A mount point is named, which today's agents do not take.
+            ArgumentUnsupportedError: The domain has no channel to an agent, or a mount point is
+                named, which QEMU's driver does not take.
+            AgentUnresponsiveError: The agent does not answer.
 
         Procedure: DOMAIN_FSTRIM (libvirt 1.0.1).
         """
@@ -141,7 +144,8 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run, or file systems are frozen already.
-            AgentUnresponsiveError: The guest has no agent that answers.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The agent does not answer.
             InternalError: The agent could not freeze one of them.
 
         Procedure: DOMAIN_FSFREEZE (libvirt 1.2.5).
@@ -170,7 +174,8 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The agent does not answer.
 
         Procedure: DOMAIN_FSTHAW (libvirt 1.2.5).
         """
@@ -232,7 +237,8 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The agent does not answer.
             InternalError: The guest has no such user, or the user no such file.
 
         Procedure: DOMAIN_AUTHORIZED_SSH_KEYS_GET (libvirt 6.10.0).
@@ -267,7 +273,8 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The agent does not answer.
             InternalError: The guest has no such user.
 
         Procedure: DOMAIN_AUTHORIZED_SSH_KEYS_SET (libvirt 6.10.0).

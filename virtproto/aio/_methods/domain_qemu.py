@@ -36,8 +36,9 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
         """Send a command to QEMU's monitor and return its answer.
 
         The command is JSON (QMP), as ``{"execute": "query-status"}``, or with ``HMP`` a line for a
-        human, as ``info status``. The daemon does not look at it: a command that changes the
-        machine makes what the daemon knows of it wrong, and the domain is marked as tainted.
+        human, as ``info status``. The answer is in the same language; what QEMU objects to stands
+        there, too, and raises nothing. The daemon does not look at either: a command that changes
+        the machine makes what the daemon knows of it wrong, and the domain is marked as tainted.
 
         Args:
             cmd: The command.
@@ -45,7 +46,7 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            InternalError: QEMU cannot make sense of the command.
+            InternalError: The command is not JSON, and should be.
 
         Procedure: DOMAIN_MONITOR_COMMAND (libvirt 0.8.3).
         """
@@ -79,7 +80,7 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            InternalError: QEMU cannot make sense of the command.
+            InternalError: The command is not JSON, and should be.
 
         Procedure: DOMAIN_MONITOR_COMMAND_WITH_FILES (libvirt 8.2.0).
         """
@@ -117,8 +118,8 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers in time.
-            InternalError: The agent refused the command.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The agent does not answer in time.
 
         Procedure: DOMAIN_AGENT_COMMAND (libvirt 0.10.0).
         """

@@ -88,8 +88,8 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             flags: The unit of the limit. See ``DomainBlockJobSetSpeedFlags``.
 
         Raises:
-            InvalidArgError: No disk of the domain is called that.
-            OperationInvalidError: The domain does not run, or the disk has no job.
+            InvalidArgError: No disk of the domain is called that, or it has no job.
+            OperationInvalidError: The domain does not run.
 
         Procedure: DOMAIN_BLOCK_JOB_SET_SPEED (libvirt 0.9.4).
         """
@@ -116,8 +116,8 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             flags: How to end it; 0 cancels it and waits. See ``DomainBlockJobAbortFlags``.
 
         Raises:
-            InvalidArgError: No disk of the domain is called that.
-            OperationInvalidError: The domain does not run, or the disk has no job.
+            InvalidArgError: No disk of the domain is called that, or it has no job.
+            OperationInvalidError: The domain does not run.
             BlockCopyActiveError: The copy has not caught up yet, and cannot be pivoted to.
 
         Procedure: DOMAIN_BLOCK_JOB_ABORT (libvirt 0.9.4).

@@ -494,7 +494,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 ``DomainModificationImpact``.
 
         Raises:
-            InvalidArgError: There is no such group.
+            InternalError: There is no such group.
             OperationFailedError: A disk uses it.
             OperationDeniedError: The connection is read-only.
 
@@ -648,8 +648,9 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest has no agent that answers.
-            ArgumentUnsupportedError: The daemon does not know that source.
+            AgentUnresponsiveError: The guest's agent does not answer.
+            ArgumentUnsupportedError: The domain has no channel to an agent, or the daemon does not
+                know that source.
             OperationDeniedError: The agent is asked on a read-only connection.
 
         Procedure: DOMAIN_INTERFACE_ADDRESSES (libvirt 1.2.14).

@@ -178,8 +178,8 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
             OperationFailedError: There is a snapshot of that name.
             OperationInvalidError: The state of the domain does not allow it.
             ConfigUnsupportedError: A disk, or the flags, do not allow such a snapshot.
-            AgentUnresponsiveError: ``QUIESCE`` was asked for, and the guest has no agent that
-                answers.
+            AgentUnresponsiveError: ``QUIESCE`` was asked for, and the guest's agent does not
+                answer.
 
         Procedure: DOMAIN_SNAPSHOT_CREATE_XML (libvirt 0.8.0).
         """
