@@ -133,7 +133,7 @@ BAD: list[tuple[str, tuple[Any, ...], type[Exception], str]] = [
     ("get_node_free_pages", ([4, 2048], 0, 2**31 - 1), UsageError, "end: 2147483648 cells of 2"),
     ("node_alloc_pages", ([2048], 0, 0), ArgumentTypeError, "pages: expected a mapping"),
     ("node_alloc_pages", ({2048: -1}, 0, 0), UsageError, r"pages\[2048\]: -1 is not within"),
-    ("set_node_memory_parameters", ([],), ArgumentTypeError, "params: expected a mapping"),
+    ("set_node_memory_parameters", (1,), ArgumentTypeError, "params: expected a mapping"),
     ("node_suspend_for_duration", (0, -1), UsageError, "duration: -1 is not within"),
     ("node_suspend_for_duration", (None, 60), ArgumentTypeError, "target: a whole number"),
     ("set_identity", ({"user-name": 1},), ArgumentTypeError, r"identity\['user-name'\]: "),

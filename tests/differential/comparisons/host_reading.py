@@ -63,6 +63,14 @@ _DAEMON = (
     reading("test ?qemu", "Connection.get_sysinfo", "getSysinfo", 0),
     reading("test qemu", "Connection.get_max_vcpus", "getMaxVcpus", None),
     reading("test qemu", "Connection.get_max_vcpus", "getMaxVcpus", "qemu"),
+    reading(
+        "test qemu",
+        "Connection.set_identity",
+        "setIdentity",
+        {"user-name": "root", "unix-user-id": 0, "process-id": 1},
+        0,
+        theirs=nothing,
+    ),
 )
 
 _HOST = (
