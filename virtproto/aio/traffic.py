@@ -8,6 +8,7 @@ what streams are for; what a user does with one is in `stream`.
 from __future__ import annotations
 
 import asyncio
+from inspect import isawaitable
 
 from virtproto.model.replies import (
     CLOSED_HERE,
@@ -23,8 +24,8 @@ from virtproto.protocol.keepalive import PONG_PACKET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import AsyncIterator, Callable
+    from typing import Any, TypeAlias
 
     from virtproto.errors import VirtprotoError
     from virtproto.protocol.client import ClientSession
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
     from .channel import Channel
 
-__all__ = ["StreamEnd", "announce_end", "heed", "read_no_more", "read_on"]
+    # What a stream gives when it is looped over.
+    Chunks: TypeAlias = AsyncIterator[bytes]
+
+__all__ = ["StreamEnd", "announce_end", "heed", "read_no_more", "read_on", "run_handler"]
 
 # How often a daemon hears of a client that reads nothing; it gives up after 30 s by default.
 _SIGN_OF_LIFE_S = 5.0
@@ -75,6 +79,12 @@ def read_on(channel: Channel) -> None:
         channel._signs = None
     if channel._transport is not None and channel._passage is None and channel._closed is None:
         channel._transport.resume_reading()
+
+
+async def run_handler(handler: Callable[..., Any], *args: object) -> Any:
+    """Call a function of the user's, wait for it if it is asynchronous, and return its result."""
+    result = handler(*args)
+    return await result if isawaitable(result) else result
 
 
 async def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
@@ -144,6 +154,13 @@ class StreamEnd:
         channel = self._opened()
         channel._streams.pop(self._serial, None)
         self._make_room(channel)
+
+    def disown(self) -> None:
+        """Have nothing more of the stream delivered: nobody has it any more. On any thread."""
+        channel = self._opened()
+        channel._streams.pop(self._serial, None)
+        if channel._crowded and not channel._loop.is_closed():
+            channel._loop.call_soon_threadsafe(self._make_room, channel)
 
     # For the stream's user.
 

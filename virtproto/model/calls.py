@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     R = TypeVar("R")
 
-__all__ = ["check_call", "check_plain_call", "pack_args", "unpack_ret"]
+__all__ = [
+    "asks_for_fd_passing",
+    "check_call",
+    "check_plain_call",
+    "check_stream_call",
+    "fds_wanted",
+    "needs_sockets",
+    "opens_sparse_stream",
+    "pack_args",
+    "unpack_ret",
+]
 
 _REMOTE, _QEMU, _LXC = (PROGRAMS[name] for name in ("remote", "qemu", "lxc"))
 
@@ -31,6 +41,10 @@ _WITH_DESCRIPTORS = frozenset(
         (_LXC, 1),  # DOMAIN_OPEN_NAMESPACE
     )
 )
+# How many come back, where any do.
+_FDS_BACK = {(_REMOTE, 343): 1, (_QEMU, 7): None, (_LXC, 1): None}
+_ALWAYS_ASKED = frozenset(((_REMOTE, 249), (_REMOTE, 343), (_REMOTE, 443), (_QEMU, 7)))
+_GRAPHICS_SOCKET = (_REMOTE, 249)
 # Opens a stream without an annotation that says so.
 _TUNNEL = (_REMOTE, 304)  # DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS
 
@@ -47,9 +61,9 @@ def check_plain_call(procedure: Procedure[Any, Any]) -> None:
         raise UsageError(f"{procedure.name} is an event: the daemon sends it, nobody calls it")
     key = (procedure.program, procedure.number)
     if procedure.read_stream or procedure.write_stream or key == _TUNNEL:
-        raise UsageError(f"{procedure.name} opens a stream, which is not available yet")
+        raise UsageError(f"{procedure.name} opens a stream: call the method that takes one")
     if key in _WITH_DESCRIPTORS:
-        raise UsageError(f"{procedure.name} passes file descriptors, which is not available yet")
+        raise UsageError(f"{procedure.name} passes file descriptors: call the method that does")
 
 
 def pack_args(procedure: Procedure[Any, Any], args: Any) -> bytes:
@@ -88,3 +102,36 @@ def unpack_ret(procedure: Procedure[Any, R], payload: bytes) -> R:
     result: Any = ret.unpack(payload) if ret is not None else None
     checked: R = result
     return checked
+
+
+def check_stream_call(procedure: Procedure[Any, Any]) -> None:
+    """Raise UsageError unless the procedure opens a stream."""
+    key = (procedure.program, procedure.number)
+    if not (procedure.read_stream or procedure.write_stream or key == _TUNNEL):
+        raise UsageError(f"{procedure.name} opens no stream")
+
+
+def opens_sparse_stream(procedure: Procedure[Any, Any], packed: bytes) -> bool:
+    """Return whether the call with these arguments opens a stream that can have holes."""
+    if procedure.sparse_flag is None:
+        return False
+    # The flags are the last word of each, and 1 is the one for sparse streams in each.
+    return bool(int.from_bytes(packed[-4:], "big") & 1)
+
+
+def fds_wanted(procedure: Procedure[Any, Any]) -> int | None:
+    """Return how many descriptors the reply of a call brings, None for any number."""
+    return _FDS_BACK.get((procedure.program, procedure.number), 0)
+
+
+def needs_sockets(procedure: Procedure[Any, Any]) -> bool:
+    """Return whether the descriptors that go with a call must be sockets."""
+    return (procedure.program, procedure.number) == _GRAPHICS_SOCKET
+
+
+def asks_for_fd_passing(procedure: Procedure[Any, Any], count: int) -> bool:
+    """Return whether the daemon is to be asked first if it passes descriptors.
+
+    ``count`` is how many go. As libvirt's own client asks.
+    """
+    return count > 0 or (procedure.program, procedure.number) in _ALWAYS_ASKED

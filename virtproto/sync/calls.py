@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from virtproto.errors import LibvirtError
 from virtproto.model.calls import check_call, pack_args, unpack_ret
-from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.refs import check_timeout
 from virtproto.model.refusals import read_only
 from virtproto.wire.remote.connect import CONNECT_CLOSE
+
+from .living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionCalls", "run_recipe"]
 
 
-class ConnectionCalls(ConnectionHandle):
+class ConnectionCalls(LivingCalls):
     """A connection's ways to make a call."""
 
     _channel: Channel

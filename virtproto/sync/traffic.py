@@ -36,8 +36,8 @@ from .descriptors import send_carriers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Iterator
+    from typing import Any, TypeAlias
 
     from virtproto.protocol.client import ClientSession
     from virtproto.protocol.events import CallFailed, Event, ReplyReceived
@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 
     from .channel import Channel
 
-__all__ = ["StreamEnd", "Waker", "announce_end", "heed", "watch"]
+    # What a stream gives when it is looped over.
+    Chunks: TypeAlias = Iterator[bytes]
+
+__all__ = ["StreamEnd", "Waker", "announce_end", "heed", "run_handler", "watch"]
 
 
 class Waker:
@@ -186,6 +189,11 @@ def announce_end(channel: Channel, why: str, error: VirtprotoError | None) -> No
         waker.wake()
 
 
+def run_handler(handler: Callable[..., Any], *args: object) -> Any:
+    """Call a function of the user's and return its result."""
+    return handler(*args)
+
+
 def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
     """Have the core queue something outside of any call, and send it.
 
@@ -274,6 +282,10 @@ class StreamEnd:
     def forget(self) -> None:
         """Have nothing more of the stream delivered."""
         self._opened()._streams.pop(self._serial, None)
+
+    def disown(self) -> None:
+        """Have nothing more of the stream delivered: nobody has it any more."""
+        self.forget()
 
     # For the stream's user.
 

@@ -1,0 +1,463 @@
+"""What a connection does beside plain calls: descriptors, streams, events, keepalive.
+
+Responsible for the methods of a connection that last longer than a call, or carry more than bytes.
+What the generated methods use is ``_call_with_fds`` and ``_call_with_stream`` (and, for arguments
+that are XDR already, ``_exchange_with_fds`` and ``_exchange_with_stream``). The machinery
+(`stream`, `traffic`, `descriptors`, `delivery`, ``virtproto.model.subscriptions``) is loaded when
+first used. Its twin of the other colour differs in ``async`` and ``await`` only.
+"""
+
+from __future__ import annotations
+
+from virtproto.errors import LibvirtError, SequenceError, UsageError, error_class
+from virtproto.model.calls import (
+    asks_for_fd_passing,
+    check_stream_call,
+    fds_wanted,
+    needs_sockets,
+    unpack_ret,
+)
+from virtproto.model.connection_handle import ConnectionHandle
+from virtproto.wire.remote.connect import (
+    CONNECT_SUPPORTS_FEATURE,
+    ConnectSupportsFeatureArgs,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeVar
+
+    from virtproto.model.subscriptions import Key, Listener
+    from virtproto.xdr.message import Message
+    from virtproto.xdr.procedure import Procedure
+
+    from .channel import Channel
+    from .delivery import Living
+    from .domain import Domain
+    from .network import Network
+    from .node_device import NodeDevice
+    from .objects import RemoteObject
+    from .secret import Secret
+    from .storage_pool import StoragePool
+    from .stream import Stream
+
+    R = TypeVar("R")
+
+__all__ = ["LivingCalls"]
+
+# virDrvFeature.
+_FEATURE_FD_PASSING = 8
+# virErrorNumber.
+_ARGUMENT_UNSUPPORTED = 74
+
+
+class LivingCalls(ConnectionHandle):
+    """A connection's ways to pass descriptors, open streams and hear of events."""
+
+    _channel: Channel
+    _living: Living | None = None
+
+    def new_stream(self, flags: int = 0) -> Stream:
+        """Return a new stream, to be passed to the method that opens it.
+
+        ``flags`` (virStreamFlags): NONBLOCK (1) has ``recv`` return None rather than wait. Source:
+        virStreamNew; no call is made.
+        """
+        from .stream import Stream
+
+        return Stream(self, flags)
+
+    # Events.
+
+    async def domain_event_register(
+        self, callback: Callable[[Any, Domain, int, int], object]
+    ) -> None:
+        """Have ``callback(connection, domain, event, detail)`` called when domains come and go.
+
+        ``event`` is a DomainEventType (defined, started, stopped ...), ``detail`` tells more. The
+        same as ``domain_event_register_any`` for lifecycle events of all domains, with one callback
+        per connection: UsageError for a second. Source: virConnectDomainEventRegister.
+        """
+        kept = vars(self)
+        if kept.get("_lifecycle") is not None:
+            raise UsageError("callback: there is one already, and it can be one at a time")
+        kept["_lifecycle"] = await self.domain_event_register_any(None, 0, callback)
+
+    async def domain_event_deregister(self) -> None:
+        """Undo ``domain_event_register``. Source: virConnectDomainEventDeregister."""
+        number = vars(self).pop("_lifecycle", None)
+        if number is None:
+            raise UsageError("there is no callback of domain_event_register")
+        await self.domain_event_deregister_any(number)
+
+    async def domain_event_register_any(
+        self, dom: Domain | None, event_id: int, callback: Callable[..., object]
+    ) -> int:
+        """Have ``callback(connection, domain, ...)`` called for events of one kind.
+
+        ``dom`` is the domain whose events are wanted, None for those of all domains. ``event_id``
+        is a DomainEventID, which decides what follows in the callback's arguments:
+
+        ==  ========================== ==========================================================
+         0  LIFECYCLE                  event, detail
+         1  REBOOT
+         2  RTC_CHANGE                 offset (s, to UTC)
+         3  WATCHDOG                   action
+         4  IO_ERROR                   source path, device alias, action
+         5  GRAPHICS                   phase, local and remote GraphicsAddress, authentication
+                                       scheme, list of GraphicsIdentity
+         6  IO_ERROR_REASON            source path, device alias, action, reason
+         7  CONTROL_ERROR
+         8  BLOCK_JOB                  path, type, status
+         9  DISK_CHANGE                old path, new path (None if there is none), device alias,
+                                       reason
+        10  TRAY_CHANGE                device alias, reason
+        11  PMWAKEUP                   reason
+        12  PMSUSPEND                  reason
+        13  BALLOON_CHANGE             actual size (KiB)
+        14  PMSUSPEND_DISK             reason
+        15  DEVICE_REMOVED             device alias
+        16  BLOCK_JOB_2                target ("vda"), type, status
+        17  TUNABLE                    values by name
+        18  AGENT_LIFECYCLE            state, reason
+        19  DEVICE_ADDED               device alias
+        20  MIGRATION_ITERATION        iteration
+        21  JOB_COMPLETED              values by name
+        22  DEVICE_REMOVAL_FAILED      device alias
+        23  METADATA_CHANGE            type, namespace (None if there is none)
+        24  BLOCK_THRESHOLD            target, path (or None), threshold (bytes), excess (bytes)
+        25  MEMORY_FAILURE             recipient, action, flags
+        26  MEMORY_DEVICE_SIZE_CHANGE  device alias, size (KiB)
+        27  NIC_MAC_CHANGE             device alias, old address, new address
+        28  VCPU_REMOVED               number of the virtual CPU
+        29  CHANNEL_LIFECYCLE          channel name, state, reason
+        ==  ========================== ==========================================================
+
+        Numbers that libvirt names are members of the enums of ``virtproto.constants``. Callbacks
+        run one after another in the order of the events: in the event loop (asyncio), where one
+        that is asynchronous becomes a task, or on a thread of the connection's own (blocking),
+        where they may make calls. What waits for a slow callback is kept, without limit. Any
+        number of callbacks share one registration on the daemon.
+
+        Returns a number to give ``domain_event_deregister_any``. Raises UsageError for what is no
+        such ID; LibvirtError where the daemon is older than the event. Source:
+        virConnectDomainEventRegisterAny.
+        """
+        return await self._register("domain", "dom", dom, event_id, callback)
+
+    async def domain_event_deregister_any(self, callback_id: int) -> None:
+        """Undo ``domain_event_register_any``, by the number that it returned.
+
+        An event that is on its way may still be delivered. Raises UsageError for a number that is
+        not in use. Source: virConnectDomainEventDeregisterAny.
+        """
+        await self._deregister("domain", callback_id)
+
+    async def network_event_register_any(
+        self, net: Network | None, event_id: int, callback: Callable[..., object]
+    ) -> int:
+        """Have ``callback(connection, network, ...)`` called for events of one kind.
+
+        ``event_id`` is a NetworkEventID: LIFECYCLE (0) adds event and detail (always 0) to the
+        arguments, METADATA_CHANGE (1) type and namespace (None if there is none). Otherwise as
+        ``domain_event_register_any``. Source: virConnectNetworkEventRegisterAny.
+        """
+        return await self._register("network", "net", net, event_id, callback)
+
+    async def network_event_deregister_any(self, callback_id: int) -> None:
+        """Undo ``network_event_register_any``. Source: virConnectNetworkEventDeregisterAny."""
+        await self._deregister("network", callback_id)
+
+    async def storage_pool_event_register_any(
+        self, pool: StoragePool | None, event_id: int, callback: Callable[..., object]
+    ) -> int:
+        """Have ``callback(connection, pool, ...)`` called for events of one kind.
+
+        ``event_id`` is a StoragePoolEventID: LIFECYCLE (0) adds event and detail (always 0) to the
+        arguments, REFRESH (1) nothing. Otherwise as ``domain_event_register_any``. Source:
+        virConnectStoragePoolEventRegisterAny.
+        """
+        return await self._register("storage_pool", "pool", pool, event_id, callback)
+
+    async def storage_pool_event_deregister_any(self, callback_id: int) -> None:
+        """Undo ``storage_pool_event_register_any``.
+
+        Source: virConnectStoragePoolEventDeregisterAny.
+        """
+        await self._deregister("storage_pool", callback_id)
+
+    async def node_device_event_register_any(
+        self, dev: NodeDevice | None, event_id: int, callback: Callable[..., object]
+    ) -> int:
+        """Have ``callback(connection, device, ...)`` called for events of one kind.
+
+        ``event_id`` is a NodeDeviceEventID: LIFECYCLE (0) adds event and detail (always 0) to the
+        arguments, UPDATE (1) nothing. Otherwise as ``domain_event_register_any``. Source:
+        virConnectNodeDeviceEventRegisterAny.
+        """
+        return await self._register("node_device", "dev", dev, event_id, callback)
+
+    async def node_device_event_deregister_any(self, callback_id: int) -> None:
+        """Undo ``node_device_event_register_any``.
+
+        Source: virConnectNodeDeviceEventDeregisterAny.
+        """
+        await self._deregister("node_device", callback_id)
+
+    async def secret_event_register_any(
+        self, secret: Secret | None, event_id: int, callback: Callable[..., object]
+    ) -> int:
+        """Have ``callback(connection, secret, ...)`` called for events of one kind.
+
+        ``event_id`` is a SecretEventID: LIFECYCLE (0) adds event and detail (always 0) to the
+        arguments, VALUE_CHANGED (1) nothing. Otherwise as ``domain_event_register_any``. Source:
+        virConnectSecretEventRegisterAny.
+        """
+        return await self._register("secret", "secret", secret, event_id, callback)
+
+    async def secret_event_deregister_any(self, callback_id: int) -> None:
+        """Undo ``secret_event_register_any``. Source: virConnectSecretEventDeregisterAny."""
+        await self._deregister("secret", callback_id)
+
+    async def domain_qemu_monitor_event_register(
+        self,
+        dom: Domain | None,
+        event: str | None,
+        callback: Callable[[Any, Domain, str, int, int, str | None], object],
+        flags: int = 0,
+    ) -> int:
+        """Have a callback called for events of QEMU's own monitor.
+
+        ``dom`` is the domain whose events are wanted, None for those of all; ``event`` the event's
+        name ("SHUTDOWN"), None for every event. ``flags``
+        (ConnectDomainQemuMonitorEventRegisterFlags) make the name a regular expression (1) or
+        its case not matter (2). The callback gets (connection, domain, event, seconds and
+        microseconds of its time, details as JSON or None). Otherwise as
+        ``domain_event_register_any``. Source: virConnectDomainQemuMonitorEventRegister.
+        """
+        from virtproto.model.arguments import to_flags, to_object, to_optional_text
+        from virtproto.model.event_kinds import monitor_registration
+        from virtproto.model.stream_use import check_handler
+        from virtproto.model.subscriptions import Listener
+
+        from .delivery import class_of
+
+        check_handler("callback", callback)
+        wire = None if dom is None else to_object("dom", dom, class_of("domain"), self)
+        to_optional_text("event", event)
+        asked = monitor_registration(wire, event, to_flags("flags", flags))
+        living = self._alive()
+        async with living.turn:
+            # Each is one of its own: the daemon tells them apart by what they match.
+            key = ("qemu", 0, object())
+            return await self._establish(key, *asked, Listener(callback))
+
+    async def domain_qemu_monitor_event_deregister(self, callback_id: int) -> None:
+        """Undo ``domain_qemu_monitor_event_register``.
+
+        Source: virConnectDomainQemuMonitorEventDeregister.
+        """
+        await self._deregister("qemu", callback_id)
+
+    async def register_close_callback(self, callback: Callable[[Any, int], object]) -> None:
+        """Have ``callback(connection, reason)`` called when the connection ends by itself.
+
+        ``reason`` is a ConnectCloseReason: an error (0), the daemon closed it (1), it did not
+        answer (2); the daemon may also tell of its own connection to a remote hypervisor. Closing
+        it here does not count. One callback per connection: UsageError for a second. Source:
+        virConnectRegisterCloseCallback.
+        """
+        from virtproto.model.stream_use import check_handler
+        from virtproto.wire.remote.connect_event import CONNECT_REGISTER_CLOSE_CALLBACK
+
+        check_handler("callback", callback)
+        living = self._alive()
+        async with living.turn:
+            if living.registry.close_callback is not None:
+                raise UsageError("callback: there is one already, and it can be one at a time")
+            living.registry.close_callback = callback
+            living.delivery.serve("close")
+            try:
+                if self._opened.close_callbacks:
+                    await self._plain_call(CONNECT_REGISTER_CLOSE_CALLBACK, None)
+            except BaseException:
+                living.registry.close_callback = None
+                living.delivery.dismiss("close")
+                raise
+
+    async def unregister_close_callback(self) -> None:
+        """Undo ``register_close_callback``. Source: virConnectUnregisterCloseCallback."""
+        from virtproto.wire.remote.connect_event import CONNECT_UNREGISTER_CLOSE_CALLBACK
+
+        living = self._alive()
+        async with living.turn:
+            if living.registry.close_callback is None:
+                raise UsageError("there is no close callback")
+            living.registry.close_callback = None
+            try:
+                if self._opened.close_callbacks:
+                    await self._plain_call(CONNECT_UNREGISTER_CLOSE_CALLBACK, None)
+            finally:
+                living.delivery.dismiss("close")
+
+    async def _register(
+        self,
+        family: str,
+        parameter: str,
+        concerned: RemoteObject | None,
+        event_id: int,
+        callback: Callable[..., object],
+    ) -> int:
+        """Have a callback called for events, and the daemon asked for them if it was not yet."""
+        from virtproto.model.arguments import to_int, to_object
+        from virtproto.model.event_kinds import find_kind, registration
+        from virtproto.model.stream_use import check_handler
+        from virtproto.model.subscriptions import Listener
+
+        from .delivery import class_of
+
+        wire = identity = None
+        if concerned is not None:
+            wire = to_object(parameter, concerned, class_of(family), self)
+            identity = concerned._identity()
+        check_handler("callback", callback)
+        by_id = family != "domain" or self._opened.event_callbacks
+        find_kind(family, to_int("event_id", event_id), by_id=by_id)
+        asked = registration(family, event_id, wire, by_id=by_id)
+        # Without IDs the daemon sends the events of all objects.
+        key = (family, int(event_id), identity if by_id else None)
+        listener = Listener(callback, None if by_id else identity)
+        living = self._alive()
+        async with living.turn:
+            found = living.registry.find(key)
+            if found is not None:
+                return living.registry.attach(found, listener)
+            return await self._establish(key, *asked, listener)
+
+    async def _establish(
+        self, key: Key, procedure: Procedure[Any, Any], args: Message | None, listener: Listener
+    ) -> int:
+        """Have the daemon send events, and a listener called for them."""
+        living = self._alive()
+        registry = living.registry
+        registry.begin()
+        living.delivery.serve(key)
+        try:
+            answer = await self._plain_call(procedure, args)
+            made = registry.add(key, getattr(answer, "callbackID", None))
+            return registry.attach(made, listener)
+        except BaseException:
+            living.delivery.dismiss(key)
+            raise
+        finally:
+            if registry.end():
+                living.delivery.released()
+
+    async def _deregister(self, family: str, callback_id: int) -> None:
+        """Have a callback called no more, and the daemon send no more events if it was the last."""
+        from virtproto.model.event_kinds import deregistration
+
+        living = self._alive()
+        async with living.turn:
+            left = living.registry.detach(family, callback_id)
+            if left is None:
+                return
+            asked = deregistration(left.family, left.event_id, left.server_id)
+            try:
+                await self._plain_call(*asked)
+            finally:
+                living.delivery.dismiss(left.key)
+
+    # What the methods that pass descriptors or open streams use.
+
+    async def _call_with_fds(
+        self, procedure: Procedure[Any, R], args: Message, fds: Sequence[int]
+    ) -> tuple[R, list[int]]:
+        """Make one call that sends or brings descriptors; return its result and what came."""
+        payload, received = await self._exchange_with_fds(procedure, args.pack(), fds)
+        try:
+            return unpack_ret(procedure, payload), received
+        except BaseException:
+            from virtproto.transport.descriptors import close_descriptors
+
+            close_descriptors(received)
+            raise
+
+    async def _call_with_stream(
+        self, procedure: Procedure[Any, R], args: Message, stream: Stream
+    ) -> R:
+        """Make the call that opens a stream and return its result."""
+        payload = await self._exchange_with_stream(procedure, args.pack(), stream)
+        return unpack_ret(procedure, payload)
+
+    async def _exchange_with_fds(
+        self, procedure: Procedure[Any, Any], packed: bytes, fds: Sequence[int]
+    ) -> tuple[bytes, list[int]]:
+        """Make one call that sends or brings descriptors; return the result's XDR and what came.
+
+        ``fds`` stay the caller's; what is returned is the caller's to close. Raises UsageError for
+        what is no descriptor, LibvirtError (74) where the daemon passes none, SequenceError where
+        it passed others than the procedure brings, and what ``call`` raises.
+        """
+        from virtproto.transport.descriptors import check_descriptors, close_descriptors
+
+        check_descriptors("fds", fds, sockets=needs_sockets(procedure))
+        asked = asks_for_fd_passing(procedure, len(fds))
+        if asked and not await self._supports(_FEATURE_FD_PASSING):
+            raise error_class(_ARGUMENT_UNSUPPORTED)(
+                "the daemon passes no file descriptors",
+                code=_ARGUMENT_UNSUPPORTED,
+                procedure=procedure.name,
+            )
+        channel, timeout_s = self._channel, self._call_timeout_s
+        payload, received = await channel.call_with_fds(procedure, packed, fds, timeout_s)
+        wanted = fds_wanted(procedure)
+        if wanted is not None and len(received) != wanted:
+            close_descriptors(received)
+            raise SequenceError(
+                f"{procedure.name}: {len(received)} descriptors came, it brings {wanted}"
+            )
+        return payload, received
+
+    async def _exchange_with_stream(
+        self, procedure: Procedure[Any, Any], packed: bytes, stream: Stream
+    ) -> bytes:
+        """Make the call that opens ``stream`` and return the result's XDR.
+
+        Raises UsageError for a stream that cannot be opened by it, and what ``call`` raises.
+        """
+        from virtproto.model.arguments import to_stream
+
+        from .stream import Stream
+
+        check_stream_call(procedure)
+        to_stream("stream", stream, Stream, self)
+        return await stream._open(procedure, packed, self._call_timeout_s)
+
+    async def _supports(self, feature: int) -> bool:
+        """Return whether the daemon has a feature (virDrvFeature); asked once."""
+        features: dict[int, bool] = vars(self).setdefault("_features", {})
+        if feature not in features:
+            asked = ConnectSupportsFeatureArgs(feature=feature)
+            try:
+                answer = await self._plain_call(CONNECT_SUPPORTS_FEATURE, asked)
+            except LibvirtError:
+                return False
+            features[feature] = bool(answer.supported)
+        return features[feature]
+
+    async def _plain_call(self, procedure: Procedure[Any, R], args: Message | None) -> R:
+        packed = b"" if args is None else args.pack()
+        payload = await self._channel.call(procedure, packed, self._call_timeout_s)
+        return unpack_ret(procedure, payload)
+
+    def _alive(self) -> Living:
+        """Return what the connection keeps of its living parts."""
+        living = self._living
+        if living is None:
+            from .delivery import Living
+
+            # Of two threads, both get what was kept first.
+            living = vars(self).setdefault("_living", Living(self))
+        return living

@@ -1,0 +1,385 @@
+"""Every event of the contract: whose it is, what its payload holds, how one asks for it.
+
+Responsible for the one table of events and for what is read by it, in both colours. Must not know
+who wants an event, nor how a call is made.
+
+A payload of the newer kind begins with the registration's ID; of the older kind it does not, and
+a daemon sends it only to who registered the older way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from virtproto.constants import member
+from virtproto.errors import UsageError, error_class
+from virtproto.model.records.events import GraphicsAddress, GraphicsIdentity
+from virtproto.wire import PROGRAMS
+from virtproto.xdr.typedparams import TypedParams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from virtproto.xdr.procedure import Procedure
+
+__all__ = [
+    "CLOSED",
+    "DOMAIN",
+    "HOMES",
+    "KINDS",
+    "NETWORK",
+    "NODE_DEVICE",
+    "QEMU",
+    "SECRET",
+    "STORAGE_POOL",
+    "EventKind",
+    "deregistration",
+    "find_kind",
+    "monitor_registration",
+    "registration",
+]
+
+# The families, by the kind of object that an event is about; QEMU's monitor has its own.
+DOMAIN = "domain"
+NETWORK = "network"
+STORAGE_POOL = "storage_pool"
+NODE_DEVICE = "node_device"
+SECRET = "secret"
+QEMU = "qemu"
+
+# The member of an event's message that names the object.
+_OBJECTS = {
+    DOMAIN: "dom",
+    NETWORK: "net",
+    STORAGE_POOL: "pool",
+    NODE_DEVICE: "dev",
+    SECRET: "secret",
+    QEMU: "dom",
+}
+
+# Where the class of these objects is, in each colour: (module, class).
+HOMES = {
+    DOMAIN: ("domain", "Domain"),
+    NETWORK: ("network", "Network"),
+    STORAGE_POOL: ("storage_pool", "StoragePool"),
+    NODE_DEVICE: ("node_device", "NodeDevice"),
+    SECRET: ("secret", "Secret"),
+    QEMU: ("domain", "Domain"),
+}
+
+_REMOTE, _QEMU_PROGRAM = PROGRAMS["remote"], PROGRAMS["qemu"]
+
+# CONNECT_EVENT_CONNECTION_CLOSED, which is about no object and comes without an ID.
+CLOSED = (_REMOTE, 362)
+
+# The highest event ID that can be registered for the older way.
+_LAST_OLD = 15
+
+# virErrorNumber.
+_NO_SUPPORT = 3
+
+
+class EventKind(NamedTuple):
+    """One kind of event.
+
+    ``name`` is the procedure's in the contract; ``fields`` are what follows the object, in the
+    order of a callback's arguments, each as "member" or "member:Enum"; ``by_id`` says that the
+    payload begins with the registration's ID.
+    """
+
+    family: str
+    event_id: int
+    name: str
+    fields: tuple[str, ...]
+    by_id: bool
+
+    @property
+    def procedure(self) -> Procedure[Any, Any]:
+        """The event's procedure; loads its part of the contract."""
+        from virtproto.wire import qemu, remote
+
+        found: Procedure[Any, Any] = getattr(qemu if self.family == QEMU else remote, self.name)
+        return found
+
+    def unpack(self, payload: bytes) -> Any:
+        """Return the message in a payload. Raises DecodeError."""
+        message: Any = self.procedure.msg
+        return message.unpack(payload)
+
+    def object_in(self, message: Any) -> Any:
+        """Return the daemon's name for the object that the event is about."""
+        return _value(message, _OBJECTS[self.family])
+
+    def arguments_in(self, message: Any) -> tuple[Any, ...]:
+        """Return what a callback gets besides the connection and the object."""
+        found: list[Any] = []
+        for field in self.fields:
+            name, _, enum = field.partition(":")
+            value = _value(message, name)
+            if enum == "detail":
+                value = _detail(self.family, found[-1], value)
+            elif enum in _SHAPES:
+                value = _SHAPES[enum](value)
+            elif enum:
+                value = member(enum, value)
+            found.append(value)
+        return tuple(found)
+
+
+def _value(message: Any, name: str) -> Any:
+    """Return a member of an event; newer messages wrap the older ones of the same event."""
+    if name in type(message).__slots__:
+        return getattr(message, name)
+    inner = message.msg if "msg" in type(message).__slots__ else message
+    # Only the reason of power management events is in newer messages alone; it has always been 0.
+    return getattr(inner, name, 0)
+
+
+# What tells more of a domain's lifecycle event, by the event's own number.
+_DETAILS = (
+    "DomainEventDefinedDetailType",
+    "DomainEventUndefinedDetailType",
+    "DomainEventStartedDetailType",
+    "DomainEventSuspendedDetailType",
+    "DomainEventResumedDetailType",
+    "DomainEventStoppedDetailType",
+    "DomainEventShutdownDetailType",
+    "DomainEventPMSuspendedDetailType",
+    "DomainEventCrashedDetailType",
+)
+
+
+def _detail(family: str, event: int, value: int) -> int:
+    if family != DOMAIN or not 0 <= event < len(_DETAILS):
+        return value
+    return member(_DETAILS[event], value)
+
+
+def _address(value: Any) -> GraphicsAddress:
+    family = member("DomainEventGraphicsAddressType", value.family)
+    return GraphicsAddress(family, value.node, value.service)
+
+
+def _identities(values: list[Any]) -> list[GraphicsIdentity]:
+    return [GraphicsIdentity(value.type, value.name) for value in values]
+
+
+def _params(value: TypedParams) -> dict[str, Any]:
+    return value.to_dict()
+
+
+_SHAPES: dict[str, Callable[[Any], Any]] = {
+    "address": _address,
+    "identities": _identities,
+    "params": _params,
+}
+
+_LIFECYCLE = "event:DomainEventType detail:detail"
+_IO_ERROR = "srcPath devAlias action:DomainEventIOErrorAction"
+_GRAPHICS = (
+    "phase:DomainEventGraphicsPhase local:address remote:address authScheme subject:identities"
+)
+_BLOCK_JOB = "type:DomainBlockJobType status:ConnectDomainEventBlockJobStatus"
+_DISK = "oldSrcPath newSrcPath devAlias reason:ConnectDomainEventDiskChangeReason"
+_TRAY = "devAlias reason:DomainEventTrayChangeReason"
+_AGENT = "state:ConnectDomainEventAgentLifecycleState reason:ConnectDomainEventAgentLifecycleReason"
+_CHANNEL = (
+    "channelName state:ConnectDomainEventChannelLifecycleState "
+    "reason:ConnectDomainEventChannelLifecycleReason"
+)
+_MEMORY = (
+    "recipient:DomainMemoryFailureRecipientType action:DomainMemoryFailureActionType "
+    "flags:DomainMemoryFailureFlags"
+)
+
+# Domain events that both kinds of registration bring: (ID, older number, newer number, name after
+# DOMAIN_EVENT_, fields).
+_BOTH_WAYS = (
+    (0, 107, 318, "LIFECYCLE", _LIFECYCLE),
+    (1, 169, 319, "REBOOT", ""),
+    (2, 170, 320, "RTC_CHANGE", "offset"),
+    (3, 171, 321, "WATCHDOG", "action:DomainEventWatchdogAction"),
+    (4, 172, 322, "IO_ERROR", _IO_ERROR),
+    (5, 173, 323, "GRAPHICS", _GRAPHICS),
+    (6, 195, 324, "IO_ERROR_REASON", f"{_IO_ERROR} reason"),
+    (7, 224, 325, "CONTROL_ERROR", ""),
+    (8, 241, 326, "BLOCK_JOB", f"path {_BLOCK_JOB}"),
+    (9, 248, 327, "DISK_CHANGE", _DISK),
+    (10, 268, 328, "TRAY_CHANGE", _TRAY),
+    (11, 269, 329, "PMWAKEUP", "reason"),
+    (12, 270, 330, "PMSUSPEND", "reason"),
+    (13, 276, 331, "BALLOON_CHANGE", "actual"),
+    (14, 292, 332, "PMSUSPEND_DISK", "reason"),
+    (15, 311, 333, "DEVICE_REMOVED", "devAlias"),
+)
+
+# All others: (family, ID, number, name, fields).
+_ONE_WAY = (
+    (DOMAIN, 16, 339, "DOMAIN_EVENT_BLOCK_JOB_2", f"dst {_BLOCK_JOB}"),
+    (DOMAIN, 17, 346, "DOMAIN_EVENT_CALLBACK_TUNABLE", "params:params"),
+    (DOMAIN, 18, 348, "DOMAIN_EVENT_CALLBACK_AGENT_LIFECYCLE", _AGENT),
+    (DOMAIN, 19, 354, "DOMAIN_EVENT_CALLBACK_DEVICE_ADDED", "devAlias"),
+    (DOMAIN, 20, 359, "DOMAIN_EVENT_CALLBACK_MIGRATION_ITERATION", "iteration"),
+    (DOMAIN, 21, 363, "DOMAIN_EVENT_CALLBACK_JOB_COMPLETED", "params:params"),
+    (DOMAIN, 22, 367, "DOMAIN_EVENT_CALLBACK_DEVICE_REMOVAL_FAILED", "devAlias"),
+    (DOMAIN, 23, 379, "DOMAIN_EVENT_CALLBACK_METADATA_CHANGE", "type:DomainMetadataType nsuri"),
+    (DOMAIN, 24, 385, "DOMAIN_EVENT_BLOCK_THRESHOLD", "dev path threshold excess"),
+    (DOMAIN, 25, 423, "DOMAIN_EVENT_MEMORY_FAILURE", _MEMORY),
+    (DOMAIN, 26, 438, "DOMAIN_EVENT_MEMORY_DEVICE_SIZE_CHANGE", "alias size"),
+    (DOMAIN, 27, 453, "DOMAIN_EVENT_NIC_MAC_CHANGE", "alias oldMAC newMAC"),
+    (DOMAIN, 28, 454, "DOMAIN_EVENT_VCPU_REMOVED", "vcpuid"),
+    (DOMAIN, 29, 455, "DOMAIN_EVENT_CALLBACK_CHANNEL_LIFECYCLE", _CHANNEL),
+    (NETWORK, 0, 315, "NETWORK_EVENT_LIFECYCLE", "event:NetworkEventLifecycleType detail"),
+    (
+        NETWORK,
+        1,
+        446,
+        "NETWORK_EVENT_CALLBACK_METADATA_CHANGE",
+        "type:NetworkMetadataType nsuri",
+    ),
+    (
+        STORAGE_POOL,
+        0,
+        370,
+        "STORAGE_POOL_EVENT_LIFECYCLE",
+        "event:StoragePoolEventLifecycleType detail",
+    ),
+    (STORAGE_POOL, 1, 373, "STORAGE_POOL_EVENT_REFRESH", ""),
+    (
+        NODE_DEVICE,
+        0,
+        376,
+        "NODE_DEVICE_EVENT_LIFECYCLE",
+        "event:NodeDeviceEventLifecycleType detail",
+    ),
+    (NODE_DEVICE, 1, 377, "NODE_DEVICE_EVENT_UPDATE", ""),
+    (SECRET, 0, 382, "SECRET_EVENT_LIFECYCLE", "event:SecretEventLifecycleType detail"),
+    (SECRET, 1, 383, "SECRET_EVENT_VALUE_CHANGED", ""),
+)
+
+
+def _table() -> dict[tuple[int, int], EventKind]:
+    kinds = {}
+    for event_id, old, new, name, fields in _BOTH_WAYS:
+        shown = tuple(fields.split())
+        older = EventKind(DOMAIN, event_id, f"DOMAIN_EVENT_{name}", shown, by_id=False)
+        newer = EventKind(DOMAIN, event_id, f"DOMAIN_EVENT_CALLBACK_{name}", shown, by_id=True)
+        kinds[_REMOTE, old], kinds[_REMOTE, new] = older, newer
+    for family, event_id, number, name, fields in _ONE_WAY:
+        kinds[_REMOTE, number] = EventKind(
+            family, event_id, name, tuple(fields.split()), by_id=True
+        )
+    monitor = ("event", "seconds", "micros", "details")
+    kinds[_QEMU_PROGRAM, 6] = EventKind(QEMU, 0, "DOMAIN_MONITOR_EVENT", monitor, by_id=True)
+    return kinds
+
+
+# By (program, procedure number).
+KINDS = _table()
+
+
+def find_kind(family: str, event_id: int, *, by_id: bool = True) -> EventKind:
+    """Return the kind of event to register for.
+
+    Raises UsageError for an ID that the family does not have, NoSupportError for one that a daemon
+    without ``by_id`` cannot send.
+    """
+    known = [kind for kind in KINDS.values() if kind.family == family and kind.by_id]
+    for kind in known:
+        if kind.event_id == event_id:
+            break
+    else:
+        raise UsageError(f"event_id: {int(event_id)} is not within 0 to {len(known) - 1}")
+    if not by_id and event_id > _LAST_OLD:
+        raise error_class(_NO_SUPPORT)(
+            f"the daemon is too old for events of the ID {int(event_id)}", code=_NO_SUPPORT
+        )
+    return kind
+
+
+def registration(
+    family: str, event_id: int, wire: Any, *, by_id: bool = True
+) -> tuple[Procedure[Any, Any], Any]:
+    """Return the call that asks for events; ``wire`` names the object, None is for all of them."""
+    from virtproto.wire.remote import connect_event as calls
+
+    if family == NETWORK:
+        return calls.CONNECT_NETWORK_EVENT_REGISTER_ANY, (
+            calls.ConnectNetworkEventRegisterAnyArgs(eventID=event_id, net=wire)
+        )
+    if family == STORAGE_POOL:
+        return calls.CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY, (
+            calls.ConnectStoragePoolEventRegisterAnyArgs(eventID=event_id, pool=wire)
+        )
+    if family == NODE_DEVICE:
+        return calls.CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY, (
+            calls.ConnectNodeDeviceEventRegisterAnyArgs(eventID=event_id, dev=wire)
+        )
+    if family == SECRET:
+        return calls.CONNECT_SECRET_EVENT_REGISTER_ANY, (
+            calls.ConnectSecretEventRegisterAnyArgs(eventID=event_id, secret=wire)
+        )
+    if by_id:
+        return calls.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, (
+            calls.ConnectDomainEventCallbackRegisterAnyArgs(eventID=event_id, dom=wire)
+        )
+    if event_id == 0:
+        return calls.CONNECT_DOMAIN_EVENT_REGISTER, None
+    return calls.CONNECT_DOMAIN_EVENT_REGISTER_ANY, (
+        calls.ConnectDomainEventRegisterAnyArgs(eventID=event_id)
+    )
+
+
+def monitor_registration(
+    wire: Any, event: str | None, flags: int
+) -> tuple[Procedure[Any, Any], Any]:
+    """Return the call that asks for events of QEMU's monitor."""
+    from virtproto.wire import qemu
+
+    return qemu.CONNECT_DOMAIN_MONITOR_EVENT_REGISTER, (
+        qemu.ConnectDomainMonitorEventRegisterArgs(dom=wire, event=event, flags=flags)
+    )
+
+
+def deregistration(
+    family: str, event_id: int, server_id: int | None
+) -> tuple[Procedure[Any, Any], Any]:
+    """Return the call that ends a registration; without ``server_id`` it was the older way."""
+    from virtproto.wire import qemu
+    from virtproto.wire.remote import connect_event as calls
+
+    if server_id is None:
+        if event_id == 0:
+            return calls.CONNECT_DOMAIN_EVENT_DEREGISTER, None
+        return calls.CONNECT_DOMAIN_EVENT_DEREGISTER_ANY, (
+            calls.ConnectDomainEventDeregisterAnyArgs(eventID=event_id)
+        )
+    ends: dict[str, tuple[Procedure[Any, Any], Callable[..., Any]]] = {
+        DOMAIN: (
+            calls.CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY,
+            calls.ConnectDomainEventCallbackDeregisterAnyArgs,
+        ),
+        NETWORK: (
+            calls.CONNECT_NETWORK_EVENT_DEREGISTER_ANY,
+            calls.ConnectNetworkEventDeregisterAnyArgs,
+        ),
+        STORAGE_POOL: (
+            calls.CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY,
+            calls.ConnectStoragePoolEventDeregisterAnyArgs,
+        ),
+        NODE_DEVICE: (
+            calls.CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY,
+            calls.ConnectNodeDeviceEventDeregisterAnyArgs,
+        ),
+        SECRET: (
+            calls.CONNECT_SECRET_EVENT_DEREGISTER_ANY,
+            calls.ConnectSecretEventDeregisterAnyArgs,
+        ),
+        QEMU: (
+            qemu.CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER,
+            qemu.ConnectDomainMonitorEventDeregisterArgs,
+        ),
+    }
+    procedure, args = ends[family]
+    return procedure, args(callbackID=server_id)

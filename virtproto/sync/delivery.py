@@ -1,0 +1,231 @@
+"""What a blocking connection with callbacks has beside its calls: two threads, and who they serve.
+
+Responsible for reading while no call does, and for calling the user's functions in order, one at a
+time. Must not know what an event means: that is the registry's (`virtproto.model.subscriptions`).
+
+One thread reads, and never calls anything of the user's; the other calls, and may make calls of its
+own on the connection. Both exist only while there is something to serve: a registration, a callback
+of a stream, keepalive. Neither holds up the end of the interpreter, nor keeps the connection alive.
+An exception of a user's function goes to ``threading.excepthook``, and the next function is called.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from importlib import import_module
+from queue import SimpleQueue
+from weakref import ref
+
+from virtproto.errors import TransportError
+from virtproto.model.event_kinds import HOMES
+from virtproto.model.object_handle import handle
+from virtproto.model.stream_use import readiness
+from virtproto.model.subscriptions import CLIENT, Subscriptions
+
+from .traffic import Waker, watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from virtproto.protocol.events import EventReceived
+
+    from .channel import Channel
+    from .living import LivingCalls
+    from .objects import RemoteObject
+    from .stream import Stream
+    from .traffic import StreamEnd
+
+__all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
+
+
+class Living:
+    """What a connection keeps of its living parts, from their first use on."""
+
+    def __init__(self, connection: LivingCalls) -> None:
+        # Held while registrations change on the daemon.
+        self.turn = threading.Lock()
+        self.registry = Subscriptions(threading.Lock())
+        self.delivery = Delivery(connection, self.registry)
+
+
+class Delivery:
+    """The channel's listener: takes note of what comes, and has the user's functions called."""
+
+    def __init__(self, connection: LivingCalls, registry: Subscriptions) -> None:
+        self._connection = ref(connection)
+        self._channel = connection._channel
+        self._registry = registry
+        self._lock = threading.Lock()
+        self._users: set[object] = set()
+        self._threads: _Threads | None = None
+
+    def serve(self, user: object) -> None:
+        """See to it that somebody reads and calls, until `dismiss` with the same ``user``."""
+        with self._lock:
+            self._users.add(user)
+            if self._threads is None and self._channel.is_open:
+                self._threads = _Threads(self._channel)
+                self._channel.listen(self)
+
+    def dismiss(self, user: object) -> None:
+        """Do without a user; the last one takes the threads along."""
+        with self._lock:
+            self._users.discard(user)
+            if not self._users and self._threads is not None:
+                self._channel.listen(None)
+                self._threads.stop()
+                self._threads = None
+
+    def post(self, function: Callable[[], object]) -> None:
+        """Have a function called on the thread for that."""
+        threads = self._threads
+        if threads is not None:
+            threads.posts.put(function)
+
+    def released(self) -> None:
+        """Have what the registry held back delivered."""
+        self.post(lambda: self._dispatch(None))
+
+    # For the channel.
+
+    def deliver(self, event: EventReceived) -> None:
+        """Take note of an event."""
+        self.post(lambda: self._dispatch(event))
+
+    def lose(self, reason: int) -> None:
+        """Take note of the connection's end."""
+        threads, self._threads = self._threads, None
+        if threads is None:
+            return
+        if reason != CLIENT:
+            threads.posts.put(lambda: self._tell_close(reason))
+            threads.posts.put(None)
+        else:
+            threads.stop()
+
+    def _dispatch(self, event: EventReceived | None) -> None:
+        for call in self._registry.route(event):
+            connection = self._connection()
+            if connection is not None:
+                _guarded(lambda: call(connection, handle_of))  # noqa: B023 - called at once
+
+    def _tell_close(self, reason: int) -> None:
+        connection = self._connection()
+        callback = self._registry.close_callback
+        if connection is not None and callback is not None:
+            callback(connection, reason)
+
+
+def class_of(family: str) -> type[RemoteObject]:
+    """Return the class of the objects that a family of events is about."""
+    module, name = HOMES[family]
+    found: type[RemoteObject] = getattr(import_module(f".{module}", __package__), name)
+    return found
+
+
+def handle_of(connection: LivingCalls, family: str, wire: object) -> RemoteObject:
+    """Return a handle on the object that an event names."""
+    return handle(class_of(family), connection, wire)
+
+
+class _Threads:
+    """One pair of threads."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stopped = False
+        self._waker = Waker(channel._sock)
+        self.posts: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        for name, work in (("reader", self._read), ("callbacks", self._call)):
+            threading.Thread(target=work, name=f"virtproto {name}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Have both threads end; what is still to be called is not."""
+        self._stopped = True
+        self._waker.wake()
+        self.posts.put(None)
+
+    def _read(self) -> None:
+        channel = self._channel
+        channel._wakers.append(self._waker)
+        try:
+            while not self._stopped:
+                if any(end.inbox.crowded for end in tuple(channel._streams.values())):
+                    # Its reader wakes everybody once it has caught up.
+                    self._waker.sleep(None, alone=True)
+                    continue
+                watch(channel, self._waker, lambda: self._stopped, None)
+        except TransportError:
+            # The channel is closed, and told its listener.
+            pass
+        finally:
+            channel._wakers.remove(self._waker)
+
+    def _call(self) -> None:
+        while (function := self.posts.get()) is not None and not self._stopped:
+            _guarded(function)
+
+
+def _guarded(function: Callable[[], object]) -> None:
+    """Call a function of the user's; whatever it raises is reported, and nothing more."""
+    try:
+        function()
+    except BaseException:
+        if not sys.is_finalizing():
+            threading.excepthook(
+                threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread()))
+            )
+
+
+class StreamWatch:
+    """A stream's callback: called while the stream is ready for what it waits for."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        end: StreamEnd,
+        events: int,
+        callback: Callable[[Stream, int], object],
+    ) -> None:
+        self.removed = False
+        self._stream = stream
+        self._end = end
+        self._events = events
+        self._callback = callback
+        self._due = False
+        self._delivery = stream.connection._alive().delivery
+        self._delivery.serve(self)
+        end.notify = self._nudge
+        self._nudge()
+
+    def update(self, events: int) -> None:
+        """Wait for something else."""
+        self._events = events
+        self._nudge()
+
+    def remove(self) -> None:
+        """Call no more."""
+        self.removed = True
+        self._end.notify = None
+        self._delivery.dismiss(self)
+
+    def _ready(self) -> int:
+        return 0 if self.removed else readiness(self._end.inbox, self._events, writable=True)
+
+    def _nudge(self) -> None:
+        if not self._due and self._ready():
+            self._due = True
+            self._delivery.post(self._run)
+
+    def _run(self) -> None:
+        self._due = False
+        ready = self._ready()
+        if not ready:
+            return
+        try:
+            self._callback(self._stream, ready)
+        finally:
+            if self._end.inbox.error is None and not self._end.inbox.over:
+                self._nudge()
