@@ -248,11 +248,11 @@ class MethodPrinter:
         struct = self._struct(procedure.args)
         if struct is None:
             return call(f"{self._wait}self._ask", constant, 'b""')
-        bound = self._bound(struct)
         extra = self._extra()
-        packed = "" if extra else self._packed(struct, bound)
+        packed = "" if extra else self._packed(struct)
         if packed:
             return call(f"{self._wait}self._ask", constant, packed)
+        bound = self._bound(struct)
         filled = tuple(_keyword(field_name(one), part) for one, part in bound.items())
         args = call(self._program.message(struct.name), *filled)
         if not extra:
@@ -295,7 +295,7 @@ class MethodPrinter:
                 raise self._error(f"nothing fills {member.name} of {struct.name}")
         return bound
 
-    def _packed(self, struct: StructDef, bound: Mapping[str, Part]) -> str:
+    def _packed(self, struct: StructDef) -> str:
         """Return the arguments' XDR where the handle has nearly all of it, "" otherwise."""
         whole = not (self._method.object or self._room.object)
         names = [one.name for one in struct.members]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from virtproto.model.arguments import pack_flags, to_flags
+from virtproto.model.arguments import pack_flags
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject
@@ -58,6 +58,7 @@ class InterfaceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: It is up already.
+            NoSupportError: The daemon was built without means to do that.
             NoInterfaceError: The interface is gone.
 
         Procedure: INTERFACE_CREATE (libvirt 0.6.4).
@@ -71,6 +72,7 @@ class InterfaceMethods(RemoteObject):
         Between ``interface_change_begin`` and its commit of the connection that can be taken back.
 
         Raises:
+            NoSupportError: The daemon was built without means to do that.
             NoInterfaceError: The interface is gone.
 
         Procedure: INTERFACE_UNDEFINE (libvirt 0.6.4).
@@ -89,6 +91,7 @@ class InterfaceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: It is down already.
+            NoSupportError: The daemon was built without means to do that.
             NoInterfaceError: The interface is gone.
 
         Procedure: INTERFACE_DESTROY (libvirt 0.6.4).

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from virtproto.model.arguments import pack_flags, to_flags
+from virtproto.model.arguments import pack_flags
 from virtproto.wire import remote as wire
 
 from ..objects import RemoteObject

@@ -66,10 +66,11 @@ class SecretMethods(RemoteObject):
         """Give the secret its value, in place of what it had.
 
         Args:
-            value: At most 65536 bytes. They are shown nowhere, in no error either.
+            value: 1 to 65536 bytes. They are shown nowhere, in no error either.
             flags: Must be 0.
 
         Raises:
+            InvalidArgError: The value is empty.
             NoSecretError: The secret is gone.
 
         Procedure: SECRET_SET_VALUE (libvirt 0.7.1).

@@ -93,7 +93,8 @@ class StorageVolMethods(RemoteObject):
                 ``SHRINK`` allows less than that. See ``StorageVolResizeFlags``.
 
         Raises:
-            InvalidArgError: It would shrink without SHRINK, or hold less than it has allocated.
+            InvalidArgError: It would shrink without SHRINK, hold less than it has allocated, or
+                capacity is 0 without DELTA or SHRINK.
             OperationInvalidError: Its pool is not in use.
             NoSupportError: Volumes of its kind cannot be resized.
             NoStorageVolError: The volume is gone.
@@ -139,6 +140,7 @@ class StorageVolMethods(RemoteObject):
 
         Raises:
             InvalidArgError: The algorithm is not known.
+            SystemCallError: The host has no scrub.
             OperationInvalidError: Its pool is not in use.
             NoStorageVolError: The volume is gone.
 

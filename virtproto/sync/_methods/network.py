@@ -164,7 +164,7 @@ class NetworkMethods(RemoteObject):
         Raises:
             OperationInvalidError: No element, or more than one, fits; or it is there already.
             OperationUnsupportedError: The section cannot be changed that way.
-            NoSupportError: The section cannot be changed at all.
+            XMLDetailError: Xml is not well-formed.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), NETWORK_UPDATE (libvirt
         0.10.2).
@@ -228,14 +228,14 @@ class NetworkMethods(RemoteObject):
     def get_dhcp_leases(self, mac: str | None = None, flags: int = 0) -> list[NetworkDHCPLease]:
         """Return the addresses that the network's DHCP server has lent out.
 
-        Leases that have run out are left out. A guest with an IPv4 and an IPv6 address has two.
+        Leases that have run out are left out. A guest with an IPv4 and an IPv6 address has two. A
+        network that does not run, or serves no addresses, has none.
 
         Args:
             mac: Only leases of this hardware address (``52:54:00:12:34:56``); None is all.
             flags: Must be 0.
 
         Raises:
-            OperationInvalidError: The network does not run.
             NoNetworkError: The network is gone.
 
         Procedure: NETWORK_GET_DHCP_LEASES (libvirt 1.2.6).
@@ -284,12 +284,13 @@ class NetworkMethods(RemoteObject):
         counted.
 
         Args:
-            xml: The port, as a ``<networkport>`` element.
+            xml: The port, as a ``<networkport>`` element; older daemons want its UUID to be there.
             flags: ``RECLAIM`` takes a port that is in use over as it is; ``VALIDATE`` checks the
                 XML against its schema. See ``NetworkPortCreateFlags``.
 
         Raises:
             XMLError: Xml is not what a port's should be.
+            XMLDetailError: Xml is not well-formed.
             OperationInvalidError: The network does not run.
             NetworkPortExistError: There is a port of that UUID.
 
@@ -345,6 +346,8 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             NoNetworkMetadataError: The network has none of that type, or of that namespace.
+            InvalidArgError: Uri does not fit the type.
+            OperationInvalidError: It does not run and flags ask for the running network.
             NoNetworkError: The network is gone.
 
         Procedure: NETWORK_GET_METADATA (libvirt 9.7.0).

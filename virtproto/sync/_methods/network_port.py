@@ -89,13 +89,14 @@ class NetworkPortMethods(RemoteObject):
     def set_parameters(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
         """Change the port's bandwidth limits; ``get_parameters`` tells names and units.
 
+        All of them are set anew: what is not named is dropped, and a direction without its
+        ``average`` has no limits at all.
+
         Args:
             params: New limits by name, such as ``inbound.average``.
             flags: Must be 0.
 
         Raises:
-            InvalidArgError: A parameter is not known, or of another type.
-            OperationFailedError: The limits cannot be kept.
             NoNetworkPortError: The port is gone.
 
         Procedure: NETWORK_PORT_SET_PARAMETERS (libvirt 5.5.0).

@@ -45,7 +45,7 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: A guest uses it.
-            ConfigUnsupportedError: The device is of a kind that is never detached.
+            InvalidArgError: The device is of a kind that is never detached.
             NoSupportError: The hypervisor cannot do that.
 
         Procedure: NODE_DEVICE_RE_ATTACH (libvirt 0.6.1).
@@ -66,8 +66,9 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: A guest uses it.
-            ConfigUnsupportedError: The device is of a kind that is never detached, or the driver is
-                not known.
+            InvalidArgError: The device is of a kind that is never detached, or the driver is not
+                known.
+            ArgumentUnsupportedError: The host cannot hand devices to guests.
             NoSupportError: The hypervisor cannot do that.
 
         Procedures: NODE_DEVICE_DETTACH (libvirt 0.6.1), NODE_DEVICE_DETACH_FLAGS (libvirt 1.0.5).
@@ -91,7 +92,8 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: A guest uses it.
-            ConfigUnsupportedError: The device is of a kind that cannot be reset.
+            InvalidArgError: The device is of a kind that is never reset.
+            InternalError: The device has no way to be reset.
             NoSupportError: The hypervisor cannot do that.
 
         Procedure: NODE_DEVICE_RESET (libvirt 0.6.1).
@@ -128,6 +130,7 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The device has no stored definition.
+            ConfigUnsupportedError: Devices of its kind have none.
             NoNodeDeviceError: The device is gone.
 
         Procedure: NODE_DEVICE_UNDEFINE (libvirt 7.3.0).
@@ -163,7 +166,7 @@ class NodeDeviceMethods(RemoteObject):
             flag: Whether it is to be.
 
         Raises:
-            OperationInvalidError: The device is not one that can be defined.
+            OperationUnsupportedError: Devices of its kind cannot be defined.
             NoNodeDeviceError: The device is gone.
 
         Procedure: NODE_DEVICE_SET_AUTOSTART (libvirt 7.8.0).
@@ -208,7 +211,7 @@ class NodeDeviceMethods(RemoteObject):
         That is a virtual SCSI host or a mediated device.
 
         Raises:
-            NoSupportError: It is a device that cannot be made away with.
+            ConfigUnsupportedError: Devices of its kind stay.
             NoNodeDeviceError: The device is gone.
 
         Procedure: NODE_DEVICE_DESTROY (libvirt 0.6.3).
@@ -239,7 +242,7 @@ class NodeDeviceMethods(RemoteObject):
                 ``NodeDeviceUpdateFlags``.
 
         Raises:
-            NoSupportError: Devices of its kind cannot be changed.
+            NoSupportError: The hypervisor has no such devices.
             NoNodeDeviceError: The device is gone.
 
         Procedure: NODE_DEVICE_UPDATE (libvirt 10.1.0).

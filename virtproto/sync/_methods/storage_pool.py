@@ -175,8 +175,7 @@ class StoragePoolMethods(RemoteObject):
                 ``StoragePoolBuildFlags``.
 
         Raises:
-            OperationInvalidError: The pool is in use.
-            OperationFailedError: There is something already, and the flags say to leave it.
+            OperationInvalidError: The pool is in use, or the flags are not for its kind.
             NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_BUILD (libvirt 0.4.1).
@@ -196,6 +195,7 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is in use.
+            SystemCallError: Its directory is not empty.
             NoSupportError: Pools of its kind cannot be deleted.
             NoStoragePoolError: The pool is gone.
 
