@@ -104,6 +104,9 @@ ADDRESSES["volume"] = _below(
 ADDRESSES["port"] = _below(
     "network", ("portLookupByUUIDString", "$port"), ("get_port_by_uuid", "$port")
 )
+ADDRESSES["unsnapped"] = Address(
+    (("lookupByName", "$unsnapped"),), (("get_domain_by_name", "$unsnapped"),)
+)
 ADDRESSES["snapshot_domain"] = Address(
     (("lookupByName", "$snapshot_domain"),), (("get_domain_by_name", "$snapshot_domain"),)
 )
@@ -167,6 +170,8 @@ class Ask:
     both: Normaliser = unchanged
     by: Likeness = equal
     outcome: str = Outcome.VALUE
+    # The object whose method the binding's counterpart is, where that is another one.
+    binding_on: str | Address | None = None
 
 
 @dataclass(frozen=True)
@@ -198,7 +203,7 @@ class Wait:
     method: str
     args: tuple[Any, ...]
     until: Callable[[Any], bool]
-    timeout_s: float = 60.0
+    timeout_s: float = 20.0
 
 
 Step = Ask | See | Do | Wait

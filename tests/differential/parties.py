@@ -67,14 +67,16 @@ _NAMED_BY = {
 }
 
 
-def fill(value: Any, names: Mapping[str, str]) -> Any:
+def fill(value: Any, names: Mapping[str, Any]) -> Any:
     """Return ``value`` with each ``$name`` in its texts replaced."""
     if isinstance(value, str):
+        if value.startswith("$") and value[1:] in names:
+            return names[value[1:]]  # which may be a number
         return Template(value).safe_substitute(names)
     if isinstance(value, list | tuple):
         return type(value)(fill(item, names) for item in value)
     if isinstance(value, dict):
-        return {key: fill(item, names) for key, item in value.items()}
+        return {fill(key, names): fill(item, names) for key, item in value.items()}
     return value
 
 
@@ -83,13 +85,13 @@ class BindingParty:
 
     name = "the C binding"
 
-    def __init__(self, binding: CBinding, names: Mapping[str, str]) -> None:
+    def __init__(self, binding: CBinding, names: Mapping[str, Any]) -> None:
         self._binding = binding
         self._names = names
 
     def answer(self, question: Ask) -> Answer:
         """Return its answer to what a comparison asks of each party."""
-        answer = self.look(question.on, *question.binding)
+        answer = self.look(question.binding_on or question.on, *question.binding)
         if "value" in answer:
             answer = {"value": question.both(question.theirs(answer["value"]))}
         return answer
@@ -137,7 +139,7 @@ class OurParty:
 
     name = "virtproto"
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
         self._connection: Any = None
 
@@ -238,7 +240,7 @@ class SyncParty(OurParty):
 
     name = "virtproto sync"
 
-    def __init__(self, uri: str, names: Mapping[str, str]) -> None:
+    def __init__(self, uri: str, names: Mapping[str, Any]) -> None:
         super().__init__(names)
         self._uri = uri
 
@@ -257,7 +259,7 @@ class AioParty(OurParty):
 
     name = "virtproto aio"
 
-    def __init__(self, uri: str, names: Mapping[str, str]) -> None:
+    def __init__(self, uri: str, names: Mapping[str, Any]) -> None:
         super().__init__(names)
         self._uri = uri
         self._runner = asyncio.Runner(debug=True)

@@ -6,6 +6,7 @@ must not know any method.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ def _go_through(
     finally:
         for step in comparison.afterwards:
             if isinstance(step, Wait):
-                _wait(step, stage.binding)
+                with contextlib.suppress(StageError):
+                    _wait(step, stage.binding)
             elif not isinstance(step, Ask):
                 stage.binding.see(step)
     return answers
@@ -86,7 +88,7 @@ def _wait(step: Wait, binding: BindingParty) -> None:
         answer = binding.see(step)
         if "value" in answer and step.until(answer["value"]):
             return
-        if time.monotonic() > deadline:
+        if "error" in answer or time.monotonic() > deadline:
             raise StageError(f"{step.method}{step.args} still gives {answer}")
         time.sleep(_GLANCE_S)
 
@@ -94,9 +96,9 @@ def _wait(step: Wait, binding: BindingParty) -> None:
 def _surprises(answers: list[tuple[Ask | See, Answer]], stage_outcome: str) -> list[str]:
     found = []
     for step, answer in answers:
-        wanted = Outcome.VALUE
-        if isinstance(step, Ask):
-            wanted = step.outcome if stage_outcome == Outcome.VALUE else stage_outcome
+        if isinstance(step, See):  # what is looked for may well be gone
+            continue
+        wanted = step.outcome if stage_outcome == Outcome.VALUE else stage_outcome
         if wanted == Outcome.VALUE and "error" in answer:
             found.append(f"{_title(step)} was refused: {answer['error']}")
         if wanted == Outcome.REFUSAL and "value" in answer:

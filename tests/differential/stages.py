@@ -63,6 +63,13 @@ _SPARE_XML = """<domain type='test'><name>spare</name>
 <uuid>3c1f2b52-1f0c-4d4e-8f51-6b1f5a0c0003</uuid><title>A spare</title>
 <memory unit='KiB'>204800</memory><vcpu>1</vcpu><os><type>hvm</type></os></domain>"""
 
+# What is started, stopped and saved; nothing boots in it.
+_OTHER_XML = """<domain type='{kind}'><name>other</name>
+<uuid>3c1f2b52-1f0c-4d4e-8f51-6b1f5a0c0004</uuid><memory unit='KiB'>16384</memory>
+<vcpu current='1'>2</vcpu><os>{os}</os><features><acpi/></features><devices>{devices}</devices></domain>"""
+_OTHER_OS = "<type arch='x86_64' machine='pc'>hvm</type>"
+_OTHER_DEVICES = """<emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon model='none'/>"""
+
 
 @contextmanager
 def open_stage(name: str) -> Iterator[Stage]:
@@ -92,7 +99,7 @@ def _hosting_daemon() -> PrivateDaemon:
     )
 
 
-def _ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -> Mapping[str, str]:
+def _ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -> Mapping[str, Any]:
     def arrange(path: tuple[Any, ...], method: str, *args: object) -> None:
         try:
             binding.ask_at(path, method, *args)
@@ -112,7 +119,13 @@ def _ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
         "domain": "test",
         "uuid": "6695eb01-f6a4-8304-79aa-97f2502e193f",
         "idle": "spare",
+        "memory_kib": 2097152,
+        "idle_memory_kib": 204800,
+        "weight": "weight",
+        "other": "other",
+        "other_xml": _OTHER_XML.format(kind="test", os="<type>hvm</type>", devices=""),
         "snapshot_domain": "test",
+        "unsnapped": "spare",
         "snapshot": "first",
         "checkpoint": "first",
         "network": "default",
@@ -134,7 +147,7 @@ def _ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
     }
 
 
-def _ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -> Mapping[str, str]:
+def _ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -> Mapping[str, Any]:
     folder = daemon.folder
     (folder / "pool").mkdir()
     binding.ask("nwfilterDefineXML", _NWFILTER_XML)
@@ -170,7 +183,13 @@ def _ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
         "domain": guest.name,
         "uuid": str(guest.uuid),
         "idle": idle.name,
+        "memory_kib": guest.memory_kib,
+        "idle_memory_kib": idle.memory_kib,
+        "weight": "cpu_shares",
+        "other": "other",
+        "other_xml": _OTHER_XML.format(kind="qemu", os=_OTHER_OS, devices=_OTHER_DEVICES),
         "snapshot_domain": idle.name,
+        "unsnapped": guest.name,
         "snapshot": "first",
         "checkpoint": "first",
         "network": "lan",

@@ -72,6 +72,7 @@ def ask(
     both: Normaliser = unchanged,
     by: Likeness = equal,
     outcome: str = Outcome.VALUE,
+    binding_on: str | Address | None = None,
 ) -> Ask:
     """Return a step that asks ``documented`` of virtproto and ``binding`` of the C binding.
 
@@ -88,6 +89,7 @@ def ask(
         both=both,
         by=by,
         outcome=outcome,
+        binding_on=binding_on,
     )
 
 

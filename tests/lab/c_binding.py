@@ -7,6 +7,7 @@ answers back into Python values.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import subprocess
@@ -105,7 +106,8 @@ class CBinding:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
         try:
             self._process.wait(5.0)

@@ -158,7 +158,7 @@ def main() -> None:
                 answer = {"misuse": str(error)}
             else:
                 answer = {"error": dict(zip(_ERROR_FIELDS, error.err, strict=False))}
-        except (AttributeError, OSError, TypeError, ValueError, OverflowError) as error:
+        except Exception as error:  # the binding's own, or a question that is none
             answer = {"misuse": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)
 

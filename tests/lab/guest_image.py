@@ -45,10 +45,11 @@ _MODULES = (
     "net/packet/af_packet.ko",
 )
 
-# The agent changes a password and the power state by calling programs, which are these.
+# The agent changes a password, the clock and the power state by calling programs: these.
 _PROGRAMS = {
     "sbin/shutdown": 'case "$*" in *-r*) exec reboot -f ;; *) exec poweroff -f ;; esac',
     "sbin/chpasswd": "cat >>/run/passwords",
+    "sbin/hwclock": "exit 0",
     "etc/acpi/PWRF/00000080": "poweroff -f",
     "etc/udhcpc.sh": '[ "$1" = bound ] && ip addr add "$ip/$mask" dev "$interface"',
 }

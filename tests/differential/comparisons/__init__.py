@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from tests.differential.comparison import Comparison
 from tests.differential.comparisons import (
+    domain_changes,
+    domain_devices,
+    domain_jobs,
+    domain_life,
     domain_reading,
+    guest_changes,
     host_reading,
     listing,
+    objects_changes,
     objects_reading,
+    snapshots,
 )
 
 __all__ = ["ALL"]
@@ -17,4 +24,11 @@ ALL: tuple[Comparison, ...] = (
     *listing.COMPARISONS,
     *objects_reading.COMPARISONS,
     *domain_reading.COMPARISONS,
+    *domain_changes.COMPARISONS,
+    *domain_life.COMPARISONS,
+    *domain_devices.COMPARISONS,
+    *snapshots.COMPARISONS,
+    *objects_changes.COMPARISONS,
+    *guest_changes.COMPARISONS,
+    *domain_jobs.COMPARISONS,
 )

@@ -80,7 +80,9 @@ _STORAGE = (
     *_described("test qemu", "StorageVol"),
     reading("test qemu", "StorageVol.get_info", "info", binding_args=()),
     reading("!test qemu", "StorageVol.get_info", "infoFlags", 1),
-    reading("!test qemu", "StorageVol.download", "download", StreamArgument(receive=-1), 0, 1024, 0),
+    reading(
+        "!test qemu", "StorageVol.download", "download", StreamArgument(receive=-1), 0, 1024, 0
+    ),
 )
 
 _DEVICES = (
