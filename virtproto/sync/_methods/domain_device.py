@@ -688,7 +688,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 ``DomainFDAssociateFlags``.
 
         Raises:
-            InvalidArgError: Flags or name are not what the daemon takes.
+            InvalidArgError: There are no files.
 
         Procedure: DOMAIN_FD_ASSOCIATE (libvirt 9.0.0).
         """

@@ -116,6 +116,7 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             AgentUnresponsiveError: The agent does not answer in time.
+            InternalError: The agent refused the command, or it is not JSON.
 
         Procedure: DOMAIN_AGENT_COMMAND (libvirt 0.10.0).
         """
