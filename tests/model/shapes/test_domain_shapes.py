@@ -10,10 +10,8 @@ from virtproto.model.records.domain_condition import DomainControlInfo, DomainTi
 from virtproto.model.records.vcpus import GuestVcpus, IOThreadInfo
 from virtproto.model.shapes.domain_condition import control_info, guest_time
 from virtproto.model.shapes.domain_state import domain_info, domain_state
-from virtproto.model.shapes.lifecycle import started_id
 from virtproto.model.shapes.vcpus import guest_vcpus, iothreads
 from virtproto.wire import remote as wire
-from virtproto.wire.remote.types import NonnullDomain
 from virtproto.xdr.typedparams import STRING, TypedParams
 
 
@@ -65,8 +63,3 @@ def test_what_a_guest_makes_of_its_cpus() -> None:
     bad = wire.DomainGetGuestVcpusRet(params=TypedParams.from_items([("vcpus", STRING, "many")]))
     with pytest.raises(DecodeError, match="many"):
         guest_vcpus(bad)
-
-
-def test_a_started_domains_id() -> None:
-    domain = NonnullDomain(name="web", uuid=bytes(16), id=12)
-    assert started_id(wire.DomainCreateWithFilesRet(dom=domain)) == 12
