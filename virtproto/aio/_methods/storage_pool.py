@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from virtproto.model.arguments import pack_flags, to_bool, to_flags, to_int, to_object, to_text
+from virtproto.model.arguments import pack_flags, to_bool, to_flags, to_object, to_text, to_uint
 from virtproto.model.object_handle import handle, handles
 from virtproto.wire import remote as wire
 
@@ -229,11 +229,11 @@ class StoragePoolMethods(RemoteObject):
         ret = await self._ask(wire.STORAGE_POOL_NUM_OF_VOLUMES, self._reference())
         return ret.num
 
-    async def list_storage_vol_names(self, maxnames: int) -> list[str]:
+    async def list_storage_vol_names(self, maxnames: int = 16384) -> list[str]:
         """Return names of the pool's volumes, no more than asked for.
 
         Args:
-            maxnames: The most names to return; ``num_of_storage_volumes`` tells how many there are.
+            maxnames: The most names to return, up to 16384.
 
         Raises:
             OperationInvalidError: The pool is not in use.
@@ -241,11 +241,11 @@ class StoragePoolMethods(RemoteObject):
 
         Procedure: STORAGE_POOL_LIST_VOLUMES (libvirt 0.4.1).
         """
-        ret = await self._call(
-            wire.STORAGE_POOL_LIST_VOLUMES,
-            wire.StoragePoolListVolumesArgs(pool=self._wire, maxnames=to_int("maxnames", maxnames)),
+        from virtproto.model.recipes.storage import list_storage_vol_names
+
+        return await self._run(
+            list_storage_vol_names(self._wire, maxnames=to_uint("maxnames", maxnames)),
         )
-        return ret.names
 
     async def list_volumes(self) -> list[StorageVol]:
         """Return the pool's volumes, by one call for each.

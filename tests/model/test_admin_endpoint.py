@@ -1,0 +1,70 @@
+"""Which socket the URI of a daemon's administration means."""
+
+from __future__ import annotations
+
+import pytest
+
+from virtproto.errors import URIError
+from virtproto.model.admin_endpoint import choose_admin_endpoint
+
+HOME = {"HOME": "/home/me", "XDG_RUNTIME_DIR": "/run/user/5"}
+
+
+def chosen(text: str | None, *, euid: int = 0, **environ: str) -> tuple[str, str]:
+    uri, endpoint = choose_admin_endpoint(text, euid=euid, environ={**HOME, **environ})
+    return uri, endpoint.path
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("libvirtd:///system", "/var/run/libvirt/libvirt-admin-sock"),
+        ("libvirtd:///session", "/run/user/5/libvirt/libvirt-admin-sock"),
+        ("virtqemud:///system", "/var/run/libvirt/virtqemud-admin-sock"),
+        ("virtnetworkd:///session", "/run/user/5/libvirt/virtnetworkd-admin-sock"),
+        ("libvirtd:///system?socket=/a%20b", "/a b"),
+        ("libvirtd://?socket=/x", "/x"),
+        ("libvirtd:///system?socket=/x&socket=@y", "@y"),
+    ],
+)
+def test_the_uri_names_daemon_and_place(text: str, path: str) -> None:
+    assert chosen(text) == (text, path)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_without_a_uri_the_environment_decides_then_the_user(nothing: str | None) -> None:
+    named = "virtlogd:///system"
+    assert chosen(nothing, LIBVIRT_ADMIN_DEFAULT_URI=named)[0] == named
+    assert chosen(nothing)[0] == "libvirtd:///system"
+    assert chosen(nothing, euid=5)[0] == "libvirtd:///session"
+    assert chosen(nothing, LIBVIRT_ADMIN_DEFAULT_URI="")[0] == "libvirtd:///system"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("qemu:///system", "'qemu' is no daemon"),
+        ("libvirtd+tcp:///system", "is no daemon"),
+        ("libvirtd:///elsewhere", "the path is '/elsewhere'"),
+        ("libvirtd:", "the path is ''"),
+        ("libvirtd://host/system", "server 'host' is named"),
+        ("libvirtd:///system?mode=direct", "parameter mode is not known"),
+        ("libvirtd:///system?socket=", "socket= names no socket"),
+        ("libvirtd:///system?socket=@", "socket= names no socket"),
+        ("libvirtd", "has no driver"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error(text: str, said: str) -> None:
+    with pytest.raises(URIError, match=said):
+        chosen(text)
+
+
+def test_a_uri_is_text() -> None:
+    with pytest.raises(URIError, match="not int"):
+        chosen(5)  # type: ignore[arg-type]
+
+
+def test_a_password_is_not_shown() -> None:
+    with pytest.raises(URIError) as error:
+        chosen("libvirtd://me:hunter2@host/system")
+    assert "hunter2" not in str(error.value)
