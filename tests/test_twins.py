@@ -12,7 +12,7 @@ import pytest
 import virtproto
 
 ROOT = Path(virtproto.__file__).parent
-TWINS = ("calls", "connection", "migrating", "objects")
+TWINS = ("calls", "connection", "living", "stream", "migrating", "objects")
 TWINS += ("admin_calls", "admin_objects", "node_device")
 # Without a call of their own, so without a colour.
 ALIKE = ("domain", "interface", "network", "network_port", "nwfilter", "nwfilter_binding", "secret")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,12 +19,14 @@ import virtproto
 from virtproto import admin, aio
 from virtproto.aio import admin as aio_admin
 from virtproto.aio.channel import Channel as AioChannel
+from virtproto.aio.stream import Stream as AioStream
 from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.endpoint import Endpoint
 from virtproto.model.object_handle import ObjectHandle
 from virtproto.sync.channel import Channel as SyncChannel
 
 __all__ = [
+    "until",
     "ADMINISTRATIONS",
     "CHANNELS",
     "COLOURS",
@@ -44,6 +47,8 @@ OpenChannel = Callable[[str], AbstractContextManager[SyncChannel]]
 # Opens a connection, forgets it, and calls a function while an event loop, if any, still runs.
 Forget = Callable[[str, Callable[[], None]], None]
 
+# Pause between two looks at what happens by itself.
+_LOOK_AGAIN_S = 0.002
 # How long a channel may take to connect.
 _CONNECT_S = 5.0
 
@@ -63,12 +68,24 @@ class _Blocking:
             return self._wrap(attribute)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            result = attribute(*map(_plain, args), **kwargs)
+            plain = {name: _plain(value) for name, value in kwargs.items()}
+            result = attribute(*map(_plain, args), **plain)
             if inspect.iscoroutine(result):
                 result = self._runner.run(result)
             return self._wrap(result)
 
         return call
+
+    def __enter__(self) -> Any:
+        return self._wrap(self._runner.run(self._target.__aenter__()))
+
+    def __exit__(self, *failure: Any) -> None:
+        self._runner.run(self._target.__aexit__(*failure))
+
+    def __iter__(self) -> Iterator[Any]:
+        pieces = aiter(self._target)
+        while (piece := self._runner.run(_next_of(pieces))) is not None:
+            yield piece
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._target, name, value)
@@ -86,12 +103,31 @@ class _Blocking:
     def _wrap(self, result: Any) -> Any:
         if isinstance(result, list):
             return [self._wrap(item) for item in result]
-        ours = isinstance(result, ConnectionHandle | ObjectHandle)
+        ours = isinstance(result, ConnectionHandle | ObjectHandle | AioStream)
         return _Blocking(result, self._runner) if ours else result
 
 
 def _plain(argument: Any) -> Any:
     return argument._target if isinstance(argument, _Blocking) else argument
+
+
+async def _next_of(pieces: AsyncIterator[Any]) -> Any:
+    return await anext(pieces, None)
+
+
+def until(driven: object, condition: Callable[[], object], limit_s: float = 10.0) -> None:
+    """Let the world of a connection of either colour go on until ``condition()`` holds.
+
+    What nobody waits for is looked for again and again: callbacks run when it suits their thread,
+    or their loop.
+    """
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        if isinstance(driven, _Blocking):
+            driven._runner.run(asyncio.sleep(_LOOK_AGAIN_S))
+        else:
+            time.sleep(_LOOK_AGAIN_S)
 
 
 @contextlib.contextmanager
