@@ -132,14 +132,15 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             ),
         )
 
-    async def fs_freeze(self, mount_points: Iterable[str], flags: int = 0) -> int:
+    async def fs_freeze(self, mount_points: Iterable[str] | None = None, flags: int = 0) -> int:
         """Freeze file systems of the guest; return how many.
 
         The guest writes them out and holds back further writes. Meant for a moment's copy of the
         disks. Programs in the guest that write wait until ``fs_thaw``.
 
         Args:
-            mount_points: Which file systems, by where they are mounted; none named is all of them.
+            mount_points: Which file systems, by where they are mounted; None, or none named, is all
+                of them.
             flags: None are defined: 0.
 
         Raises:
@@ -157,7 +158,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
                 dom=self._wire,
                 mountpoints=to_texts(
                     "mount_points",
-                    mount_points,
+                    () if mount_points is None else mount_points,
                     wire.DOMAIN_FSFREEZE_MOUNTPOINTS_MAX,
                 ),
                 flags=to_flags("flags", flags),
@@ -165,7 +166,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         )
         return ret.filesystems
 
-    async def fs_thaw(self, mount_points: Iterable[str], flags: int = 0) -> int:
+    async def fs_thaw(self, mount_points: Iterable[str] | None = None, flags: int = 0) -> int:
         """Undo ``fs_freeze``; return how many file systems it was that were frozen.
 
         Args:
@@ -186,7 +187,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
                 dom=self._wire,
                 mountpoints=to_texts(
                     "mount_points",
-                    mount_points,
+                    () if mount_points is None else mount_points,
                     wire.DOMAIN_FSFREEZE_MOUNTPOINTS_MAX,
                 ),
                 flags=to_flags("flags", flags),
