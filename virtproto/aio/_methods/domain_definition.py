@@ -61,7 +61,7 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
             flags: What goes, or stays, with it. See ``DomainUndefineFlags``.
 
         Raises:
-            OperationInvalidError: It is transient, or something is left that flags say nothing of.
+            OperationInvalidError: It is transient, or it has what the flags say nothing of.
 
         Procedures: DOMAIN_UNDEFINE (libvirt 0.1.1), DOMAIN_UNDEFINE_FLAGS (libvirt 0.9.4).
         """
@@ -146,7 +146,8 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            InvalidArgError: There is no such end or action, or the two do not go together.
+            InvalidArgError: There is no such end or action.
+            ConfigUnsupportedError: The two do not go together.
             OperationInvalidError: It does not run and flags ask for the live domain.
 
         Procedure: DOMAIN_SET_LIFECYCLE_ACTION (libvirt 3.9.0).

@@ -51,6 +51,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: It is 0.
             OperationInvalidError: It runs and the hypervisor cannot.
+            NumberOverflowError: It is more than a daemon can count.
 
         Procedure: DOMAIN_SET_MAX_MEMORY (libvirt 0.0.3).
         """
@@ -76,6 +77,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             InvalidArgError: It is 0 or more than the maximum.
             OperationInvalidError: It does not run and flags do not ask for the stored definition
                 alone.
+            NumberOverflowError: It is more than a daemon can count.
 
         Procedures: DOMAIN_SET_MEMORY (libvirt 0.1.1), DOMAIN_SET_MEMORY_FLAGS (libvirt 0.9.0).
         """
@@ -165,6 +167,8 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: Flags name no kind of address, or both.
+            InternalError: There is no memory at the address.
+            UsageError: Size is more than 4 MiB.
 
         Procedure: DOMAIN_MEMORY_PEEK (libvirt 0.4.2).
         """
@@ -218,6 +222,8 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain, or the host
                 has no such limits.
+            ArgumentUnsupportedError: There is no such limit.
+            UsageError: A value is of a type that its limit cannot have.
 
         Procedures: DOMAIN_SET_MEMORY_PARAMETERS (libvirt 0.8.5), DOMAIN_GET_MEMORY_PARAMETERS
         (libvirt 0.8.5).
@@ -269,6 +275,8 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain, or it runs and
                 the mode would change.
+            ConfigUnsupportedError: Mode and nodes do not go together.
+            ArgumentUnsupportedError: There is no such parameter.
 
         Procedures: DOMAIN_SET_NUMA_PARAMETERS (libvirt 0.9.9), DOMAIN_GET_NUMA_PARAMETERS (libvirt
         0.9.9).
@@ -303,6 +311,8 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: Flags name several ways to measure.
+            ConfigUnsupportedError: It is too short or too long.
+            InternalError: It is being measured already.
 
         Procedure: DOMAIN_START_DIRTY_RATE_CALC (libvirt 7.2.0).
         """

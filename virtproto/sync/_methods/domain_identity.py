@@ -39,9 +39,10 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
             flags: Which source to ask; 0 leaves it to the driver. See ``DomainGetHostnameFlags``.
 
         Raises:
-            AgentUnresponsiveError: No agent answers in the guest.
-            NoHostnameError: No source knows a name.
+            AgentUnresponsiveError: The agent in the guest does not answer.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
+            NoHostnameError: No source knows a name.
 
         Procedure: DOMAIN_GET_HOSTNAME (libvirt 0.10.0).
         """
@@ -61,8 +62,8 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: It runs, is transient, or has a managed save image or snapshots.
-            DomExistError: Another domain has that name.
+            OperationInvalidError: It runs, is transient, has a managed save image, or another
+                domain has that name.
 
         Procedure: DOMAIN_RENAME (libvirt 1.2.19).
         """

@@ -124,6 +124,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
+            InternalError: It does not sleep.
 
         Procedure: DOMAIN_PM_WAKEUP (libvirt 0.9.11).
         """
@@ -149,9 +150,9 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: No agent answers in the guest.
+            AgentUnresponsiveError: The agent in the guest does not answer.
             ArgumentUnsupportedError: A duration is given and the hypervisor cannot wake it by
-                itself.
+                itself, or there is no channel to an agent.
             OperationInvalidError: It does not run.
 
         Procedure: DOMAIN_PM_SUSPEND_FOR_DURATION (libvirt 0.9.10).
@@ -178,7 +179,8 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
-            AgentUnresponsiveError: The agent is to do it and does not answer.
+            InvalidArgError: The hypervisor does not know one of the ways.
+            AgentUnresponsiveError: The agent in the guest is to do it and does not answer.
 
         Procedures: DOMAIN_SHUTDOWN (libvirt 0.0.3), DOMAIN_SHUTDOWN_FLAGS (libvirt 0.9.10).
         """
@@ -196,7 +198,8 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
-            AgentUnresponsiveError: The agent is to do it and does not answer.
+            InvalidArgError: The hypervisor does not know one of the ways.
+            AgentUnresponsiveError: The agent in the guest is to do it and does not answer.
 
         Procedure: DOMAIN_REBOOT (libvirt 0.1.0).
         """
@@ -342,7 +345,8 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
                 ``DomainSetUserPasswordFlags``.
 
         Raises:
-            AgentUnresponsiveError: No agent answers in the guest.
+            AgentUnresponsiveError: The agent in the guest does not answer.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
 
         Procedure: DOMAIN_SET_USER_PASSWORD (libvirt 1.2.16).

@@ -67,7 +67,8 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: Flags contradict each other.
-            OperationFailedError: The file cannot be written, or the save was aborted.
+            SystemCallError: The host cannot create the file.
+            OperationAbortedError: The job was aborted.
             UnknownProcedureError: Params are given and the daemon is older than 8.4.0.
 
         Procedures: DOMAIN_SAVE (libvirt 0.0.3), DOMAIN_SAVE_FLAGS (libvirt 0.9.4),
@@ -99,7 +100,9 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run, or is transient.
-            OperationFailedError: The file cannot be written, or the save was aborted.
+            InvalidArgError: Flags contradict each other.
+            SystemCallError: The host cannot create the file.
+            OperationAbortedError: The job was aborted.
 
         Procedure: DOMAIN_MANAGED_SAVE (libvirt 0.8.0).
         """
@@ -125,6 +128,9 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
 
         Args:
             flags: None are defined; 0.
+
+        Raises:
+            SystemCallError: There is no managed save image, or the host cannot remove it.
 
         Procedure: DOMAIN_MANAGED_SAVE_REMOVE (libvirt 0.8.0).
         """
@@ -191,7 +197,8 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: Flags contradict each other: of crash, live and reset one may stand.
-            OperationFailedError: The file cannot be written, or the dump was aborted.
+            SystemCallError: The host cannot create the file.
+            OperationAbortedError: The job was aborted.
 
         Procedure: DOMAIN_CORE_DUMP (libvirt 0.1.9).
         """
@@ -223,8 +230,10 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
-            InvalidArgError: There is no such format, or flags contradict each other.
-            OperationUnsupportedError: The hypervisor cannot write that format.
+            InvalidArgError: There is no such format, the hypervisor has not got it, or flags
+                contradict each other.
+            OperationUnsupportedError: The format wants MEMORY_ONLY.
+            SystemCallError: The host cannot create the file.
 
         Procedure: DOMAIN_CORE_DUMP_WITH_FORMAT (libvirt 1.2.3).
         """

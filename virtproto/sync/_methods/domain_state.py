@@ -144,7 +144,8 @@ class DomainStateMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: No agent answers in the guest.
+            AgentUnresponsiveError: The agent in the guest does not answer.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
 
         Procedure: DOMAIN_GET_TIME (libvirt 1.2.5).
@@ -165,8 +166,10 @@ class DomainStateMethods(RemoteObject, DomainHandle):
             flags: SYNC to take the hardware clock's time. See ``DomainSetTimeFlags``.
 
         Raises:
-            AgentUnresponsiveError: No agent answers in the guest.
+            AgentUnresponsiveError: The agent in the guest does not answer.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
+            InternalError: The guest's system refuses that time.
 
         Procedure: DOMAIN_SET_TIME (libvirt 1.2.5).
         """

@@ -87,6 +87,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             InvalidArgError: The count is 0 or above the maximum, or flags contradict each other.
             OperationInvalidError: It does not run and flags do not ask for the stored definition
                 alone.
+            ConfigUnsupportedError: No CPUs that would make up the count can be plugged.
 
         Procedures: DOMAIN_SET_VCPUS (libvirt 0.1.4), DOMAIN_SET_VCPUS_FLAGS (libvirt 0.8.5).
         """
@@ -125,7 +126,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain.
-            InvalidArgError: There is no such CPU, or it cannot be plugged.
+            InvalidArgError: No CPU is named, or there is none of that number.
+            OperationUnsupportedError: The CPU cannot be taken out.
 
         Procedure: DOMAIN_SET_VCPU (libvirt 3.1.0).
         """
@@ -150,7 +152,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: No agent answers in the guest.
+            AgentUnresponsiveError: The agent in the guest does not answer.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
 
         Procedure: DOMAIN_GET_GUEST_VCPUS (libvirt 2.0.0).
@@ -173,9 +176,11 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: No agent answers in the guest.
+            AgentUnresponsiveError: The agent in the guest does not answer.
+            ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
-            InvalidArgError: The guest has no such CPU, or cannot go without it.
+            InvalidArgError: The guest has no such CPU.
+            OperationUnsupportedError: The guest cannot go without the CPU.
 
         Procedure: DOMAIN_SET_GUEST_VCPUS (libvirt 2.0.0).
         """
@@ -203,6 +208,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain.
+            InvalidArgError: Flags ask for live and stored affinities at once.
 
         Procedures: NODE_GET_INFO (libvirt 0.1.0), DOMAIN_GET_INFO (libvirt 0.0.3), DOMAIN_GET_VCPUS
         (libvirt 0.1.4), DOMAIN_GET_VCPU_PIN_INFO (libvirt 0.9.3).
@@ -226,7 +232,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 running domain. See ``DomainModificationImpact``.
 
         Raises:
-            InvalidArgError: There is no such virtual CPU, or the host has none of the CPUs.
+            InvalidArgError: There is no such virtual CPU, or no CPU is named.
+            SystemCallError: The host has none of the CPUs.
             OperationInvalidError: It does not run and flags do not ask for the stored definition
                 alone.
 
@@ -280,8 +287,9 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            InvalidArgError: The host has none of the CPUs.
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            InvalidArgError: No CPU is named.
+            OperationInvalidError: It does not run and flags ask for the live domain, or the host
+                has none of the CPUs.
 
         Procedure: DOMAIN_PIN_EMULATOR (libvirt 0.10.0).
         """
@@ -414,7 +422,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: There is no such I/O thread, or a value is out of range.
-            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: There is no such parameter.
+            OperationInvalidError: It does not run and flags ask for the live domain.
 
         Procedure: DOMAIN_SET_IOTHREAD_PARAMS (libvirt 4.10.0).
         """
@@ -453,7 +462,10 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run, or its CPU time is not accounted on this host.
+            OperationUnsupportedError: The host does not account it by CPU, as with control groups
+                of version 2.
             InvalidArgError: The host has no such CPU.
+            UsageError: The total is asked for with a count other than 1.
 
         Procedure: DOMAIN_GET_CPU_STATS (libvirt 0.9.10).
         """
@@ -503,7 +515,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain.
-            ArgumentUnsupportedError: The host's CPU does not count such an event.
+            ArgumentUnsupportedError: There is no such event, or the host cannot count it.
 
         Procedures: DOMAIN_SET_PERF_EVENTS (libvirt 1.3.3), DOMAIN_GET_PERF_EVENTS (libvirt 1.3.3).
         """
@@ -570,7 +582,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain.
-            InvalidArgError: There is no such parameter, or its value is out of range.
+            ArgumentUnsupportedError: There is no such parameter.
+            InvalidArgError: A value is out of range.
 
         Procedures: DOMAIN_SET_SCHEDULER_PARAMETERS (libvirt 0.2.3),
         DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS (libvirt 0.9.2), DOMAIN_GET_SCHEDULER_TYPE (libvirt
