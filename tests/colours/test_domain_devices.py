@@ -334,41 +334,41 @@ def test_limits_are_sent_with_their_types(
 ) -> None:
     server.handle(remote.DOMAIN_SET_BLKIO_PARAMETERS, None)
     server.handle(remote.DOMAIN_SET_THROTTLE_GROUP, None)
-    server.handle(remote.DOMAIN_ANNOUNCE_INTERFACE, None)
     with open_in_colour(uri) as connection:
         domain = connection.get_domain_by_name("web")
         domain.set_blkio_parameters({"weight": 500, "device_weight": "/dev/sda,100"}, 2)
         domain.set_throttle_group("slow", {"total_iops_sec": 5})
-        domain.announce_interface(None, {"rounds": 3})
-    weights: list[tuple[str, int, int | float | str]] = [
-        ("weight", UINT, 500),
-        ("device_weight", STRING, "/dev/sda,100"),
-    ]
+    weights = TypedParams.from_items(
+        [("weight", UINT, 500), ("device_weight", STRING, "/dev/sda,100")]
+    )
+    limit = TypedParams.from_items([("total_iops_sec", ULLONG, 5)])
     assert asked(server) == [
         call(
             remote.DOMAIN_SET_BLKIO_PARAMETERS,
-            remote.DomainSetBlkioParametersArgs(
-                dom=WEB, params=TypedParams.from_items(weights), flags=2
-            ),
+            remote.DomainSetBlkioParametersArgs(dom=WEB, params=weights, flags=2),
         ),
         call(
             remote.DOMAIN_SET_THROTTLE_GROUP,
-            remote.DomainSetThrottleGroupArgs(
-                dom=WEB,
-                group="slow",
-                params=TypedParams.from_items([("total_iops_sec", ULLONG, 5)]),
-                flags=0,
-            ),
+            remote.DomainSetThrottleGroupArgs(dom=WEB, group="slow", params=limit, flags=0),
         ),
+    ]
+
+
+def test_announcements_are_of_one_interface_or_of_all(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
+    server.handle(remote.DOMAIN_ANNOUNCE_INTERFACE, None)
+    with open_in_colour(uri) as connection:
+        domain = connection.get_domain_by_name("web")
+        domain.announce_interface(None, {"rounds": 3})
+        domain.announce_interface("vnet0", {})
+    rounds = TypedParams.from_items([("rounds", UINT, 3)])
+    assert asked(server) == [
         call(
             remote.DOMAIN_ANNOUNCE_INTERFACE,
-            remote.DomainAnnounceInterfaceArgs(
-                dom=WEB,
-                device=None,
-                params=TypedParams.from_items([("rounds", UINT, 3)]),
-                flags=0,
-            ),
-        ),
+            remote.DomainAnnounceInterfaceArgs(dom=WEB, device=device, params=params, flags=0),
+        )
+        for device, params in ((None, rounds), ("vnet0", TypedParams()))
     ]
 
 
