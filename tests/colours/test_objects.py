@@ -15,6 +15,7 @@ from virtproto.protocol.events import CallReceived
 from virtproto.testing import ReplyError, ScriptedServer
 from virtproto.wire import admin, remote
 from virtproto.wire.remote import types
+from virtproto.xdr.procedure import Procedure
 
 UUID = bytes(range(16))
 LAN = types.NonnullNetwork(name="lan", uuid=UUID)
@@ -29,7 +30,7 @@ BINDING = types.NonnullNwfilterBinding(portdev="tap0", filtername="f")
 TITLE = 1
 
 # Calls of opening, and of finding the objects that the tests begin with.
-FOUND = {
+FOUND: dict[Procedure[Any, Any], Any] = {
     remote.NETWORK_LOOKUP_BY_NAME: remote.NetworkLookupByNameRet(net=LAN),
     remote.NETWORK_PORT_LOOKUP_BY_UUID: remote.NetworkPortLookupByUuidRet(port=PORT),
     remote.STORAGE_POOL_LOOKUP_BY_NAME: remote.StoragePoolLookupByNameRet(pool=POOL),

@@ -5,12 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from tests.differential.comparison import Address, Comparison, StreamArgument
+from tests.differential.shapes import as_dicts
 from tests.differential.writing import reading
 
 __all__ = ["COMPARISONS"]
 
 _NET_DEVICE = Address(
     (("nodeDeviceLookupByName", "$net_device"),), (("get_node_device_by_name", "$net_device"),)
+)
+
+
+_LEASES = as_dicts(
+    iface="interface",
+    expirytime="expiry_time_s",
+    type="type",
+    mac="mac",
+    ipaddr="ip_address",
+    prefix="prefix",
+    hostname="hostname",
+    clientid="client_id",
+    iaid="iaid",
 )
 
 
@@ -46,14 +60,28 @@ def _by_name(answer: Any) -> Any:
     return sorted(answer, key=lambda item: str(item))
 
 
+_LEASE = ("iface", "expirytime", "type", "mac", "iaid", "ipaddr", "prefix", "hostname", "clientid")
+
+
+def _leases(mac: str | None) -> Comparison:
+    return reading(
+        "!test qemu",
+        "Network.get_dhcp_leases",
+        "DHCPLeases",
+        mac,
+        0,
+        theirs=lambda leases: [[lease[name] for name in _LEASE] for lease in leases],
+    )
+
+
 _NETWORK = (
     *_named("test qemu", "Network"),
     *_described("test qemu", "Network"),
     *_stored("test qemu", "Network"),
     reading("test qemu", "Network.get_bridge_name", "bridgeName"),
-    reading("!test qemu", "Network.get_dhcp_leases", "DHCPLeases", None, 0),
-    reading("!test qemu", "Network.get_dhcp_leases", "DHCPLeases", "$mac", 0),
-    reading("!test qemu", "Network.get_dhcp_leases", "DHCPLeases", "52:54:00:00:00:99", 0),
+    _leases(None),
+    _leases("$mac"),
+    _leases("52:54:00:00:00:99"),
     reading("!test qemu", "Network.list_all_ports", "listAllPorts", 0),
     reading("!test qemu", "Network.get_port_by_uuid", "portLookupByUUIDString", "$port"),
     *_with_uuid("!test qemu", "NetworkPort"),
@@ -81,7 +109,11 @@ _STORAGE = (
     reading("test qemu", "StorageVol.get_info", "info", binding_args=()),
     reading("!test qemu", "StorageVol.get_info", "infoFlags", 1),
     reading(
-        "!test qemu", "StorageVol.download", "download", StreamArgument(receive=-1), 0, 1024, 0
+        "!test qemu",
+        "StorageVol.download",
+        "download", StreamArgument(receive=-1), 0, 1024, 0, theirs=lambda answer: [None, answer[1]],,
+        # What the method itself returns says nothing on either side.
+        both=lambda answer: answer[1:],
     ),
 )
 
