@@ -9,6 +9,7 @@ A comparison is a row of steps on a stage (a daemon and what was made ready on i
 * ``See``: what the C binding sees afterwards, whoever acted. That is compared too.
 * ``Do``: what the C binding does to get the stage ready. Nothing is compared; it has to succeed.
 * ``Wait``: until the C binding sees something.
+* ``Remove``: a file that would be in the way of the next party.
 
 All steps run once for each party: the C binding, virtproto sync, virtproto aio.
 
@@ -33,6 +34,7 @@ __all__ = [
     "FileArgument",
     "Normaliser",
     "ObjectArgument",
+    "Remove",
     "Outcome",
     "See",
     "Step",
@@ -206,7 +208,14 @@ class Wait:
     timeout_s: float = 20.0
 
 
-Step = Ask | See | Do | Wait
+@dataclass(frozen=True)
+class Remove:
+    """A file that is no longer wanted."""
+
+    path: str
+
+
+Step = Ask | See | Do | Wait | Remove
 
 
 @dataclass(frozen=True)

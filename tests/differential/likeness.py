@@ -7,6 +7,7 @@ know what was asked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import ndiff
 from typing import Any
 
 __all__ = ["Likeness", "equal", "rising", "same_shape", "within"]
@@ -47,6 +48,9 @@ def _walk(a: Any, b: Any, where: str, numbers: Callable[[Any, Any], bool]) -> st
         pairs = [(x, y, f"{where}[{i}]") for i, (x, y) in enumerate(zip(a, b, strict=True))]
     elif _is_number(a) and _is_number(b):
         return None if numbers(a, b) else f"{where or 'the answer'}: {a!r} and {b!r}"
+    elif isinstance(a, str) and isinstance(b, str) and "\n" in a:
+        lines = ndiff(a.splitlines(), b.splitlines())
+        return "\n".join(line for line in lines if line[0] in "+-") or None
     else:
         return None if a == b else f"{where or 'the answer'}: {a!r} and {b!r}"
     found = (_walk(x, y, at, numbers) for x, y, at in pairs)

@@ -12,6 +12,7 @@ import inspect
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from string import Template
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ from tests.differential.comparison import (
     Do,
     FileArgument,
     ObjectArgument,
+    Remove,
     See,
     StreamArgument,
     Wait,
@@ -113,6 +115,10 @@ class BindingParty:
     def see(self, step: See | Do | Wait) -> Answer:
         """Return what it sees for a step that is not a party's."""
         return self.look(step.on, step.method, *step.args)
+
+    def remove(self, step: Remove) -> None:
+        """Remove a file of the stage, if it is there."""
+        Path(fill(step.path, self._names)).unlink(missing_ok=True)
 
     def _path(self, on: str | Address) -> tuple[tuple[Any, ...], ...]:
         address = ADDRESSES[on] if isinstance(on, str) else on

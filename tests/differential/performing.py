@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.differential.comparison import Ask, Comparison, Do, Outcome, See, Step, Wait
+from tests.differential.comparison import Ask, Comparison, Do, Outcome, Remove, See, Step, Wait
 from tests.differential.likeness import Likeness, equal
 from tests.differential.parties import Answer, BindingParty, OurParty, Party
 
@@ -62,14 +62,23 @@ def _go_through(
                     _succeed(step, stage.binding.see(step))
                 case Wait():
                     _wait(step, stage.binding)
+                case Remove():
+                    stage.binding.remove(step)
     finally:
         for step in comparison.afterwards:
-            if isinstance(step, Wait):
-                with contextlib.suppress(StageError):
-                    _wait(step, stage.binding)
-            elif not isinstance(step, Ask):
-                stage.binding.see(step)
+            _put_back(step, stage.binding)
     return answers
+
+
+def _put_back(step: Step, binding: BindingParty) -> None:
+    match step:
+        case Wait():
+            with contextlib.suppress(StageError):
+                _wait(step, binding)
+        case Remove():
+            binding.remove(step)
+        case Do() | See():
+            binding.see(step)
 
 
 def _shaped(answer: Answer, step: See) -> Answer:
@@ -124,5 +133,5 @@ def _comparable(value: Any) -> Any:
     return value
 
 
-def _title(step: Step) -> str:
+def _title(step: Ask | See) -> str:
     return step.documented if isinstance(step, Ask) else f"as seen by {step.method}"

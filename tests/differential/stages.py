@@ -66,7 +66,8 @@ _SPARE_XML = """<domain type='test'><name>spare</name>
 # What is started, stopped and saved; nothing boots in it.
 _OTHER_XML = """<domain type='{kind}'><name>other</name>
 <uuid>3c1f2b52-1f0c-4d4e-8f51-6b1f5a0c0004</uuid><memory unit='KiB'>16384</memory>
-<vcpu current='1'>2</vcpu><os>{os}</os><features><acpi/></features><devices>{devices}</devices></domain>"""
+<vcpu current='1'>2</vcpu><os>{os}</os>
+<features><acpi/></features><devices>{devices}</devices></domain>"""
 _OTHER_OS = "<type arch='x86_64' machine='pc'>hvm</type>"
 _OTHER_DEVICES = """<emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon model='none'/>"""
 

@@ -21,7 +21,7 @@ _LINK = """<interface type='network'><mac address='$mac'/><source network='lan'/
 
 
 def _without_addresses(xml: str) -> str:
-    return re.sub(r"<address type='pci'[^>]*>", "", xml)
+    return re.sub(r"<address type='pci'[^>]*>| index='\d+'", "", xml)
 
 
 _UNPLUGGED = Wait("domain", "XMLDesc", (0,), lambda xml: "vdb" not in xml)

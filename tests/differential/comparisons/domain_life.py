@@ -58,7 +58,7 @@ _LIFECYCLE = (
         "test qemu",
         ask("Connection.create_domain", "createXML", "$other_xml", 0, both=without_id),
         See(OTHER, "isPersistent"),
-        ask("Domain.set_autostart", "setAutostart", True, on=OTHER, outcome="either"),
+        act("Domain.set_autostart", "setAutostart", True, on=OTHER, outcome="either"),
         act("Domain.destroy", "destroy", on=OTHER),
         _STATE,
         afterwards=_GONE,
@@ -268,7 +268,8 @@ _CONSOLES = (
         StreamArgument(),
         None,
         1,
-        binding_args=(None, StreamArgument(end="abort"), 1),
+        binding_args=(None, StreamArgument(), 1),
+        theirs=lambda answer: [None, answer[1]],
     ),
     reading(
         "!test !qemu",

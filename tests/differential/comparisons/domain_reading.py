@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.differential import shapes
 from tests.differential.comparison import Comparison
 from tests.differential.comparisons.domain_forms import (
     below_8,
@@ -179,8 +180,23 @@ _DEVICES = (
     reading("test qemu", "Domain.get_block_info", "blockInfo", "$disk", 0),
     reading("!test !qemu", "Domain.get_block_info", "blockInfo", "vdz", 0),
     reading("!test !qemu", "Domain.block_peek", "blockPeek", "$disk", 0, 16, 0),
-    reading("!test qemu", "Domain.block_stats", "blockStatsFlags", "$disk", by=rising),
-    reading("!test !qemu", "Domain.block_stats", "blockStatsFlags", "vdz"),
+    reading(
+        "qemu",
+        "Domain.block_stats",
+        "blockStatsFlags",
+        "$disk",
+        theirs=shapes.block_operations,
+        by=rising,
+    ),
+    reading(
+        "test",
+        "Domain.block_stats",
+        "blockStats",
+        "$disk",
+        theirs=shapes.fixed_block_stats,
+        by=same_shape,
+    ),
+    reading("!test !qemu", "Domain.block_stats", "blockStats", "vdz"),
     reading("test qemu", "Domain.get_blkio_parameters", "blkioParameters", 0),
     reading("test qemu", "Domain.get_blkio_parameters", "blkioParameters", CONFIG, on="idle"),
     reading("test qemu", "Domain.get_block_iotune", "blockIoTune", "$disk", 0),
@@ -189,12 +205,29 @@ _DEVICES = (
     reading("!test !qemu", "Domain.interface_stats", "interfaceStats", "nic9"),
     reading("test qemu", "Domain.get_interface_parameters", "interfaceParameters", "$nic", 0),
     reading(
-        "test qemu", "Domain.get_interface_addresses", "interfaceAddresses", LEASE_ADDRESSES, 0
+        "test qemu",
+        "Domain.get_interface_addresses",
+        "interfaceAddresses",
+        LEASE_ADDRESSES,
+        0,
+        ours=shapes.interface_addresses,
     ),
     reading(
-        "test qemu", "Domain.get_interface_addresses", "interfaceAddresses", AGENT_ADDRESSES, 0
+        "test qemu",
+        "Domain.get_interface_addresses",
+        "interfaceAddresses",
+        AGENT_ADDRESSES,
+        0,
+        ours=shapes.interface_addresses,
     ),
-    reading("test !qemu", "Domain.get_interface_addresses", "interfaceAddresses", ARP_ADDRESSES, 0),
+    reading(
+        "test !qemu",
+        "Domain.get_interface_addresses",
+        "interfaceAddresses",
+        ARP_ADDRESSES,
+        0,
+        ours=shapes.interface_addresses,
+    ),
     reading(
         "!test !qemu",
         "Domain.get_interface_addresses",
@@ -206,23 +239,25 @@ _DEVICES = (
 )
 
 _JOBS = (
-    reading("!test qemu", "Domain.get_block_job_info", "blockJobInfo", "$disk", 0),
+    reading(
+        "!test qemu", "Domain.get_block_job_info", "blockJobInfo", "$disk", 0, ours=shapes.block_job
+    ),
     reading("!test qemu", "Domain.get_job_info", "jobInfo"),
     reading("!test !qemu", "Domain.get_job_info", "jobInfo", on="idle"),
-    reading("!test qemu", "Domain.get_job_stats", "jobStats", 0),
-    reading("!test qemu", "Domain.get_job_stats", "jobStats", 1),
+    reading("!test qemu", "Domain.get_job_stats", "jobStats", 0, ours=shapes.job_stats),
+    reading("!test qemu", "Domain.get_job_stats", "jobStats", 1, ours=shapes.job_stats),
     reading("!test qemu", "Domain.migrate_get_max_downtime", "migrateGetMaxDowntime", 0),
     reading("!test qemu", "Domain.migrate_get_max_speed", "migrateGetMaxSpeed", 0),
     reading("!test qemu", "Domain.migrate_get_compression_cache", "migrateGetCompressionCache", 0),
     reading("!test !qemu", "Domain.migrate_start_post_copy", "migrateStartPostCopy", 0),
     reading("test qemu", "Domain.has_managed_save_image", "hasManagedSaveImage", 0),
     reading("!test !qemu", "Domain.backup_get_xml_description", "backupGetXMLDesc", 0),
-    reading("!test !qemu", "Domain.abort_job", "abortJobFlags", 0),
+    reading("!test !qemu", "Domain.abort_job", "abortJob", 0, binding_args=()),
 )
 
 _SECURITY = (
     reading("test qemu", "Domain.get_security_label", "securityLabel"),
-    reading("!test qemu", "Domain.get_security_label_list", "securityLabelList"),
+    reading("qemu", "Domain.get_security_label_list", "securityLabelList"),
     reading("!test qemu", "Domain.get_launch_security_info", "launchSecurityInfo", 0),
 )
 

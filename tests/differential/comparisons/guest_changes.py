@@ -26,10 +26,10 @@ _AGENT = (
         "file systems frozen and thawed",
         "?test qemu",
         ask("Domain.fs_freeze", "fsFreeze", ["/mnt"], 0, outcome="either"),
-        ask("Domain.fs_thaw", "fsThaw", None, 0, outcome="either"),
-        ask("Domain.fs_freeze", "fsFreeze", None, 0),
-        ask("Domain.fs_freeze", "fsFreeze", None, 0, outcome="either"),
-        ask("Domain.fs_thaw", "fsThaw", None, 0),
+        ask("Domain.fs_thaw", "fsThaw", [], 0, binding_args=(None, 0), outcome="either"),
+        ask("Domain.fs_freeze", "fsFreeze", [], 0, binding_args=(None, 0)),
+        ask("Domain.fs_freeze", "fsFreeze", [], 0, binding_args=(None, 0), outcome="either"),
+        ask("Domain.fs_thaw", "fsThaw", [], 0, binding_args=(None, 0)),
         afterwards=[Do("domain", "fsThaw")],
     ),
     scenario(
@@ -73,7 +73,7 @@ _AGENT = (
         "a password",
         "test qemu",
         act("Domain.set_user_password", "setUserPassword", "root", "new", 0),
-        ask("Domain.set_user_password", "setUserPassword", "root", "new", 1, outcome="either"),
+        act("Domain.set_user_password", "setUserPassword", "root", "new", 1, outcome="either"),
     ),
 )
 

@@ -5,26 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tests.differential.comparison import Address, Comparison, StreamArgument
-from tests.differential.shapes import as_dicts
 from tests.differential.writing import reading
 
 __all__ = ["COMPARISONS"]
 
 _NET_DEVICE = Address(
     (("nodeDeviceLookupByName", "$net_device"),), (("get_node_device_by_name", "$net_device"),)
-)
-
-
-_LEASES = as_dicts(
-    iface="interface",
-    expirytime="expiry_time_s",
-    type="type",
-    mac="mac",
-    ipaddr="ip_address",
-    prefix="prefix",
-    hostname="hostname",
-    clientid="client_id",
-    iaid="iaid",
 )
 
 
@@ -111,7 +97,11 @@ _STORAGE = (
     reading(
         "!test qemu",
         "StorageVol.download",
-        "download", StreamArgument(receive=-1), 0, 1024, 0, theirs=lambda answer: [None, answer[1]],,
+        "download",
+        StreamArgument(receive=-1),
+        0,
+        1024,
+        0,
         # What the method itself returns says nothing on either side.
         both=lambda answer: answer[1:],
     ),

@@ -55,6 +55,7 @@ _CHANGING = (
     scenario(
         "snapshots, one upon the other",
         "test qemu",
+        Do(_DOMAIN, "revertToSnapshot", (ObjectArgument("snapshot"),)),
         Do(_DOMAIN, "snapshotCreateXML", (_XML.format("one"),)),
         ask("Domain.create_snapshot", "snapshotCreateXML", _XML.format("two"), 0, on=_DOMAIN),
         ask(
