@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.differential.comparison import Comparison
 from tests.differential.comparisons import (
+    back_doors,
     domain_changes,
     domain_devices,
     domain_jobs,
@@ -31,4 +32,5 @@ ALL: tuple[Comparison, ...] = (
     *objects_changes.COMPARISONS,
     *guest_changes.COMPARISONS,
     *domain_jobs.COMPARISONS,
+    *back_doors.COMPARISONS,
 )
