@@ -422,19 +422,24 @@ def test_a_transfer_that_had_just_ended_is_undone_at_both_ends(
     assert played.args(names.confirm).cancelled == 1
 
 
-def test_a_guest_that_has_switched_hosts_is_left_alone(
+def test_a_guest_that_has_switched_hosts_goes_on_there(
     names: Names, interrupt: BaseException
 ) -> None:
     before = names.all_well(perform=interrupt)[:4]
     switched = remote.DomainGetStateRet(state=3, reason=12)
-    after = [
+    asked = [
         ("source DOMAIN_ABORT_JOB", REFUSED),
         ("source DOMAIN_GET_JOB_INFO", AT_WORK),
         ("source DOMAIN_GET_STATE", switched),
     ]
-    played = play(names.recipe(LIVE | POSTCOPY), [PROTECTED, *before, *after])
+    after = names.script(finish=names.finished(b"f"), confirm=None)
+    played = play(names.recipe(LIVE | POSTCOPY), [PROTECTED, *before, *asked, *after])
     assert played.error is interrupt
-    assert any("runs at the destination" in note for note in interrupt.__notes__)
+    assert played.args(names.finish).cancelled == 0
+    assert played.args(names.finish).cookie_in == b""
+    assert played.args(names.confirm).cancelled == 0
+    assert played.args(names.confirm).cookie_in == b"f"
+    assert interrupt.__notes__ == ["The destination has the domain all the same."]
 
 
 def test_an_interrupted_finish_goes_by_what_the_destination_did(

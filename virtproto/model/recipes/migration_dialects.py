@@ -63,7 +63,7 @@ if TYPE_CHECKING:
             """Return the call of the last phase, at the source."""
 
 
-__all__ = ["Dialect", "WithParameters", "WithTerms"]
+__all__ = ["WithParameters", "WithTerms"]
 
 
 class WithTerms:

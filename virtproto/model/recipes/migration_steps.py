@@ -32,7 +32,6 @@ __all__ = [
     "DESTINATION",
     "SOURCE",
     "Call",
-    "Conversation",
     "Pause",
     "ask_both",
     "ask_feature",

@@ -102,6 +102,8 @@ class _Migration:
         self._protection = protection
         # From one phase to the next.
         self._cookie = b""
+        # What the destination is told of the transfer: 0 where it can go on with what it got.
+        self._cancelled = 1
         # Whether the source has to be told how it ended.
         self._confirming = True
 
@@ -118,6 +120,8 @@ class _Migration:
         if self._confirming:
             error = yield from self._confirm(moved, error)
         if error is not None:
+            if moved is not None:
+                error.add_note("The destination has the domain all the same.")
             raise error
         assert moved is not None
         return moved
@@ -171,6 +175,7 @@ class _Migration:
             return no_uri()
         if self._flags & OFFLINE:
             self._cookie = b""
+            self._cancelled = 0
             return None
         try:
             performed = yield self._dialect.perform(self._cookie, self._source_flags)
@@ -182,13 +187,12 @@ class _Migration:
             self._confirming = False
             if unanswered(error):
                 standing = yield from give_up_transfer(self._dialect.domain, self._flags)
-                if standing is SWITCHED:
-                    # What cancelling would kill is the only copy of the guest.
-                    told(error, SWITCHED)
-                    raise
-                self._confirming = standing is BUSY
+                self._confirming = standing in (BUSY, SWITCHED)
+                # Cancelled now it would be lost: the source has not all of its memory any more.
+                self._cancelled = int(standing is not SWITCHED)
             return error
         self._cookie = performed.cookie_out
+        self._cancelled = 0
         return None
 
     def _finish(
@@ -198,8 +202,8 @@ class _Migration:
 
         Also after a failed transfer: only this makes it let go of its half.
         """
-        cancelled = int(error is not None)
-        finish = self._dialect.finish(self._cookie, destination_flags(self._flags), cancelled)
+        flags = destination_flags(self._flags)
+        finish = self._dialect.finish(self._cookie, flags, self._cancelled)
         self._cookie = b""
         try:
             finished = yield finish
@@ -208,7 +212,7 @@ class _Migration:
         except BaseException as exc:
             if not unanswered(exc):
                 return None, merged(error, exc)
-            if cancelled:
+            if self._cancelled:
                 yield from attempt(finish)
                 return None, exc
             return (yield from self._after_unheard_finish(exc)), exc
