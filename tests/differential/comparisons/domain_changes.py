@@ -21,6 +21,7 @@ LIVE, CONFIG = 1, 2
 TITLE, DESCRIPTION, ELEMENT = 1, 0, 2
 MIB = 1024
 DIRTY_RATE = 512  # VIR_DOMAIN_STATS_DIRTYRATE
+MEASURED = 2  # VIR_DOMAIN_DIRTYRATE_MEASURED
 NO_LIMIT = 9007199254740991  # VIR_DOMAIN_MEMORY_PARAM_UNLIMITED
 
 
@@ -40,9 +41,25 @@ def without_id(value: Any) -> Any:
     return value
 
 
-def measured(stats: Any) -> bool:
-    """Tell whether no domain's dirty rate is being measured any more."""
-    return "'dirtyrate.calc_status': 1" not in str(stats)
+class Measurement:
+    """Waits for the end of a measurement that none has waited for before.
+
+    Right after its start the statistics may still tell of the one before.
+    """
+
+    def __init__(self) -> None:
+        self._started: object = None
+
+    def __call__(self, answer: Any) -> bool:
+        """Tell whether the statistics of a domain show a new result."""
+        for _, stats in answer:
+            if stats.get("dirtyrate.calc_status") != MEASURED:
+                continue
+            started = stats["dirtyrate.calc_start_time"]
+            if started != self._started:
+                self._started = started
+                return True
+        return False
 
 
 _DEFINITION = (
@@ -160,7 +177,7 @@ _MEMORY = (
         "qemu",
         act("Domain.start_dirty_rate_calc", "startDirtyRateCalc", 1, 0),
         # One party at a time: it is measured for a second.
-        Wait("connection", "getAllDomainStats", (DIRTY_RATE,), until=measured),
+        Wait("connection", "getAllDomainStats", (DIRTY_RATE,), until=Measurement()),
         ask("Domain.start_dirty_rate_calc", "startDirtyRateCalc", 1000, 0, outcome="refusal"),
     ),
 )

@@ -65,7 +65,7 @@ _LIFECYCLE = (
     ),
     scenario(
         "transient, with files",
-        "test !qemu",
+        "test-only !qemu",
         ask(
             "Connection.create_domain_with_files",
             "createXMLWithFiles",
@@ -78,7 +78,7 @@ _LIFECYCLE = (
     ),
     scenario(
         "started with files",
-        "test !qemu",
+        "test-only !qemu",
         _DEFINE,
         act(
             "Domain.create_with_files", "createWithFiles", [FileArgument("/dev/null")], 0, on=OTHER
