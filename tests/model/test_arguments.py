@@ -129,7 +129,7 @@ def test_mappings_are_copied_and_their_names_are_texts() -> None:
     assert taken == given
     assert taken is not given
     assert arguments.to_optional_mapping("params", None) is None
-    for wrong in (5, "ab", [1], None):
+    for wrong in (5, "ab", [1], [], [("weight", 5)], None):
         with pytest.raises(ArgumentTypeError, match=r"^params: "):
             arguments.to_mapping("params", wrong)  # type: ignore[arg-type]
     with pytest.raises(ArgumentTypeError, match=r"^params: a name: "):

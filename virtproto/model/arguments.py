@@ -227,12 +227,12 @@ def to_stream(parameter: str, value: S, kind: type[S], connection: object) -> S:
 
 def to_mapping(parameter: str, value: Mapping[str, V]) -> dict[str, V]:
     """Return a mapping of texts to values as a dict of the callee's own."""
-    try:
-        found = dict(value)
-    except (TypeError, ValueError):
+    # A list of pairs would do for dict(), and so would an empty list.
+    if not hasattr(value, "keys"):
         raise ArgumentTypeError(
             f"{parameter}: expected a mapping of names to values, not {type(value).__name__}"
-        ) from None
+        )
+    found = dict(value)
     for name in found:
         to_text(f"{parameter}: a name", name)
     return found
