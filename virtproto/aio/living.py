@@ -311,7 +311,7 @@ class LivingCalls(ConnectionHandle):
     ) -> int:
         """Have a callback called for events, and the daemon asked for them if it was not yet."""
         from virtproto.model.arguments import to_int, to_object
-        from virtproto.model.event_kinds import find_kind, registration
+        from virtproto.model.event_kinds import check_event_id, registration
         from virtproto.model.stream_use import check_handler
         from virtproto.model.subscriptions import Listener
 
@@ -323,7 +323,7 @@ class LivingCalls(ConnectionHandle):
             identity = concerned._identity()
         check_handler("callback", callback)
         by_id = family != "domain" or self._opened.event_callbacks
-        find_kind(family, to_int("event_id", event_id), by_id=by_id)
+        check_event_id(family, to_int("event_id", event_id), by_id=by_id)
         asked = registration(family, event_id, wire, by_id=by_id)
         # Without IDs the daemon sends the events of all objects.
         key = (family, int(event_id), identity if by_id else None)

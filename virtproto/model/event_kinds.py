@@ -34,8 +34,8 @@ __all__ = [
     "SECRET",
     "STORAGE_POOL",
     "EventKind",
+    "check_event_id",
     "deregistration",
-    "find_kind",
     "monitor_registration",
     "registration",
 ]
@@ -279,23 +279,18 @@ def _table() -> dict[tuple[int, int], EventKind]:
 KINDS = _table()
 
 
-def find_kind(family: str, event_id: int, *, by_id: bool = True) -> EventKind:
-    """Return the kind of event to register for.
+def check_event_id(family: str, event_id: int, *, by_id: bool = True) -> None:
+    """Raise UsageError for an ID that no event of the family has.
 
-    Raises UsageError for an ID that the family does not have, NoSupportError for one that a daemon
-    without ``by_id`` cannot send.
+    Raises NoSupportError for one that a daemon without ``by_id`` cannot send.
     """
-    known = [kind for kind in KINDS.values() if kind.family == family and kind.by_id]
-    for kind in known:
-        if kind.event_id == event_id:
-            break
-    else:
+    known = [kind.event_id for kind in KINDS.values() if kind.family == family and kind.by_id]
+    if event_id not in known:
         raise UsageError(f"event_id: {int(event_id)} is not within 0 to {len(known) - 1}")
     if not by_id and event_id > _LAST_OLD:
         raise error_class(_NO_SUPPORT)(
             f"the daemon is too old for events of the ID {int(event_id)}", code=_NO_SUPPORT
         )
-    return kind
 
 
 def registration(

@@ -169,8 +169,8 @@ class Channel:
                 except OSError as exc:
                     raise self._broken(procedure, exc) from exc
         finally:
-            if self._wakers:
-                self._wake_starved()
+            if self._wakers or self._closed is not None:
+                self._let_go()
         if special is not None:
             special.answered(reply)
         return payload_of(procedure, reply)
@@ -219,8 +219,10 @@ class Channel:
         """Have ``listener`` told of events and of the connection's end; None ends that."""
         self._listener = listener
 
-    def _wake_starved(self) -> None:
-        """Let somebody else read who was kept from it by who held the lock."""
+    def _let_go(self) -> None:
+        """Do, after releasing the lock, what others could not do because of it."""
+        if self._closed is CLOSED_HERE:
+            self._lose(CLOSED_HERE)
         for waker in tuple(self._wakers):
             if waker.starved:
                 waker.wake()
@@ -252,8 +254,6 @@ class Channel:
         finally:
             self._lose(CLOSED_HERE)
             self._lock.release()
-            if self._wakers:
-                self._wake_starved()
 
     def abandon(self) -> None:
         """Close the socket of a connection that nobody has any more, and warn; silent if closed."""

@@ -126,7 +126,7 @@ def watch(
         pass
     finally:
         channel._lock.release()
-        channel._wake_starved()
+        channel._let_go()
 
 
 def take_in(channel: Channel) -> None:
@@ -216,7 +216,7 @@ def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
             channel._settled = True
             push(channel)
     finally:
-        channel._wake_starved()
+        channel._let_go()
 
 
 class StreamEnd:
@@ -308,6 +308,8 @@ class StreamEnd:
     def wait(self, ready: Callable[[], bool], timeout_s: float | None = None) -> None:
         """Wait until ``ready()``. Raises DeadlineError, ConnectionClosedError."""
         channel = self._opened()
+        if channel._closed is not None and not ready():
+            raise refused(channel._closed)
         deadline = None if timeout_s is None else monotonic() + timeout_s
         waker = self._spare.pop() if self._spare else Waker(channel._sock)
         channel._wakers.append(waker)
