@@ -114,6 +114,7 @@ def test_several_texts_are_as_many_parameters_of_the_name() -> None:
         ({"double": 10**400}, UsageError, r"params\['double'\]: larger"),
         ({"text": 1}, ArgumentTypeError, r"params\['text'\]: expected text, not int"),
         ({"text": "a\0b"}, UsageError, r"params\['text'\]: a NUL"),
+        ({"text": "\ud800"}, UsageError, r"params\['text'\]: the text has no UTF-8 form"),
         ({"text": ["a", 1]}, ArgumentTypeError, r"params\['text'\]\[1\]: expected text, not int"),
         ({"int": ["a"]}, ArgumentTypeError, r"params\['int'\]: expected a whole number, not list"),
     ],

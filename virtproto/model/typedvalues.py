@@ -75,7 +75,7 @@ def to_params(
         kind = known.get(name)
         if isinstance(value, list | tuple) and kind in (None, STRING):
             entries += [
-                (name, STRING, to_text(f"{place}[{number}]", text))
+                (name, STRING, _text(f"{place}[{number}]", text))
                 for number, text in enumerate(value)
             ]
         else:
@@ -130,7 +130,7 @@ def _kind_of(place: str, value: object) -> int:
 def _entry(place: str, name: str, kind: int, value: object) -> Entry:
     """Return one parameter of the type it has to have."""
     if kind == STRING:
-        return name, STRING, to_text(place, value)  # type: ignore[arg-type]
+        return name, STRING, _text(place, value)
     if kind == DOUBLE:
         return name, DOUBLE, _float(place, value)
     if not isinstance(value, int):
@@ -146,6 +146,15 @@ def _entry(place: str, name: str, kind: int, value: object) -> Entry:
     if not lowest <= value <= highest:
         raise UsageError(f"{place}: {int(value)} is not within {lowest} to {highest}")
     return name, kind, int(value)
+
+
+def _text(place: str, value: object) -> str:
+    text = to_text(place, value)  # type: ignore[arg-type]
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise UsageError(f"{place}: the text has no UTF-8 form") from None
+    return text
 
 
 def _float(place: str, value: object) -> float:
