@@ -10,6 +10,7 @@ import pytest
 
 import virtproto
 from virtproto import wire
+from virtproto.model.event_kinds import CLOSED, KINDS
 from xdrgen.api_model import Method, Room
 from xdrgen.api_read import read_api
 from xdrgen.load import PROTOCOL_DEFS
@@ -88,13 +89,20 @@ def test_recipe_knows_the_procedures_it_is_said_to_call(room: Room, method: Meth
 
 
 def test_every_event_is_received() -> None:
-    text = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py") if "wire" not in path.parts)
-    events = [
-        (program, name)
+    received = {
+        (number, wire.find_procedure(number, which).name) for number, which in (*KINDS, CLOSED)
+    }
+    events = {
+        (wire.PROGRAMS[program], name)
         for program in COUNTS
         for name in procedures(program)
         if is_event(program, name)
-    ]
-    missing = [name for _, name in events if not re.search(rf"\b{name}\b", text)]
+    }
+    assert received == events
     assert len(events) == 56
-    assert missing == []
+
+
+@pytest.mark.parametrize("key", KINDS)
+def test_event_kinds_bear_the_contracts_names(key: tuple[int, int]) -> None:
+    assert KINDS[key].name == wire.find_procedure(*key).name
+    assert KINDS[key].procedure is wire.find_procedure(*key)
