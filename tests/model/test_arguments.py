@@ -76,6 +76,9 @@ def test_text_passes_whole_or_not_at_all() -> None:
         arguments.to_text("name", b"web")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"^name: a NUL"):
         arguments.to_text("name", "we\0b")
+    assert arguments.to_text("name", "caf\udce9") == "caf\udce9"  # a byte of another encoding
+    with pytest.raises(UsageError, match=r"^name: a character in it cannot be sent"):
+        arguments.to_text("name", "\ud800")
     with pytest.raises(UsageError, match=r"^name: longer than"):
         arguments.to_text("name", "ü" * (2 * 1024 * 1024 + 1))
     assert len(arguments.to_text("name", "x" * 4 * 1024 * 1024)) == 4194304

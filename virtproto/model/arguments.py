@@ -68,7 +68,14 @@ def to_text(parameter: str, value: str) -> str:
         raise ArgumentTypeError(f"{parameter}: expected text, not {type(value).__name__}")
     if "\0" in value:
         raise UsageError(f"{parameter}: a NUL character may not stand in it")
-    if len(value) * 4 > _TEXT_MAX and len(value.encode("utf-8", "surrogateescape")) > _TEXT_MAX:
+    if not value.isascii():
+        try:
+            size = len(value.encode("utf-8", "surrogateescape"))
+        except UnicodeEncodeError:
+            raise UsageError(f"{parameter}: a character in it cannot be sent as UTF-8") from None
+    else:
+        size = len(value)
+    if size > _TEXT_MAX:
         raise UsageError(f"{parameter}: longer than the {_TEXT_MAX} bytes that a text may have")
     return value
 
