@@ -37,6 +37,7 @@ __all__ = [
     "Remove",
     "Outcome",
     "See",
+    "SocketArgument",
     "Step",
     "StreamArgument",
     "Wait",
@@ -129,11 +130,30 @@ class ObjectArgument:
 
 @dataclass(frozen=True)
 class StreamArgument:
-    """An argument that is a new stream: ``send`` goes in, then ``receive`` bytes out (-1: all)."""
+    """An argument that is a new stream, and what is done with it once it is open.
 
-    send: bytes | None = None
+    ``send`` goes in, a number among it is a hole of that many bytes; then ``receive`` bytes come
+    out (-1: all that there are). ``way`` is how: "" byte by byte, "all" by handlers, "sparse" byte
+    by byte and hole by hole, "sparse_all" by handlers with holes. Then the method ``end`` ends it.
+    The answer is [result, what came out: bytes and the lengths of holes in turn].
+    """
+
+    send: tuple[bytes | int, ...] = ()
     receive: int = 0
+    way: str = ""
     end: str = "finish"
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The methods of ours that it takes."""
+        ways = {"": "{}", "all": "{}_all", "sparse": "{}", "sparse_all": "sparse_{}_all"}
+        names = [f"Stream.{self.end}", "Connection.new_stream"]
+        for wanted, verb in ((self.send, "send"), (self.receive, "recv")):
+            if wanted:
+                names.append("Stream." + ways[self.way].format(verb))
+                if self.way == "sparse":
+                    names.append(f"Stream.{verb}_hole")
+        return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -142,6 +162,13 @@ class FileArgument:
 
     path: str
     mode: str = "O_RDONLY"
+
+
+@dataclass(frozen=True)
+class SocketArgument:
+    """An argument that is one end of a new pair of sockets; ``receive`` bytes come out of it."""
+
+    receive: int
 
 
 class Outcome:
@@ -174,6 +201,8 @@ class Ask:
     outcome: str = Outcome.VALUE
     # The object whose method the binding's counterpart is, where that is another one.
     binding_on: str | Address | None = None
+    # Documented methods that are used besides, such as those of a stream.
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,8 +258,3 @@ class Comparison:
     stages: Mapping[str, str]
     steps: tuple[Step, ...]
     afterwards: tuple[Step, ...] = ()
-
-    @property
-    def documented(self) -> tuple[str, ...]:
-        """The documented methods that it compares."""
-        return tuple(step.documented for step in self.steps if isinstance(step, Ask))

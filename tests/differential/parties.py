@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,16 +28,19 @@ from tests.differential.comparison import (
     ObjectArgument,
     Remove,
     See,
+    SocketArgument,
     StreamArgument,
     Wait,
 )
 from tests.lab.c_binding import (
     BindingFile,
     BindingObject,
+    BindingSocket,
     BindingStream,
     CBinding,
     CBindingError,
 )
+from tests.lab.stream_feed import Feed, joined
 from virtproto import aio
 
 __all__ = ["AioParty", "Answer", "BindingParty", "OurParty", "Party", "SyncParty"]
@@ -46,6 +50,7 @@ Answer = dict[str, Any]
 
 # No call of a comparison takes longer, also not one for which a guest has to do something.
 _CALL_S = 120.0
+_PIECE = 65536
 _ERROR_FIELDS = ("code", "domain", "message", "level", "str1", "str2", "str3", "int1", "int2")
 
 # What names an object of each class, as the C binding's process answers it.
@@ -101,12 +106,22 @@ class BindingParty:
     def look(self, on: str | Address, method: str, *args: Any) -> Answer:
         """Return what a method of the C binding answers."""
         path = self._path(on)
-        streams = [value for value in args if isinstance(value, StreamArgument)]
-        use = streams[0] if streams else StreamArgument()
+        streams = [value for value in args if isinstance(value, StreamArgument | SocketArgument)]
+        use = StreamArgument()
+        if streams:
+            use = StreamArgument(receive=streams[0].receive)
+        if streams and isinstance(streams[0], StreamArgument):
+            use = streams[0]
         given = [self._argument(value) for value in args]
         try:
             value = self._binding.ask_at(
-                path, method, *given, send=use.send, receive=use.receive, end=use.end
+                path,
+                method,
+                *given,
+                send=use.send,
+                receive=use.receive,
+                way=use.way,
+                end=use.end,
             )
         except CBindingError as error:
             return {"error": error.fields}
@@ -135,6 +150,8 @@ class BindingParty:
                 return BindingStream()
             case FileArgument():
                 return BindingFile(fill(value.path, self._names), value.mode)
+            case SocketArgument():
+                return BindingSocket()
             case list() | tuple():
                 return type(value)(self._argument(item) for item in value)
         return fill(value, self._names)
@@ -173,7 +190,8 @@ class OurParty:
                 value = self.wait(getattr(target, method)(*given, **named))
                 value = question.ours(value)
                 if streams:
-                    value = [value, self._use(*streams)]
+                    use = self._use if isinstance(streams[1], StreamArgument) else _hear
+                    value = [value, use(*streams)]
                 value = self.plain(value)
             except virtproto.LibvirtError as error:
                 return {"error": {name: getattr(error, name) for name in _ERROR_FIELDS}}
@@ -217,6 +235,13 @@ class OurParty:
                 stream = self.wait(self._connection.new_stream())
                 streams += [stream, value]
                 return stream
+            case SocketArgument():
+                near, far = socket.socketpair()
+                held.enter_context(near)
+                held.enter_context(far)
+                near.settimeout(_CALL_S)
+                streams += [near, value]
+                return far
             case FileArgument():
                 handle = os.open(fill(value.path, self._names), getattr(os, value.mode))
                 held.callback(os.close, handle)
@@ -225,20 +250,64 @@ class OurParty:
                 return type(value)(self._argument(item, held, streams) for item in value)
         return fill(value, self._names)
 
-    def _use(self, stream: Any, use: StreamArgument) -> bytes:
-        heard = b""
-        if use.send is not None:
-            left = use.send
-            while left:
-                left = left[self.wait(stream.send(left)) :]
-        while use.receive < 0 or len(heard) < use.receive:
-            wanted = 65536 if use.receive < 0 else use.receive - len(heard)
-            part: bytes = self.wait(stream.recv(wanted))
-            if not part:
-                break
-            heard += part
+    def _use(self, stream: Any, use: StreamArgument) -> list[bytes | int]:
+        if use.send:
+            self._send(stream, use)
+        heard: list[bytes | int] = []
+        if use.receive:
+            self._receive(stream, use, heard)
         self.wait(getattr(stream, use.end)())
-        return heard
+        return joined(heard)
+
+    def _send(self, stream: Any, use: StreamArgument) -> None:
+        feed = Feed(use.send)
+        if use.way == "all":
+            self.wait(stream.send_all(lambda _stream, wanted: feed.data(wanted)))
+        elif use.way == "sparse_all":
+            self.wait(
+                stream.sparse_send_all(
+                    lambda _stream, wanted: feed.data(wanted),
+                    lambda _stream: feed.section(),
+                    lambda _stream, length: feed.skip(length),
+                )
+            )
+        else:
+            for part in use.send:
+                if isinstance(part, int):
+                    self.wait(stream.send_hole(part))
+                else:
+                    left = part
+                    while left:
+                        left = left[self.wait(stream.send(left)) :]
+
+    def _receive(self, stream: Any, use: StreamArgument, heard: list[bytes | int]) -> None:
+        if use.way == "all":
+            self.wait(stream.recv_all(lambda _stream, data: heard.append(data)))
+        elif use.way == "sparse_all":
+            self.wait(
+                stream.sparse_recv_all(
+                    lambda _stream, data: heard.append(data),
+                    lambda _stream, length: heard.append(length),
+                )
+            )
+        else:
+            stop_at_hole = int(use.way == "sparse")
+            while (wanted := _still_wanted(use, heard)) > 0:
+                part = self.wait(stream.recv(wanted, stop_at_hole))
+                if part is None:
+                    part = self.wait(stream.recv_hole())
+                elif not part:
+                    return
+                heard.append(part)
+
+
+def _still_wanted(use: StreamArgument, heard: list[bytes | int]) -> int:
+    got = sum(part if isinstance(part, int) else len(part) for part in heard)
+    return _PIECE if use.receive < 0 else use.receive - got
+
+
+def _hear(near: socket.socket, use: SocketArgument) -> list[bytes | int]:
+    return [near.recv(use.receive, socket.MSG_WAITALL)]
 
 
 class SyncParty(OurParty):

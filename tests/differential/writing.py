@@ -15,6 +15,7 @@ from tests.differential.comparison import (
     Normaliser,
     Outcome,
     Step,
+    StreamArgument,
     nothing,
     unchanged,
 )
@@ -90,7 +91,13 @@ def ask(
         by=by,
         outcome=outcome,
         binding_on=binding_on,
+        also=tuple(name for value in args for name in _used(value)),
     )
+
+
+def _used(value: Any) -> tuple[str, ...]:
+    """Return the methods that using an argument takes."""
+    return value.used if isinstance(value, StreamArgument) else ()
 
 
 def act(documented: str, binding: str, *args: Any, **rest: Any) -> Ask:

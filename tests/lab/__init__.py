@@ -22,6 +22,7 @@ relay               a byte relay from a unix socket to a daemon, over TCP on the
 capture             a relayed conversation recorded and decoded by Wireshark
 c_binding           questions to Debian's python3-libvirt
 c_binding_process   the program that answers them
+stream_feed         bytes and holes for a stream
 fixtures            the pytest fixtures that hand these out
 ==================  ==========================================================================
 """

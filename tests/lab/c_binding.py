@@ -22,6 +22,7 @@ __all__ = [
     "BindingConnection",
     "BindingFile",
     "BindingObject",
+    "BindingSocket",
     "BindingStream",
     "CBinding",
     "CBindingError",
@@ -70,6 +71,14 @@ class BindingFile:
 
     path: Path
     mode: str = "O_RDONLY"
+
+
+@dataclass(frozen=True)
+class BindingSocket:
+    """An argument that is a descriptor of one end of a new pair of sockets.
+
+    ``receive`` bytes are read at the other end, and the answer is as for a BindingStream.
+    """
 
 
 @dataclass(frozen=True)
@@ -128,8 +137,9 @@ class CBinding:
         path: Sequence[Step],
         method: str,
         *arguments: object,
-        send: bytes | None = None,
+        send: Sequence[bytes | int] = (),
         receive: int = 0,
+        way: str = "",
         end: str = "finish",
     ) -> Any:
         """Return what ``method`` of the object at the end of ``path`` answers.
@@ -138,8 +148,10 @@ class CBinding:
         (("storagePoolLookupByName", "p"), ("storageVolLookupByName", "v")). A method that starts
         with "libvirt_qemu." is a function of that module. Bytes stay bytes, tuples become lists,
         objects become {"object": class, "name": ...}. Where an argument is a BindingStream, the
-        answer is [result, bytes heard]: ``send`` is sent first, then ``receive`` bytes are read
-        (-1: all), then the stream is ended by its method ``end``.
+        answer is [result, what was heard]: ``send`` is sent first, bytes and the lengths of holes,
+        then ``receive`` bytes are read (-1: all), then the stream is ended by its method ``end``.
+        ``way`` is "" for bytes, "all" for handlers, "sparse" and "sparse_all" for the same with
+        holes.
 
         Raises CBindingError for libvirtError, CBindingMisuseError for what is no question,
         TimeoutError if no answer comes in two minutes.
@@ -148,9 +160,8 @@ class CBinding:
             "on": [[step[0], *map(_question, step[1:])] for step in path],
             "ask": [method, *(_question(value) for value in arguments)],
         }
-        if send is not None:
-            question["send"] = send.hex()
-        return self._exchange({**question, "receive": receive, "end": end})
+        use = {"send": [_question(part) for part in send], "receive": receive}
+        return self._exchange({**question, **use, "way": way, "end": end})
 
     def _exchange(self, question: dict[str, Any]) -> Any:
         assert self._process is not None
@@ -194,6 +205,8 @@ def _question(value: Any) -> Any:
             return {"stream": value.flags}
         case BindingFile():
             return {"file": str(value.path), "mode": value.mode}
+        case BindingSocket():
+            return {"socket": None}
         case BindingConnection():
             return {"connection": value.uri}
     return value

@@ -1,17 +1,18 @@
 """Answers questions about a daemon with Debian's python3-libvirt, one JSON line for each.
 
 Run as a program by lab/c_binding.py with the system's own Python, which has the C binding. It must
-not import anything of the project: that Python has none of its packages.
+not import the project's packages, which that Python does not have; stream_feed.py lies beside it.
 
 Question: {"open": URI, "readonly": bool}, or {"on": [[method, argument...]...], "ask": [method,
-argument...]}: "on" is the path to the object to ask, each step asked of the one before, the first
-of the connection; an empty path asks the connection. A method "libvirt_qemu.NAME" is a function
-of that module, and gets the object as its first argument. With "send" or "receive" (a number of
-bytes, -1 for all), the method's stream is used after the call, and "end" says how it ends.
+argument...], "send", "receive", "way", "end"}: "on" is the path to the object to ask, each step
+asked of the one before, the first of the connection; an empty path asks the connection. A method
+"libvirt_qemu.NAME" is a function of that module, and gets the object as its first argument. What
+is done with a stream among the arguments is what CBinding.ask_at says of the other four.
 
 Arguments that JSON lacks: {"hex"} bytes, {"tuple": [...]}, {"pairs": [[key, value]...]},
 {"object": path}, {"stream": flags},
-{"file": path, "mode"} a descriptor of a file that is open for the call, {"connection": URI}.
+{"file": path, "mode"} a descriptor of a file that is open for the call, {"socket"} one of a pair,
+{"connection": URI}.
 Answer: {"value": ...} with bytes as {"hex"} and objects as {"object": class, what names it...},
 with {"error": {...}}, all nine fields, or {"misuse": text} where the binding refused by itself.
 """
@@ -20,10 +21,15 @@ import contextlib
 import importlib
 import json
 import os
+import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import libvirt  # type: ignore[import-not-found]
+
+sys.path.append(str(Path(__file__).parent))
+from stream_feed import Feed, joined  # type: ignore[import-not-found]
 
 _ERROR_FIELDS = ("code", "domain", "message", "level", "str1", "str2", "str3", "int1", "int2")
 
@@ -50,6 +56,7 @@ class _Asker:
     def __init__(self) -> None:
         self._connection: Any = None
         self._others: dict[str, Any] = {}
+        self._near: socket.socket | None = None
 
     def answer(self, question: dict[str, Any]) -> Any:
         if "open" in question:
@@ -66,9 +73,12 @@ class _Asker:
                 # Some methods keep the error to themselves and answer None.
                 raise libvirt.libvirtError("")
             streams = [value for value in given if isinstance(value, libvirt.virStream)]
-            if not streams:
-                return result
-            return [result, _plain(_use(streams[0], question))]
+            if streams:
+                return [result, _plain(_use(streams[0], question))]
+            if self._near is not None:
+                near, self._near = self._near, None
+                return [result, [_plain(near.recv(question["receive"], socket.MSG_WAITALL))]]
+            return result
 
     def _follow(self, path: list[list[Any]]) -> Any:
         target = self._connection
@@ -93,6 +103,11 @@ class _Asker:
             return self._follow(value["object"])
         if value.keys() == {"stream"}:
             return self._connection.newStream(value["stream"])
+        if value.keys() == {"socket"}:
+            self._near, far = socket.socketpair()
+            held.enter_context(self._near)
+            held.enter_context(far)
+            return far.fileno()
         if value.keys() == {"connection"}:
             uri = value["connection"]
             if uri not in self._others:
@@ -113,20 +128,69 @@ def _bound(target: Any, method: str) -> Any:
     return lambda *arguments: found(target, *arguments)
 
 
-def _use(stream: Any, question: dict[str, Any]) -> bytes:
-    heard = b""
-    if "send" in question:
-        left = bytes.fromhex(question["send"])
-        while left:
-            left = left[stream.send(left) :]
-    wanted = question.get("receive", 0)
-    while wanted < 0 or len(heard) < wanted:
-        part = stream.recv(65536 if wanted < 0 else wanted - len(heard))
-        if not part:
-            break
-        heard += part
-    getattr(stream, question.get("end", "finish"))()
-    return heard
+def _use(stream: Any, question: dict[str, Any]) -> list[Any]:
+    way, wanted = question["way"], question["receive"]
+    parts = [p if isinstance(p, int) else bytes.fromhex(p["hex"]) for p in question["send"]]
+    if parts:
+        _send(stream, way, parts)
+    heard: list[Any] = []
+    if wanted and way.endswith("all"):
+        _receive_all(stream, way, heard)
+    elif wanted:
+        _receive(stream, int(way == "sparse"), wanted, heard)
+    getattr(stream, question["end"])()
+    return list(joined(heard))
+
+
+def _send(stream: Any, way: str, parts: list[Any]) -> None:
+    feed = Feed(parts)
+
+    def data(_stream: Any, wanted: int, _opaque: Any) -> bytes:
+        return bytes(feed.data(wanted))
+
+    if way == "all":
+        stream.sendAll(data, None)
+    elif way == "sparse_all":
+        stream.sparseSendAll(
+            data,
+            lambda _stream, _opaque: feed.section(),
+            lambda _stream, length, _opaque: feed.skip(length),
+            None,
+        )
+    else:
+        for part in parts:
+            if isinstance(part, int):
+                stream.sendHole(part)
+            else:
+                while part:
+                    part = part[stream.send(part) :]
+
+
+def _receive_all(stream: Any, way: str, heard: list[Any]) -> None:
+    def data(_stream: Any, part: bytes, _opaque: Any) -> int:
+        heard.append(part)
+        return len(part)
+
+    def hole(_stream: Any, length: int, _opaque: Any) -> int:
+        heard.append(length)
+        return 0
+
+    if way == "all":
+        stream.recvAll(data, None)
+    else:
+        stream.sparseRecvAll(data, hole, None)
+
+
+def _receive(stream: Any, stop_at_hole: int, wanted: int, heard: list[Any]) -> None:
+    left = wanted
+    while left:
+        part = stream.recvFlags(65536 if wanted < 0 else left, stop_at_hole)
+        if part == -3:  # a hole begins
+            part = stream.recvHole()
+        elif not part:
+            return
+        heard.append(part)
+        left -= part if isinstance(part, int) else len(part)
 
 
 def _plain(value: Any) -> Any:

@@ -160,6 +160,30 @@ _BACKUPS = (
     ),
 )
 
+_MIGRATION_TERMS = (
+    scenario(
+        "terms of a migration to come",
+        "!test qemu",
+        act("Domain.migrate_set_max_speed", "migrateSetMaxSpeed", 100, 0),
+        See("domain", "migrateGetMaxSpeed"),
+        ask("Domain.migrate_get_max_speed", "migrateGetMaxSpeed", 0),
+        act("Domain.migrate_set_max_downtime", "migrateSetMaxDowntime", 500, 0),
+        See("domain", "migrateGetMaxDowntime"),
+        act(
+            "Domain.migrate_set_compression_cache",
+            "migrateSetCompressionCache",
+            1 << 25,
+            0,
+        ),
+        ask("Domain.migrate_get_compression_cache", "migrateGetCompressionCache", 0),
+        afterwards=[
+            Do("domain", "migrateSetMaxSpeed", (9007199254740991,)),
+            Do("domain", "migrateSetMaxDowntime", (300,)),
+            Do("domain", "migrateSetCompressionCache", (1 << 26,)),
+        ],
+    ),
+)
+
 _CHECKPOINTS = (
     scenario(
         "checkpoints, one upon the other",
@@ -171,6 +195,7 @@ _CHECKPOINTS = (
         ask("Domain.get_checkpoint_by_name", "checkpointLookupByName", "two", 0),
         ask("Domain.get_checkpoint_by_name", "checkpointLookupByName", "x", 0, outcome="refusal"),
         ask("DomainCheckpoint.get_name", "getName", on=_checkpoint("two")),
+        ask("DomainCheckpoint.get_domain", "getDomain", on=_checkpoint("two")),
         ask("DomainCheckpoint.get_parent", "getParent", 0, on=_checkpoint("two")),
         ask("DomainCheckpoint.list_all_children", "listAllChildren", 0, on=_checkpoint("one")),
         ask(
@@ -187,4 +212,4 @@ _CHECKPOINTS = (
     ),
 )
 
-COMPARISONS: tuple[Comparison, ...] = (*_BLOCK_JOBS, *_BACKUPS, *_CHECKPOINTS)
+COMPARISONS: tuple[Comparison, ...] = (*_BLOCK_JOBS, *_BACKUPS, *_CHECKPOINTS, *_MIGRATION_TERMS)

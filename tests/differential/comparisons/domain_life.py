@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.differential.comparison import Comparison, Do, FileArgument, See, StreamArgument
+from tests.differential.comparison import (
+    Comparison,
+    Do,
+    FileArgument,
+    See,
+    SocketArgument,
+    StreamArgument,
+)
 from tests.differential.comparisons.domain_changes import OTHER, without_id
 from tests.differential.writing import act, ask, reading, scenario
 
@@ -300,6 +307,16 @@ _CONSOLES = (
         theirs=lambda handle: None,
     ),
     reading("!test !qemu", "Domain.open_graphics_fd", "openGraphicsFD", 7, 0),
+    reading(
+        "qemu",
+        "Domain.open_graphics",
+        "openGraphics",
+        0,
+        SocketArgument(receive=12),
+        0,
+        theirs=lambda answer: [None, answer[1]],
+    ),
+    reading("!qemu", "Domain.open_graphics", "openGraphics", 7, SocketArgument(receive=12), 0),
 )
 
 COMPARISONS: tuple[Comparison, ...] = (*_LIFECYCLE, *_SAVING, *_CONSOLES)

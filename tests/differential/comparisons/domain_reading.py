@@ -255,6 +255,12 @@ _JOBS = (
     reading("!test !qemu", "Domain.abort_job", "abortJob", 0, binding_args=()),
 )
 
+_OTHERS = (
+    reading("!test !qemu", "Domain.lxc_open_namespace", "libvirt_lxc.lxcOpenNamespace", 0),
+    reading("qemu", "DomainSnapshot.get_domain", "getDomain"),
+    reading("qemu", "NetworkPort.get_network", "network"),
+)
+
 _SECURITY = (
     reading("test qemu", "Domain.get_security_label", "securityLabel"),
     reading("qemu", "Domain.get_security_label_list", "securityLabelList"),
@@ -279,4 +285,5 @@ COMPARISONS: tuple[Comparison, ...] = (
     *_JOBS,
     *_SECURITY,
     *_AGENT,
+    *_OTHERS,
 )

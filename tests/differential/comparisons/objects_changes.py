@@ -34,6 +34,9 @@ _VOLUME_XML = """<volume><name>fresh</name><capacity unit='KiB'>64</capacity>
 <target><format type='raw'/></target></volume>"""
 _CLONE_XML = """<volume><name>clone</name><capacity unit='KiB'>64</capacity>
 <target><format type='raw'/></target></volume>"""
+_BIG_XML = """<volume><name>big</name><capacity unit='KiB'>256</capacity>
+<allocation>0</allocation><target><format type='raw'/></target></volume>"""
+SPARSE = 1
 _INTERFACE_XML = """<interface type='ethernet' name='eth9'><start mode='none'/>
 <mac address='52:54:00:00:00:0c'/></interface>"""
 _SECRET_XML = f"""<secret ephemeral='no' private='no'><uuid>{_UUID}</uuid>
@@ -65,7 +68,7 @@ def _in_pool(name: str) -> Address:
     )
 
 
-FRESH, CLONE = _in_pool("fresh"), _in_pool("clone")
+FRESH, CLONE, BIG = _in_pool("fresh"), _in_pool("clone"), _in_pool("big")
 PORT = Address(
     (("networkLookupByName", "spare"), ("portLookupByUUIDString", _UUID)),
     (("get_network_by_name", "spare"), ("get_port_by_uuid", _UUID)),
@@ -215,7 +218,7 @@ _STORAGE = (
         ask(
             "StorageVol.upload",
             "upload",
-            StreamArgument(send=bytes(range(256)) * 100),
+            StreamArgument(send=(bytes(range(256)) * 100,)),
             512,
             25600,
             0,
@@ -227,6 +230,61 @@ _STORAGE = (
             StreamArgument(receive=-1),
             500,
             600,
+            0,
+            theirs=lambda answer: [None, answer[1]],
+        ),
+    ),
+)
+
+_HOLED = (b"a" * 4096, 65536, b"b" * 8192, 131072, b"c" * 4096)
+_LENGTH = sum(part if isinstance(part, int) else len(part) for part in _HOLED)
+
+
+def _streamed(way: str, flags: int) -> Comparison:
+    sent = _HOLED if flags else (b"whole" * 1000,)
+    return scenario(
+        f"bytes and holes by way of {way!r}",
+        "qemu",
+        Do("pool", "createXML", (_BIG_XML, 0)),
+        ask(
+            "StorageVol.upload",
+            "upload",
+            StreamArgument(send=sent, way=way),
+            0,
+            _LENGTH if flags else 5000,
+            flags,
+            on=BIG,
+            theirs=lambda answer: [None, answer[1]],
+        ),
+        ask(
+            "StorageVol.download",
+            "download",
+            StreamArgument(receive=-1, way=way),
+            0,
+            _LENGTH,
+            flags,
+            on=BIG,
+            theirs=lambda answer: [None, answer[1]],
+        ),
+        See(BIG, "info"),
+        afterwards=[Do(BIG, "delete")],
+    )
+
+
+_STREAMS = (
+    _streamed("", 0),
+    _streamed("all", 0),
+    _streamed("sparse", SPARSE),
+    _streamed("sparse_all", SPARSE),
+    scenario(
+        "a download broken off",
+        "qemu",
+        ask(
+            "StorageVol.download",
+            "download",
+            StreamArgument(receive=10, end="abort"),
+            0,
+            100,
             0,
             theirs=lambda answer: [None, answer[1]],
         ),
@@ -303,4 +361,10 @@ _OTHERS = (
     reading("!qemu", "NodeDevice.destroy", "destroy"),
 )
 
-COMPARISONS: tuple[Comparison, ...] = (*_NETWORKS, *_STORAGE, *_INTERFACES, *_OTHERS)
+COMPARISONS: tuple[Comparison, ...] = (
+    *_NETWORKS,
+    *_STORAGE,
+    *_STREAMS,
+    *_INTERFACES,
+    *_OTHERS,
+)

@@ -1,0 +1,146 @@
+"""Which methods the comparisons reach, which they do not and why: the count that is published.
+
+Responsible for holding the public methods against the comparisons and ``not_compared.toml``, and
+for the page that tells. It must not know how a comparison is carried out.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+
+import virtproto.sync
+from tests.differential.comparison import Ask, Outcome
+from tests.differential.comparisons import ALL
+from tests.differential.stages import OTHER_RELEASES, QEMU, TEST
+from tests.lab.place import repository
+
+__all__ = ["PAGE", "compared", "not_compared", "page", "public_methods"]
+
+PAGE = repository / "docs" / "differential.md"
+
+_CLASSES = (
+    "Connection",
+    "Domain",
+    "DomainSnapshot",
+    "DomainCheckpoint",
+    "Network",
+    "NetworkPort",
+    "StoragePool",
+    "StorageVol",
+    "NodeDevice",
+    "Interface",
+    "Secret",
+    "NWFilter",
+    "NWFilterBinding",
+    "Stream",
+)
+
+_INTRODUCTION = """\
+# Compared with the C binding
+
+Every method below is asked three times of the same real libvirtd: through Debian's python3-libvirt
+9.0.0, which is libvirt's C library, through `virtproto` and through `virtproto.aio`. The answers
+have to be equal, and where the daemon refuses, all nine fields of the error. What changes something
+is done three times from the same state, and what the C library sees afterwards has to be equal too.
+
+"test" is the test driver of libvirtd 9.0.0, "qemu" its QEMU driver with a running Linux guest whose
+agent answers. What is asked of "test" is asked of the test drivers of {releases} as well,
+where an old daemon's refusal has to be the same for all three.
+"{VALUE}" means that real answers were compared, "{REFUSAL}" that the same request was refused
+alike, "{EITHER}" that it depends on the machine which of the two.
+
+This page is written by `python -m tests.differential`; a test keeps it up to date.
+"""
+
+# What a table's cell says of the outcomes of all comparisons of a method on a stage.
+_WORDS = {Outcome.VALUE: "answers", Outcome.REFUSAL: "refusals", Outcome.EITHER: "either"}
+
+
+def public_methods() -> dict[str, list[str]]:
+    """Return the public methods of each class that a connection gives access to."""
+    found = {}
+    for name in _CLASSES:
+        cls = getattr(virtproto.sync, name)
+        members = (member for member in dir(cls) if not member.startswith("_"))
+        found[name] = [member for member in members if callable(getattr(cls, member))]
+    return found
+
+
+def compared() -> dict[str, dict[str, set[str]]]:
+    """Return the outcomes on each stage ("test", "qemu") of every method that is compared."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for comparison in ALL:
+        for step in comparison.steps:
+            if not isinstance(step, Ask):
+                continue
+            for stage in (TEST, QEMU):
+                if stage in comparison.stages:
+                    of_stage = comparison.stages[stage]
+                    outcome = step.outcome if of_stage == Outcome.VALUE else of_stage
+                    for name in (step.documented, *step.also):
+                        found[name][stage].add(outcome)
+    return found
+
+
+def not_compared() -> dict[str, str]:
+    """Return the reason for each method that no comparison reaches."""
+    text = Path(__file__).with_name("not_compared.toml").read_text()
+    classes: dict[str, dict[str, str]] = tomllib.loads(text)
+    return {
+        f"{cls}.{name}": reason
+        for cls, methods in classes.items()
+        for name, reason in methods.items()
+    }
+
+
+def page() -> str:
+    """Return the page of the count."""
+    releases = f"{', '.join(OTHER_RELEASES[:-1])} and {OTHER_RELEASES[-1]}"
+    reached, reasons = compared(), not_compared()
+    parts = [_INTRODUCTION.format(releases=releases, **{k.upper(): v for k, v in _words().items()})]
+    parts.append(_summary(reached, reasons))
+    for cls, methods in public_methods().items():
+        rows = [_row(f"{cls}.{name}", reached, reasons) for name in methods]
+        parts.append(
+            "\n".join([f"## {cls}", "", "| method | test | qemu |", "|---|---|---|", *rows])
+        )
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _words() -> dict[str, str]:
+    return {"value": _WORDS[Outcome.VALUE], **{k: _WORDS[k] for k in ("refusal", "either")}}
+
+
+def _summary(reached: dict[str, dict[str, set[str]]], reasons: dict[str, str]) -> str:
+    lines = [
+        "| class | methods | answers compared | refusals only | not compared |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    sums = [0, 0, 0, 0]
+    for cls, methods in public_methods().items():
+        names = [f"{cls}.{name}" for name in methods]
+        answered = sum(_has_answers(reached[name]) for name in names if name in reached)
+        missing = sum(name in reasons for name in names)
+        numbers = [len(names), answered, len(names) - answered - missing, missing]
+        sums = [a + b for a, b in zip(sums, numbers, strict=True)]
+        lines.append(f"| {cls} | {' | '.join(map(str, numbers))} |")
+    lines.append(f"| all | {' | '.join(map(str, sums))} |")
+    return "\n".join(lines)
+
+
+def _has_answers(outcomes: dict[str, set[str]]) -> bool:
+    return any(Outcome.VALUE in found for found in outcomes.values())
+
+
+def _row(name: str, reached: dict[str, dict[str, set[str]]], reasons: dict[str, str]) -> str:
+    method = name.partition(".")[2]
+    if name in reasons:
+        return f"| `{method}` | not compared: {reasons[name]} | |"
+    cells = [_cell(reached[name].get(stage, set())) for stage in (TEST, QEMU)]
+    return f"| `{method}` | {' | '.join(cells)} |"
+
+
+def _cell(outcomes: set[str]) -> str:
+    return ", ".join(word for outcome, word in _WORDS.items() if outcome in outcomes) or "-"
