@@ -53,6 +53,9 @@ class Delivery:
         self._registry = registry
         self._users: set[object] = set()
         self._ended = False
+        # Interval and count of keepalive, and when to see to it next.
+        self._rate = (0.0, 0)
+        self._pulse: asyncio.TimerHandle | None = None
         # A loop forgets tasks that nobody else knows.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,6 +70,36 @@ class Delivery:
         self._users.discard(user)
         if not self._users:
             self._channel.listen(None)
+
+    async def keep_alive(self, interval_s: float, count: int) -> None:
+        """Ask the daemon for signs of life, or no more. Raises UsageError."""
+        self._channel._require_usable()
+        self._channel._session.enable_keepalive(interval_s, count, self._channel._loop.time())
+        self._stop_pulse()
+        if interval_s > 0:
+            self._rate = (interval_s, count)
+            self.serve("keepalive")
+            self._beat()
+        else:
+            self.dismiss("keepalive")
+
+    def _beat(self) -> None:
+        """Do what keepalive wants done, and come again when there is more."""
+        channel = self._channel
+        now = channel._loop.time()
+        if channel._crowded:
+            # Nothing is read now, so nothing can be concluded.
+            channel._session.enable_keepalive(*self._rate, now)
+        channel._session.tick(now)
+        channel._dispatch()
+        due = channel._session.next_deadline()
+        if due is not None:
+            self._pulse = channel._loop.call_at(due, self._beat)
+
+    def _stop_pulse(self) -> None:
+        if self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
 
     def post(self, function: Callable[[], object]) -> None:
         """Have a function called in the loop's next turn, after those posted before."""
@@ -84,6 +117,7 @@ class Delivery:
 
     def lose(self, reason: int) -> None:
         """Take note of the connection's end."""
+        self._stop_pulse()
         if reason == CLIENT:
             self._ended = True
         else:

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 
     from .delivery import Delivery
     from .descriptors import Passage
-    from .traffic import StreamEnd, Waker
+    from .traffic import Pulse, StreamEnd, Waker
 
     # What a call does that is not one plain question and one plain answer.
     Special: TypeAlias = Passage | StreamEnd
@@ -96,6 +96,7 @@ class Channel:
         "_listener",
         "_lock",
         "_path",
+        "_pulse",
         "_sending",
         "_session",
         "_settled",
@@ -127,6 +128,8 @@ class Channel:
         self._unclaimed = 0
         self._streams: dict[int, StreamEnd] = {}
         self._listener: Delivery | None = None
+        # Where keepalive is on: what has a wait for a reply keep its time as well.
+        self._pulse: Pulse | None = None
         # Of threads that wait for something else than a reply.
         self._wakers: list[Waker] = []
         self._limit_s: float | None = None
@@ -323,6 +326,8 @@ class Channel:
             queued = True
             self._flush(deadline)
             receive = self._receive if special is None else special.receive
+            if self._pulse is not None:
+                receive = self._pulse.keeping_time(receive, deadline)
             while True:
                 receive()
                 reply = self._digest(procedure, serial)

@@ -15,6 +15,7 @@ import sys
 import threading
 from importlib import import_module
 from queue import SimpleQueue
+from time import monotonic
 from weakref import ref
 
 from virtproto.errors import TransportError
@@ -23,7 +24,7 @@ from virtproto.model.object_handle import handle
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 
-from .traffic import Waker, watch
+from .traffic import Pulse, Waker, heed, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from .traffic import StreamEnd
 
 __all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
+
+
+# While a call keeps the time, look how far it got.
+_LOOK_AGAIN_S = 0.05
 
 
 class Living:
@@ -77,6 +82,23 @@ class Delivery:
                 self._channel.listen(None)
                 self._threads.stop()
                 self._threads = None
+
+    def keep_alive(self, interval_s: float, count: int) -> None:
+        """Ask the daemon for signs of life, or no more. Raises UsageError."""
+        channel = self._channel
+        heed(channel, lambda session: session.enable_keepalive(interval_s, count, monotonic()))
+        if interval_s > 0:
+            channel._pulse = Pulse(channel)
+            self.serve("keepalive")
+            self._rouse_reader()
+        else:
+            channel._pulse = None
+            self.dismiss("keepalive")
+
+    def _rouse_reader(self) -> None:
+        threads = self._threads
+        if threads is not None:
+            threads.rouse()
 
     def post(self, function: Callable[[], object]) -> None:
         """Have a function called on the thread for that."""
@@ -147,6 +169,10 @@ class _Threads:
         self._waker.wake()
         self.posts.put(None)
 
+    def rouse(self) -> None:
+        """Have the thread that reads look for how long it may sleep."""
+        self._waker.wake()
+
     def _read(self) -> None:
         channel = self._channel
         channel._wakers.append(self._waker)
@@ -156,12 +182,22 @@ class _Threads:
                     # Its reader wakes everybody once it has caught up.
                     self._waker.sleep(None, alone=True)
                     continue
-                watch(channel, self._waker, lambda: self._stopped, None)
+                watch(channel, self._waker, lambda: self._stopped, self._keep_time())
         except TransportError:
             # The channel is closed, and told its listener.
             pass
         finally:
             channel._wakers.remove(self._waker)
+
+    def _keep_time(self) -> float | None:
+        """Do what keepalive wants done; return for how many seconds it has nothing more."""
+        pulse = self._channel._pulse
+        left = None if pulse is None else pulse.left_s()
+        if pulse is None or left is None or left > 0:
+            return left
+        if pulse.beat_between_calls():
+            return pulse.left_s()
+        return _LOOK_AGAIN_S
 
     def _call(self) -> None:
         while (function := self.posts.get()) is not None and not self._stopped:

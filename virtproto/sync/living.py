@@ -9,7 +9,13 @@ first used. Its twin of the other colour differs in ``async`` and ``await`` only
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError, SequenceError, UsageError, error_class
+from virtproto.errors import (
+    ArgumentTypeError,
+    LibvirtError,
+    SequenceError,
+    UsageError,
+    error_class,
+)
 from virtproto.model.calls import (
     asks_for_fd_passing,
     check_stream_call,
@@ -298,6 +304,25 @@ class LivingCalls(ConnectionHandle):
                     self._plain_call(CONNECT_UNREGISTER_CLOSE_CALLBACK, None)
             finally:
                 living.delivery.dismiss("close")
+
+    def set_keep_alive(self, interval_s: float, count: int) -> None:
+        """Ask a silent daemon for a sign of life, and give it up if none comes.
+
+        After ``interval_s`` seconds without a word from the daemon it is asked; after ``count``
+        questions without an answer, and one more interval, the connection is lost: calls, streams
+        and the close callback hear of it as ConnectionLostError and reason 2. libvirt's own tools
+        use 5 and 6. An interval of 0 or less turns that off. A daemon's own questions are answered
+        in any case; in a blocking connection, only while somebody reads.
+
+        Raises UsageError. Source: virConnectSetKeepAlive.
+        """
+        from virtproto.model.arguments import to_uint
+
+        if not isinstance(interval_s, int | float):
+            kind = type(interval_s).__name__
+            raise ArgumentTypeError(f"interval_s: expected seconds, not {kind}")
+        to_uint("count", count)
+        self._alive().delivery.keep_alive(interval_s, count)
 
     def _register(
         self,

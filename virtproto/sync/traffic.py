@@ -29,7 +29,7 @@ from virtproto.model.replies import (
     why_broken,
 )
 from virtproto.model.stream_inbox import StreamInbox
-from virtproto.protocol.events import StreamFailed, StreamFinished
+from virtproto.protocol.events import SessionFailed, StreamFailed, StreamFinished
 
 from .descriptors import send_carriers
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     # What a stream gives when it is looped over.
     Chunks: TypeAlias = Iterator[bytes]
 
-__all__ = ["StreamEnd", "Waker", "announce_end", "heed", "run_handler", "watch"]
+__all__ = ["Pulse", "StreamEnd", "Waker", "announce_end", "heed", "run_handler", "watch"]
 
 
 class Waker:
@@ -217,6 +217,74 @@ def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
             push(channel)
     finally:
         channel._let_go()
+
+
+class Pulse:
+    """Keepalive of one channel: asks a silent daemon for a sign of life, and gives it up at last.
+
+    The thread that reads keeps the time: the one of the callbacks, or one that waits for a reply.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def left_s(self) -> float | None:
+        """Return the seconds until `beat` has something to do, None for never."""
+        due = self._channel._session.next_deadline()
+        return None if due is None else due - monotonic()
+
+    def beat(self) -> None:
+        """Do what is due. The caller holds the lock. Raises what the channel was lost for."""
+        channel = self._channel
+        channel._session.tick(monotonic())
+        for event in channel._session.events_received():
+            if isinstance(event, SessionFailed):
+                channel._lose(f"it failed: {event.error}", event.error)
+                raise event.error
+        channel._queue()
+        push(channel, wait=False)
+
+    def beat_between_calls(self) -> bool:
+        """Do what is due unless a call is being made, which does it; return whether it was done."""
+        channel = self._channel
+        if not channel._lock.acquire(blocking=False):
+            return False
+        try:
+            if channel._closed is None:
+                # What waits unread is a sign of life too.
+                take_in(channel)
+                self.beat()
+        except VirtprotoError:
+            # The connection is lost, and everybody was told.
+            pass
+        finally:
+            channel._lock.release()
+            channel._let_go()
+        return True
+
+    def keeping_time(
+        self, receive: Callable[[], None], deadline: float | None
+    ) -> Callable[[], None]:
+        """Return what receives as ``receive`` does, and does meanwhile what is due."""
+
+        def receive_in_time() -> None:
+            channel = self._channel
+            while True:
+                left = self.left_s()
+                if left is not None and left <= 0:
+                    self.beat()
+                    left = self.left_s()
+                if deadline is not None:
+                    rest = deadline - monotonic()
+                    left = rest if left is None else min(left, rest)
+                channel._limit(left)
+                try:
+                    return receive()
+                except BlockingIOError:
+                    if deadline is not None and monotonic() >= deadline:
+                        raise
+
+        return receive_in_time
 
 
 class StreamEnd:
