@@ -253,9 +253,10 @@ def test_the_older_callback_of_lifecycle_events(
     connection.domain_event_register(noting(seen))
 
 
-def test_a_daemon_without_callback_ids(
-    server: ScriptedServer, uri: str, open_in_colour: Open
-) -> None:
+@pytest.fixture
+def old_server(server: ScriptedServer) -> ScriptedServer:
+    """A daemon that knows no callback IDs, and has a domain to look up."""
+
     def features(call: CallReceived) -> Answer:
         asked = ConnectSupportsFeatureArgs.unpack(call.payload).feature
         return ConnectSupportsFeatureRet(supported=int(asked not in (14, 15)))
@@ -270,10 +271,16 @@ def test_a_daemon_without_callback_ids(
         calls.CONNECT_DOMAIN_EVENT_DEREGISTER_ANY,
     ):
         server.handle(procedure, b"")
+    return server
+
+
+def test_a_daemon_without_callback_ids(
+    old_server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
+    everyone: list[Any] = []
+    only_one: list[Any] = []
+    woken: list[Any] = []
     with open_in_colour(uri) as connection:
-        everyone: list[Any] = []
-        only_one: list[Any] = []
-        woken: list[Any] = []
         domain = connection.get_domain_by_name("one")
         first = connection.domain_event_register_any(None, LIFECYCLE, noting(everyone))
         connection.domain_event_register_any(domain, LIFECYCLE, noting(only_one))
@@ -282,90 +289,89 @@ def test_a_daemon_without_callback_ids(
             connection.domain_event_register_any(None, 16, print)
         for dom in (ONE, TWO):
             old = remote.DomainEventLifecycleMsg(dom=dom, event=4, detail=0)
-            server.send(SendEvent(REMOTE, remote.DOMAIN_EVENT_LIFECYCLE.number, old))
+            old_server.send(SendEvent(REMOTE, remote.DOMAIN_EVENT_LIFECYCLE.number, old))
         wakeup = remote.DomainEventPmwakeupMsg(dom=TWO)
-        server.send(SendEvent(REMOTE, remote.DOMAIN_EVENT_PMWAKEUP.number, wakeup))
+        old_server.send(SendEvent(REMOTE, remote.DOMAIN_EVENT_PMWAKEUP.number, wakeup))
         until(connection, lambda: woken)
         assert (everyone, only_one) == ([("one", 4, 0), ("two", 4, 0)], [("one", 4, 0)])
         assert woken == [("two", 0)]
         connection.domain_event_deregister_any(third)
         connection.domain_event_deregister_any(first)
-        asked = [call.procedure for call in server.calls]
-        assert asked.count(calls.CONNECT_DOMAIN_EVENT_REGISTER.number) == 1
-        assert calls.CONNECT_DOMAIN_EVENT_DEREGISTER.number not in asked
-        assert calls.CONNECT_DOMAIN_EVENT_DEREGISTER_ANY.number in asked
+    asked = [call.procedure for call in old_server.calls]
+    assert asked.count(calls.CONNECT_DOMAIN_EVENT_REGISTER.number) == 1
+    assert calls.CONNECT_DOMAIN_EVENT_DEREGISTER.number not in asked
+    assert calls.CONNECT_DOMAIN_EVENT_DEREGISTER_ANY.number in asked
 
 
-def test_other_objects_events(server: ScriptedServer, connection: virtproto.Connection) -> None:
+NET = remote.NonnullNetwork(name="n", uuid=b"n" * 16)
+POOL = remote.NonnullStoragePool(name="p", uuid=b"p" * 16)
+DEV = remote.NonnullNodeDevice(name="d")
+SECRET = remote.NonnullSecret(uuid=b"s" * 16, usageType=0, usageID="")
+
+# Family, event ID, what it is about, what the daemon sends for it, what the callback gets.
+OTHERS: list[tuple[str, int, Any, Any, tuple[object, ...]]] = [
+    (
+        "network",
+        1,
+        remote.NETWORK_EVENT_CALLBACK_METADATA_CHANGE,
+        remote.NetworkEventCallbackMetadataChangeMsg(0, NET, 1, "x"),
+        ("Network", 1, "x"),
+    ),
+    (
+        "storage_pool",
+        0,
+        remote.STORAGE_POOL_EVENT_LIFECYCLE,
+        remote.StoragePoolEventLifecycleMsg(0, POOL, 2, 0),
+        ("StoragePool", 2, 0),
+    ),
+    (
+        "node_device",
+        1,
+        remote.NODE_DEVICE_EVENT_UPDATE,
+        remote.NodeDeviceEventUpdateMsg(0, DEV),
+        ("NodeDevice",),
+    ),
+    (
+        "secret",
+        0,
+        remote.SECRET_EVENT_LIFECYCLE,
+        remote.SecretEventLifecycleMsg(0, SECRET, 1, 0),
+        ("Secret", 1, 0),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("family", "event_id", "procedure", "message", "heard"),
+    OTHERS,
+    ids=[each[0] for each in OTHERS],
+)
+def test_other_objects_events(
+    family: str,
+    event_id: int,
+    procedure: Any,
+    message: Any,
+    heard: tuple[object, ...],
+    server: ScriptedServer,
+    connection: virtproto.Connection,
+) -> None:
+    begin = getattr(calls, f"CONNECT_{family.upper()}_EVENT_REGISTER_ANY")
+    end = getattr(calls, f"CONNECT_{family.upper()}_EVENT_DEREGISTER_ANY")
+    server.handle(begin, begin.ret(callbackID=0))
+    server.handle(end, b"")
     seen: list[Any] = []
 
     def note(conn: Any, concerned: Any, *args: Any) -> None:
         seen.append((type(concerned).__name__, *args))
 
-    server.handle(
-        calls.CONNECT_NETWORK_EVENT_REGISTER_ANY,
-        calls.ConnectNetworkEventRegisterAnyRet(callbackID=0),
-    )
-    server.handle(
-        calls.CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY,
-        calls.ConnectStoragePoolEventRegisterAnyRet(callbackID=0),
-    )
-    server.handle(
-        calls.CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY,
-        calls.ConnectNodeDeviceEventRegisterAnyRet(callbackID=0),
-    )
-    server.handle(
-        calls.CONNECT_SECRET_EVENT_REGISTER_ANY,
-        calls.ConnectSecretEventRegisterAnyRet(callbackID=0),
-    )
-    net = remote.NonnullNetwork(name="n", uuid=b"n" * 16)
-    pool = remote.NonnullStoragePool(name="p", uuid=b"p" * 16)
-    dev = remote.NonnullNodeDevice(name="d")
-    secret = remote.NonnullSecret(uuid=b"s" * 16, usageType=0, usageID="")
-    ends = [
-        (connection.network_event_deregister_any, calls.CONNECT_NETWORK_EVENT_DEREGISTER_ANY,
-         connection.network_event_register_any(None, 1, note)),
-        (connection.storage_pool_event_deregister_any,
-         calls.CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY,
-         connection.storage_pool_event_register_any(None, 0, note)),
-        (connection.node_device_event_deregister_any,
-         calls.CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY,
-         connection.node_device_event_register_any(None, 1, note)),
-        (connection.secret_event_deregister_any, calls.CONNECT_SECRET_EVENT_DEREGISTER_ANY,
-         connection.secret_event_register_any(None, 0, note)),
-    ]  # fmt: skip
-    network = remote.NetworkEventCallbackMetadataChangeMsg(0, net, 1, "x")
-    server.send(
-        SendEvent(REMOTE, remote.NETWORK_EVENT_CALLBACK_METADATA_CHANGE.number, network),
-        SendEvent(
-            REMOTE,
-            remote.STORAGE_POOL_EVENT_LIFECYCLE.number,
-            remote.StoragePoolEventLifecycleMsg(0, pool, 2, 0),
-        ),
-        SendEvent(
-            REMOTE,
-            remote.NODE_DEVICE_EVENT_UPDATE.number,
-            remote.NodeDeviceEventUpdateMsg(0, dev),
-        ),
-        SendEvent(
-            REMOTE,
-            remote.SECRET_EVENT_LIFECYCLE.number,
-            remote.SecretEventLifecycleMsg(0, secret, 1, 0),
-        ),
-    )
-    until(connection, lambda: len(seen) == 4)
-    assert seen == [
-        ("Network", 1, "x"),
-        ("StoragePool", 2, 0),
-        ("NodeDevice",),
-        ("Secret", 1, 0),
-    ]
-    for deregister, procedure, number in ends:
-        with pytest.raises(UsageError, match="callback_id"):
-            connection.domain_event_deregister_any(number)
-        server.handle(procedure, b"")
-        deregister(number)
-        assert server.calls[-1].procedure == procedure.number
+    number = getattr(connection, f"{family}_event_register_any")(None, event_id, note)
+    server.send(SendEvent(REMOTE, procedure.number, message))
+    until(connection, lambda: seen)
+    assert seen == [heard]
+    with pytest.raises(UsageError, match="callback_id"):
+        connection.domain_event_deregister_any(number)
+    getattr(connection, f"{family}_event_deregister_any")(number)
+    assert server.calls[-1].procedure == end.number
 
 
 def test_monitor_events(server: ScriptedServer, connection: virtproto.Connection) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,10 @@ def pings(server: ScriptedServer) -> int:
     )
 
 
+def has_asked(server: ScriptedServer, times: int) -> bool:
+    return pings(server) >= times
+
+
 def test_a_silent_daemon_is_asked_and_given_up(
     server: ScriptedServer, connection: virtproto.Connection
 ) -> None:
@@ -95,7 +100,7 @@ def test_an_answer_keeps_the_connection(
     connection.set_keep_alive(0.05, 1)
     for number in range(1, 5):
         # The scripted daemon answers as every daemon does.
-        until(connection, lambda number=number: pings(server) >= number)
+        until(connection, partial(has_asked, server, number))
         assert connection.get_library_version() == 12008000
     assert connection.is_alive()
 

@@ -209,7 +209,11 @@ class StreamEnd:
     async def _send(self, queue: Callable[[ClientSession], None]) -> None:
         # The daemon answers nothing on a stream that failed.
         self.inbox.check()
-        await heed(self._opened(), queue)
+        channel = self._opened()
+        await heed(channel, queue)
+        if channel._closed is not None:
+            # It ended while this waited, and with it what was not written yet.
+            self.inbox.check()
 
     def _make_room(self, channel: Channel) -> None:
         """Have the channel read again if it paused for streams and none is crowded any more."""

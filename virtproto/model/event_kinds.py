@@ -70,6 +70,25 @@ HOMES = {
 
 _REMOTE, _QEMU_PROGRAM = PROGRAMS["remote"], PROGRAMS["qemu"]
 
+# The procedures by which registrations are made and ended, where the daemon gives them IDs.
+_BEGIN_AND_END = {
+    DOMAIN: (
+        "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY",
+        "CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY",
+    ),
+    NETWORK: ("CONNECT_NETWORK_EVENT_REGISTER_ANY", "CONNECT_NETWORK_EVENT_DEREGISTER_ANY"),
+    STORAGE_POOL: (
+        "CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY",
+        "CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY",
+    ),
+    NODE_DEVICE: (
+        "CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY",
+        "CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY",
+    ),
+    SECRET: ("CONNECT_SECRET_EVENT_REGISTER_ANY", "CONNECT_SECRET_EVENT_DEREGISTER_ANY"),
+    QEMU: ("CONNECT_DOMAIN_MONITOR_EVENT_REGISTER", "CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER"),
+}
+
 # CONNECT_EVENT_CONNECTION_CLOSED, which is about no object and comes without an ID.
 CLOSED = (_REMOTE, 362)
 
@@ -299,31 +318,14 @@ def registration(
     """Return the call that asks for events; ``wire`` names the object, None is for all of them."""
     from virtproto.wire.remote import connect_event as calls
 
-    if family == NETWORK:
-        return calls.CONNECT_NETWORK_EVENT_REGISTER_ANY, (
-            calls.ConnectNetworkEventRegisterAnyArgs(eventID=event_id, net=wire)
+    if family == DOMAIN and not by_id:
+        if event_id == 0:
+            return calls.CONNECT_DOMAIN_EVENT_REGISTER, None
+        return calls.CONNECT_DOMAIN_EVENT_REGISTER_ANY, (
+            calls.ConnectDomainEventRegisterAnyArgs(eventID=event_id)
         )
-    if family == STORAGE_POOL:
-        return calls.CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY, (
-            calls.ConnectStoragePoolEventRegisterAnyArgs(eventID=event_id, pool=wire)
-        )
-    if family == NODE_DEVICE:
-        return calls.CONNECT_NODE_DEVICE_EVENT_REGISTER_ANY, (
-            calls.ConnectNodeDeviceEventRegisterAnyArgs(eventID=event_id, dev=wire)
-        )
-    if family == SECRET:
-        return calls.CONNECT_SECRET_EVENT_REGISTER_ANY, (
-            calls.ConnectSecretEventRegisterAnyArgs(eventID=event_id, secret=wire)
-        )
-    if by_id:
-        return calls.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY, (
-            calls.ConnectDomainEventCallbackRegisterAnyArgs(eventID=event_id, dom=wire)
-        )
-    if event_id == 0:
-        return calls.CONNECT_DOMAIN_EVENT_REGISTER, None
-    return calls.CONNECT_DOMAIN_EVENT_REGISTER_ANY, (
-        calls.ConnectDomainEventRegisterAnyArgs(eventID=event_id)
-    )
+    procedure = getattr(calls, _BEGIN_AND_END[family][0])
+    return procedure, procedure.args(event_id, wire)
 
 
 def monitor_registration(
@@ -350,31 +352,5 @@ def deregistration(
         return calls.CONNECT_DOMAIN_EVENT_DEREGISTER_ANY, (
             calls.ConnectDomainEventDeregisterAnyArgs(eventID=event_id)
         )
-    ends: dict[str, tuple[Procedure[Any, Any], Callable[..., Any]]] = {
-        DOMAIN: (
-            calls.CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY,
-            calls.ConnectDomainEventCallbackDeregisterAnyArgs,
-        ),
-        NETWORK: (
-            calls.CONNECT_NETWORK_EVENT_DEREGISTER_ANY,
-            calls.ConnectNetworkEventDeregisterAnyArgs,
-        ),
-        STORAGE_POOL: (
-            calls.CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY,
-            calls.ConnectStoragePoolEventDeregisterAnyArgs,
-        ),
-        NODE_DEVICE: (
-            calls.CONNECT_NODE_DEVICE_EVENT_DEREGISTER_ANY,
-            calls.ConnectNodeDeviceEventDeregisterAnyArgs,
-        ),
-        SECRET: (
-            calls.CONNECT_SECRET_EVENT_DEREGISTER_ANY,
-            calls.ConnectSecretEventDeregisterAnyArgs,
-        ),
-        QEMU: (
-            qemu.CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER,
-            qemu.ConnectDomainMonitorEventDeregisterArgs,
-        ),
-    }
-    procedure, args = ends[family]
-    return procedure, args(callbackID=server_id)
+    procedure = getattr(qemu if family == QEMU else calls, _BEGIN_AND_END[family][1])
+    return procedure, procedure.args(callbackID=server_id)

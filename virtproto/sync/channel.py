@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .descriptors import Passage
     from .traffic import Pulse, StreamEnd, Waker
 
+    AnyProcedure: TypeAlias = Procedure[Any, Any]
     # What a call does that is not one plain question and one plain answer.
     Special: TypeAlias = Passage | StreamEnd
 
@@ -250,7 +251,7 @@ class Channel:
             return
         try:
             if goodbye is not None and self._settled:
-                self._exchange(goodbye, b"", CLOSE_TIMEOUT_S)
+                self._exchange(goodbye, b"", CLOSE_TIMEOUT_S, None)
         except (OSError, VirtprotoError):
             # The daemon is gone or busy; it will notice the closed socket.
             pass
@@ -300,11 +301,7 @@ class Channel:
             announce_end(self, self._closed, error)
 
     def _exchange(
-        self,
-        procedure: Procedure[Any, Any],
-        args: bytes,
-        timeout_s: float | None,
-        special: Special | None = None,
+        self, procedure: AnyProcedure, args: bytes, timeout_s: float | None, special: Special | None
     ) -> ReplyReceived | CallFailed:
         if timeout_s != self._limit_s:
             self._limit(timeout_s)
