@@ -29,7 +29,9 @@ __all__ = [
     "ADDRESSES",
     "Address",
     "Ask",
+    "CallbackArgument",
     "Comparison",
+    "ConnectionArgument",
     "Do",
     "FileArgument",
     "Normaliser",
@@ -41,6 +43,7 @@ __all__ = [
     "Step",
     "StreamArgument",
     "Wait",
+    "Watching",
     "nothing",
     "unchanged",
 ]
@@ -109,6 +112,11 @@ ADDRESSES["port"] = _below(
 )
 ADDRESSES["unsnapped"] = Address(
     (("lookupByName", "$unsnapped"),), (("get_domain_by_name", "$unsnapped"),)
+)
+# The domain once it has moved to the other daemon.
+ADDRESSES["moved"] = Address(
+    (("@connection", "$target_uri"), ("lookupByName", "$domain")),
+    (("@connection", "$target_uri"), ("get_domain_by_name", "$domain")),
 )
 ADDRESSES["snapshot_domain"] = Address(
     (("lookupByName", "$snapshot_domain"),), (("get_domain_by_name", "$snapshot_domain"),)
@@ -245,6 +253,42 @@ class Remove:
 
 
 Step = Ask | See | Do | Wait | Remove
+
+
+@dataclass(frozen=True)
+class ConnectionArgument:
+    """An argument that is a connection to another daemon."""
+
+    uri: str
+
+
+@dataclass(frozen=True)
+class CallbackArgument:
+    """An argument that is a callback for events."""
+
+
+@dataclass(frozen=True)
+class Watching:
+    """Events that all parties watch at once while the C binding causes them.
+
+    ``register`` and ``deregister`` are a method of ours and what it is in the binding; the latter
+    get what the former answered, if anything. ``count`` events are to come.
+    """
+
+    name: str
+    stages: Mapping[str, str]
+    register: Ask
+    deregister: tuple[str, str]
+    causes: tuple[Step, ...]
+    count: int
+    afterwards: tuple[Step, ...] = ()
+    shape: Normaliser = unchanged
+
+    @property
+    def documented(self) -> tuple[str, ...]:
+        """The documented methods that it compares."""
+        cls = self.register.documented.partition(".")[0]
+        return (self.register.documented, f"{cls}.{self.deregister[0]}")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import virtproto.sync
 from tests.differential.comparison import Ask, Outcome
-from tests.differential.comparisons import ALL
-from tests.differential.stages import OTHER_RELEASES, QEMU, TEST
+from tests.differential.comparisons import ALL, WATCHINGS
+from tests.differential.comparisons.closing import QUESTIONS
+from tests.differential.stages import MIGRATION, OTHER_RELEASES, QEMU, TEST
 from tests.lab.place import repository
 
 __all__ = ["PAGE", "compared", "not_compared", "page", "public_methods"]
@@ -75,13 +76,22 @@ def compared() -> dict[str, dict[str, set[str]]]:
         for step in comparison.steps:
             if not isinstance(step, Ask):
                 continue
-            for stage in (TEST, QEMU):
-                if stage in comparison.stages:
-                    of_stage = comparison.stages[stage]
-                    outcome = step.outcome if of_stage == Outcome.VALUE else of_stage
-                    for name in (step.documented, *step.also):
-                        found[name][stage].add(outcome)
+            for stage, of_stage in comparison.stages.items():
+                outcome = step.outcome if of_stage == Outcome.VALUE else of_stage
+                for name in (step.documented, *step.also):
+                    found[name][_column(stage)].add(outcome)
+    for watching in WATCHINGS:
+        for stage in watching.stages:
+            for name in watching.documented:
+                found[name][_column(stage)].add(Outcome.VALUE)
+    for question in QUESTIONS:
+        found[question.documented][TEST].add(Outcome.VALUE)
     return found
+
+
+def _column(stage: str) -> str:
+    """Return the page's column for a stage; old releases have one that is not shown."""
+    return QEMU if stage == MIGRATION else stage
 
 
 def not_compared() -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import queue
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -23,6 +24,8 @@ from tests.differential.comparison import (
     ADDRESSES,
     Address,
     Ask,
+    CallbackArgument,
+    ConnectionArgument,
     Do,
     FileArgument,
     ObjectArgument,
@@ -33,6 +36,8 @@ from tests.differential.comparison import (
     Wait,
 )
 from tests.lab.c_binding import (
+    BindingCallback,
+    BindingConnection,
     BindingFile,
     BindingObject,
     BindingSocket,
@@ -50,6 +55,7 @@ Answer = dict[str, Any]
 
 # No call of a comparison takes longer, also not one for which a guest has to do something.
 _CALL_S = 120.0
+_EVENT_S = 20.0
 _PIECE = 65536
 _ERROR_FIELDS = ("code", "domain", "message", "level", "str1", "str2", "str3", "int1", "int2")
 
@@ -127,6 +133,14 @@ class BindingParty:
             return {"error": error.fields}
         return {"value": value}
 
+    def hear(self, count: int) -> list[Any]:
+        """Return the next ``count`` events."""
+        return self._binding.hear(count, _EVENT_S)
+
+    def forget(self) -> None:
+        """Forget the events that came so far."""
+        self._binding.hear(None)
+
     def see(self, step: See | Do | Wait) -> Answer:
         """Return what it sees for a step that is not a party's."""
         return self.look(step.on, step.method, *step.args)
@@ -152,6 +166,10 @@ class BindingParty:
                 return BindingFile(fill(value.path, self._names), value.mode)
             case SocketArgument():
                 return BindingSocket()
+            case ConnectionArgument():
+                return BindingConnection(fill(value.uri, self._names))
+            case CallbackArgument():
+                return BindingCallback()
             case list() | tuple():
                 return type(value)(self._argument(item) for item in value)
         return fill(value, self._names)
@@ -165,6 +183,7 @@ class OurParty:
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
         self._connection: Any = None
+        self._others: dict[str, Any] = {}
 
     def wait(self, result: Any) -> Any:
         """Return the result of a call."""
@@ -176,7 +195,8 @@ class OurParty:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.wait(self._connection.close())
+        for connection in (*self._others.values(), self._connection):
+            self.wait(connection.close())
 
     def answer(self, question: Ask) -> Answer:
         """Return its answer to what a comparison asks of each party."""
@@ -197,12 +217,27 @@ class OurParty:
                 return {"error": {name: getattr(error, name) for name in _ERROR_FIELDS}}
         return {"value": question.both(value)}
 
+    def keep(self, event: Any) -> None:
+        """Keep an event that a callback was told of."""
+        raise NotImplementedError
+
+    def hear(self, count: int) -> list[Any]:
+        """Return the next ``count`` events; an error if they do not come in time."""
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Forget the events that came so far."""
+        raise NotImplementedError
+
     def reach(self, on: str | Address, held: ExitStack) -> Any:
         """Return the object at an address."""
         address = ADDRESSES[on] if isinstance(on, str) else on
         target = self._connection
         for method, *args in address.ours:
             given = [self._argument(value, held, []) for value in args]
+            if method == "@connection":
+                target = self._other(given[0])
+                continue
             target = self.wait(getattr(target, method)(*given))
         return target
 
@@ -224,6 +259,15 @@ class OurParty:
         assert isinstance(value, Iterable), f"no plain form of {value!r}"
         return [self.plain(item) for item in value]
 
+    def open(self, uri: str) -> Any:
+        """Return a new connection."""
+        raise NotImplementedError
+
+    def _other(self, uri: str) -> Any:
+        if uri not in self._others:
+            self._others[uri] = self.open(uri)
+        return self._others[uri]
+
     def _named(self, value: Any, method: str) -> Any:
         return self.plain(self.wait(getattr(value, method)()))
 
@@ -235,6 +279,10 @@ class OurParty:
                 stream = self.wait(self._connection.new_stream())
                 streams += [stream, value]
                 return stream
+            case ConnectionArgument():
+                return self._other(fill(value.uri, self._names))
+            case CallbackArgument():
+                return lambda _connection, *told: self.keep(self.plain(told))
             case SocketArgument():
                 near, far = socket.socketpair()
                 held.enter_context(near)
@@ -318,15 +366,33 @@ class SyncParty(OurParty):
     def __init__(self, uri: str, names: Mapping[str, Any]) -> None:
         super().__init__(names)
         self._uri = uri
+        self._events: queue.Queue[Any] = queue.Queue()
 
     def __enter__(self) -> Self:
-        self._connection = virtproto.open(self._uri)
-        self._connection.call_timeout_s = _CALL_S
+        self._connection = self.open(self._uri)
         return self
+
+    def open(self, uri: str) -> Any:
+        """Return a new connection."""
+        connection = virtproto.open(uri)
+        connection.call_timeout_s = _CALL_S
+        return connection
 
     def wait(self, result: Any) -> Any:
         """Return the result, which is there."""
         return result
+
+    def keep(self, event: Any) -> None:
+        """Keep an event; called in a thread of the connection's own."""
+        self._events.put(event)
+
+    def hear(self, count: int) -> list[Any]:
+        """Return the next ``count`` events."""
+        return [self._events.get(timeout=_EVENT_S) for _ in range(count)]
+
+    def forget(self) -> None:
+        """Forget the events that came so far."""
+        self._events = queue.Queue()
 
 
 class AioParty(OurParty):
@@ -338,11 +404,17 @@ class AioParty(OurParty):
         super().__init__(names)
         self._uri = uri
         self._runner = asyncio.Runner(debug=True)
+        self._events: asyncio.Queue[Any] = asyncio.Queue()
 
     def __enter__(self) -> Self:
-        self._connection = self.wait(aio.open(self._uri))
-        self._connection.call_timeout_s = _CALL_S
+        self._connection = self.open(self._uri)
         return self
+
+    def open(self, uri: str) -> Any:
+        """Return a new connection."""
+        connection = self.wait(aio.open(uri))
+        connection.call_timeout_s = _CALL_S
+        return connection
 
     def __exit__(
         self,
@@ -356,6 +428,20 @@ class AioParty(OurParty):
     def wait(self, result: Any) -> Any:
         """Return the result, for which the event loop runs if it is still to come."""
         return self._runner.run(_awaited(result)) if inspect.isawaitable(result) else result
+
+    def keep(self, event: Any) -> None:
+        """Keep an event; called in the event loop."""
+        self._events.put_nowait(event)
+
+    def hear(self, count: int) -> list[Any]:
+        """Return the next ``count`` events, while the event loop runs."""
+        return [
+            self._runner.run(asyncio.wait_for(self._events.get(), _EVENT_S)) for _ in range(count)
+        ]
+
+    def forget(self) -> None:
+        """Forget the events that came so far."""
+        self._events = asyncio.Queue()
 
 
 async def _awaited(result: Any) -> Any:

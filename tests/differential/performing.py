@@ -9,14 +9,25 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.differential.comparison import Ask, Comparison, Do, Outcome, Remove, See, Step, Wait
+from tests.differential.comparison import (
+    Ask,
+    CallbackArgument,
+    Comparison,
+    Do,
+    Outcome,
+    Remove,
+    See,
+    Step,
+    Wait,
+    Watching,
+)
 from tests.differential.likeness import Likeness, equal
 from tests.differential.parties import Answer, BindingParty, OurParty, Party
 
-__all__ = ["Stage", "StageError", "perform"]
+__all__ = ["Stage", "StageError", "perform", "watch"]
 
 _GLANCE_S = 0.02
 
@@ -32,6 +43,8 @@ class Stage:
     name: str
     binding: BindingParty
     ours: Sequence[OurParty]
+    # The C binding with an event loop: it hears of events and does nothing else.
+    watcher: BindingParty
 
 
 def perform(comparison: Comparison, stage: Stage) -> list[str]:
@@ -45,6 +58,51 @@ def perform(comparison: Comparison, stage: Stage) -> list[str]:
             if difference is not None:
                 found.append(f"{party.name}, {_title(step)}: {difference}")
     return found
+
+
+def watch(watching: Watching, stage: Stage) -> list[str]:
+    """Return what differs between the events that the parties hear of; nothing is good."""
+    parties: tuple[Party, ...] = (stage.watcher, *stage.ours)
+    for party in parties:
+        party.forget()
+    numbers = [_value(party.answer(watching.register)) for party in parties]
+    heard: list[list[Any]] = []
+    try:
+        for step in watching.causes:
+            if isinstance(step, Do):
+                _succeed(step, stage.binding.see(step))
+            else:
+                _put_back(step, stage.binding)
+        heard += [watching.shape(party.hear(watching.count)) for party in parties]
+    finally:
+        for party, number in zip(parties, numbers, strict=True):
+            _value(party.answer(_undone(watching, number)))
+        for step in watching.afterwards:
+            _put_back(step, stage.binding)
+    theirs, *ours = heard
+    differences = [equal(_comparable(theirs), _comparable(events)) for events in ours]
+    return [difference for difference in differences if difference is not None]
+
+
+def _undone(watching: Watching, number: Any) -> Ask:
+    """Return the question that ends a registration, which answered ``number`` if anything."""
+    method, counterpart = watching.deregister
+    cls = watching.register.documented.partition(".")[0]
+    given = () if number is None else (number,)
+    # Where there is no number, the binding wants the callback itself.
+    named = given or (CallbackArgument(),)
+    return replace(
+        watching.register,
+        documented=f"{cls}.{method}",
+        args=given,
+        binding=(counterpart, *named),
+    )
+
+
+def _value(answer: Answer) -> Any:
+    if "error" in answer:
+        raise StageError(str(answer["error"]))
+    return answer["value"]
 
 
 def _go_through(

@@ -8,6 +8,7 @@ stage           what it is
 test            libvirtd 9.0.0, test driver; ``test 7.0.0`` and so on are those of other releases
 qemu            libvirtd 9.0.0 as a host of guests: a running Linux guest whose agent answers, one
                 that is defined only, a network with DHCP, a pool, a secret, a packet filter
+migration       two such daemons, and a running Linux guest on the first
 ==============  ================================================================================
 """
 
@@ -25,16 +26,18 @@ from tests.lab.daemon import PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from tests.lab.guest_image import image_folder
 from tests.lab.linux_guest import LinuxGuest, Nic
+from tests.lab.migration import migration_daemons
 from tests.lab.roots import RELEASES, root_of
 from tests.lab.running import running
 from tests.lab.seed import SEEDED_VERSION, kept_capabilities
 
-__all__ = ["OTHER_RELEASES", "QEMU", "STAGES", "TEST", "open_stage"]
+__all__ = ["MIGRATION", "OTHER_RELEASES", "QEMU", "STAGES", "TEST", "open_stage"]
 
 TEST = "test"
 QEMU = "qemu"
+MIGRATION = "migration"
 OTHER_RELEASES = tuple(version for version in RELEASES if version != SEEDED_VERSION)
-STAGES = (TEST, QEMU, *(f"{TEST} {version}" for version in OTHER_RELEASES))
+STAGES = (TEST, QEMU, MIGRATION, *(f"{TEST} {version}" for version in OTHER_RELEASES))
 
 _TEST_URI = "test:///default"
 _QEMU_URI = "qemu:///system"
@@ -75,6 +78,10 @@ _OTHER_DEVICES = """<emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon 
 @contextmanager
 def open_stage(name: str) -> Iterator[Stage]:
     """Yield the stage of that name, made ready."""
+    if name == MIGRATION:
+        with _moving() as stage:
+            yield stage
+        return
     with ExitStack() as held:
         if name == QEMU:
             daemon, uri = _hosting_daemon(), _QEMU_URI
@@ -86,7 +93,26 @@ def open_stage(name: str) -> Iterator[Stage]:
         names = ready(daemon, binding, held)
         sync = held.enter_context(SyncParty(daemon.uri(uri), names))
         aio = held.enter_context(AioParty(daemon.uri(uri), names))
-        yield Stage(name, BindingParty(binding, names), (sync, aio))
+        watcher = held.enter_context(CBinding(daemon.uri(uri), events=True))
+        yield Stage(name, BindingParty(binding, names), (sync, aio), BindingParty(watcher, names))
+
+
+@contextmanager
+def _moving() -> Iterator[Stage]:
+    with ExitStack() as held:
+        pair = held.enter_context(migration_daemons())
+        guest = held.enter_context(pair.guest("mover"))
+        uri = pair.source_uri
+        names = {
+            "folder": str(pair.folder),
+            "domain": guest.name,
+            "source_uri": uri,
+            "target_uri": pair.target_uri,
+        }
+        binding = BindingParty(held.enter_context(CBinding(uri)), names)
+        sync = held.enter_context(SyncParty(uri, names))
+        aio = held.enter_context(AioParty(uri, names))
+        yield Stage(MIGRATION, binding, (sync, aio), binding)
 
 
 def _hosting_daemon() -> PrivateDaemon:

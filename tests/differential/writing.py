@@ -20,7 +20,7 @@ from tests.differential.comparison import (
     unchanged,
 )
 from tests.differential.likeness import Likeness, equal
-from tests.differential.stages import OTHER_RELEASES, QEMU, TEST
+from tests.differential.stages import MIGRATION, OTHER_RELEASES, QEMU, TEST
 
 __all__ = ["act", "ask", "reading", "scenario", "where"]
 
@@ -54,7 +54,7 @@ def where(stages: str) -> Mapping[str, str]:
     for word in stages.split():
         name = word.lstrip("!?").removesuffix("-only")
         outcome = _MARKS.get(word[0], Outcome.VALUE)
-        assert name in (TEST, QEMU), name
+        assert name in (TEST, QEMU, MIGRATION), name
         outcomes[name] = outcome
         if name == TEST and not word.endswith("-only"):
             outcomes.update({f"{TEST} {version}": Outcome.EITHER for version in OTHER_RELEASES})

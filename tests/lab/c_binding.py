@@ -19,6 +19,7 @@ from typing import Any
 from tests.lab.place import LabMissingError
 
 __all__ = [
+    "BindingCallback",
     "BindingConnection",
     "BindingFile",
     "BindingObject",
@@ -74,6 +75,11 @@ class BindingFile:
 
 
 @dataclass(frozen=True)
+class BindingCallback:
+    """An argument that is a callback; ``CBinding.hear`` returns what it is told."""
+
+
+@dataclass(frozen=True)
 class BindingSocket:
     """An argument that is a descriptor of one end of a new pair of sockets.
 
@@ -91,8 +97,10 @@ class BindingConnection:
 class CBinding:
     """One connection of the C binding to a daemon, for as long as a ``with`` block."""
 
-    def __init__(self, uri: str, *, readonly: bool = False) -> None:
+    def __init__(self, uri: str, *, readonly: bool = False, events: bool = False) -> None:
+        """``events`` has it run an event loop, without which callbacks hear nothing."""
         self._uri = uri
+        self._events = events
         self._readonly = readonly
         self._process: subprocess.Popen[str] | None = None
 
@@ -105,7 +113,7 @@ class CBinding:
             text=True,
         )
         try:
-            self._exchange({"open": self._uri, "readonly": self._readonly})
+            self._exchange({"open": self._uri, "readonly": self._readonly, "events": self._events})
         except BaseException:
             self.__exit__()
             raise
@@ -123,6 +131,14 @@ class CBinding:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def hear(self, count: int | None, timeout_s: float = 20.0) -> list[Any]:
+        """Return the next ``count`` events, or all so far: what BindingCallback was called with.
+
+        Raises CBindingMisuseError if they do not come in time.
+        """
+        heard: list[Any] = self._exchange({"heard": count, "timeout": timeout_s})
+        return heard
 
     def ask(self, method: str, *arguments: object) -> Any:
         """Return what ``method`` of the connection (virConnect) answers."""
@@ -145,7 +161,8 @@ class CBinding:
         """Return what ``method`` of the object at the end of ``path`` answers.
 
         ``path`` holds steps (method, argument...), the first of them asked of the connection:
-        (("storagePoolLookupByName", "p"), ("storageVolLookupByName", "v")). A method that starts
+        (("storagePoolLookupByName", "p"), ("storageVolLookupByName", "v")). The step
+        ("@connection", URI) leads to another connection. A method that starts
         with "libvirt_qemu." is a function of that module. Bytes stay bytes, tuples become lists,
         objects become {"object": class, "name": ...}. Where an argument is a BindingStream, the
         answer is [result, what was heard]: ``send`` is sent first, bytes and the lengths of holes,
@@ -205,6 +222,8 @@ def _question(value: Any) -> Any:
             return {"stream": value.flags}
         case BindingFile():
             return {"file": str(value.path), "mode": value.mode}
+        case BindingCallback():
+            return {"callback": None}
         case BindingSocket():
             return {"socket": None}
         case BindingConnection():

@@ -3,15 +3,18 @@
 Run as a program by lab/c_binding.py with the system's own Python, which has the C binding. It must
 not import the project's packages, which that Python does not have; stream_feed.py lies beside it.
 
-Question: {"open": URI, "readonly": bool}, or {"on": [[method, argument...]...], "ask": [method,
-argument...], "send", "receive", "way", "end"}: "on" is the path to the object to ask, each step
-asked of the one before, the first of the connection; an empty path asks the connection. A method
-"libvirt_qemu.NAME" is a function of that module, and gets the object as its first argument. What
-is done with a stream among the arguments is what CBinding.ask_at says of the other four.
+Question: {"open": URI, "readonly": bool, "events": bool}; or {"heard": number, "timeout": seconds}
+for the next events, or all so far where the number is null; or {"on": [[method, argument...]...],
+"ask": [method, argument...], "send", "receive", "way", "end"}: "on" is the path to the object to
+ask, each step asked of the one before, the first of the connection; an empty path asks the
+connection, the step ["@connection", URI] leads to another. A method "libvirt_qemu.NAME" is a
+function of that module, and gets the object as its first argument. What is done with a stream
+among the arguments is what CBinding.ask_at says of the other four.
 
 Arguments that JSON lacks: {"hex"} bytes, {"tuple": [...]}, {"pairs": [[key, value]...]},
 {"object": path}, {"stream": flags},
 {"file": path, "mode"} a descriptor of a file that is open for the call, {"socket"} one of a pair,
+{"callback"} which keeps what it is told but for the connection and its own last argument,
 {"connection": URI}.
 Answer: {"value": ...} with bytes as {"hex"} and objects as {"object": class, what names it...},
 with {"error": {...}}, all nine fields, or {"misuse": text} where the binding refused by itself.
@@ -21,8 +24,10 @@ import contextlib
 import importlib
 import json
 import os
+import queue
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +62,19 @@ class _Asker:
         self._connection: Any = None
         self._others: dict[str, Any] = {}
         self._near: socket.socket | None = None
+        self._events: queue.Queue[Any] = queue.Queue()
+        # One object, because some registrations are undone by naming the callback.
+        self._callback = lambda _connection, *told: self._events.put(_plain(told[:-1]))
 
     def answer(self, question: dict[str, Any]) -> Any:
         if "open" in question:
+            if question["events"]:
+                self._run_event_loop()
             opening = libvirt.openReadOnly if question["readonly"] else libvirt.open
             self._connection = opening(question["open"])
             return None
+        if "heard" in question:
+            return self._hear(question["heard"], question["timeout"])
         target = self._follow(question["on"])
         with contextlib.ExitStack() as held:
             method, *arguments = question["ask"]
@@ -80,13 +92,35 @@ class _Asker:
                 return [result, [_plain(near.recv(question["receive"], socket.MSG_WAITALL))]]
             return result
 
+    def _hear(self, count: int | None, timeout: float) -> list[Any]:
+        if count is None:
+            count = self._events.qsize()
+        return [self._events.get(timeout=timeout) for _ in range(count)]
+
+    def _run_event_loop(self) -> None:
+        libvirt.virEventRegisterDefaultImpl()
+
+        def run() -> None:
+            while True:
+                libvirt.virEventRunDefaultImpl()
+
+        threading.Thread(target=run, daemon=True).start()
+
     def _follow(self, path: list[list[Any]]) -> Any:
         target = self._connection
         with contextlib.ExitStack() as held:
             for method, *arguments in path:
+                if method == "@connection":
+                    target = self._other(arguments[0])
+                    continue
                 given = [self._argument(value, held) for value in arguments]
                 target = _bound(target, method)(*given)
         return target
+
+    def _other(self, uri: str) -> Any:
+        if uri not in self._others:
+            self._others[uri] = libvirt.open(uri)
+        return self._others[uri]
 
     def _argument(self, value: Any, held: contextlib.ExitStack) -> Any:
         if isinstance(value, list):
@@ -103,16 +137,15 @@ class _Asker:
             return self._follow(value["object"])
         if value.keys() == {"stream"}:
             return self._connection.newStream(value["stream"])
+        if value.keys() == {"callback"}:
+            return self._callback
         if value.keys() == {"socket"}:
             self._near, far = socket.socketpair()
             held.enter_context(self._near)
             held.enter_context(far)
             return far.fileno()
         if value.keys() == {"connection"}:
-            uri = value["connection"]
-            if uri not in self._others:
-                self._others[uri] = libvirt.open(uri)
-            return self._others[uri]
+            return self._other(value["connection"])
         if value.keys() == {"file", "mode"}:
             handle = os.open(value["file"], getattr(os, value["mode"]))
             held.callback(os.close, handle)

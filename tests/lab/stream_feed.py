@@ -48,6 +48,7 @@ class Feed:
 def joined(parts: Iterable[bytes | int]) -> list[bytes | int]:
     """Return the parts with neighbours of one kind as one: how bytes were cut says nothing."""
     result: list[Any] = []
+    part: Any
     for part in parts:
         if result and type(result[-1]) is type(part):
             result[-1] += part

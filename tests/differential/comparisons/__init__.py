@@ -13,12 +13,14 @@ from tests.differential.comparisons import (
     guest_changes,
     host_reading,
     listing,
+    migrations,
     objects_changes,
     objects_reading,
     snapshots,
 )
+from tests.differential.comparisons.events import WATCHINGS
 
-__all__ = ["ALL"]
+__all__ = ["ALL", "WATCHINGS"]
 
 ALL: tuple[Comparison, ...] = (
     *host_reading.COMPARISONS,
@@ -32,5 +34,6 @@ ALL: tuple[Comparison, ...] = (
     *objects_changes.COMPARISONS,
     *guest_changes.COMPARISONS,
     *domain_jobs.COMPARISONS,
+    *migrations.COMPARISONS,
     *back_doors.COMPARISONS,
 )

@@ -21,14 +21,14 @@ __all__ = ["COMPARISONS"]
 _UUID = "3c1f2b52-1f0c-4d4e-8f51-6b1f5a0c0010"
 NO_UUID = "00000000-0000-4000-8000-000000000000"
 
-_NET_XML = f"""<network><name>spare</name><uuid>{_UUID}</uuid><bridge name='labbr9'/>
+NET_XML = f"""<network><name>spare</name><uuid>{_UUID}</uuid><bridge name='labbr9'/>
 <mac address='52:54:00:00:00:09'/><ip address='192.168.159.1' netmask='255.255.255.0'>
 <dhcp><range start='192.168.159.2' end='192.168.159.9'/></dhcp></ip></network>"""
 _LEASE_XML = "<host mac='52:54:00:00:00:0a' ip='192.168.159.5'/>"
 _PORT_XML = f"""<networkport><uuid>{_UUID}</uuid><owner><name>x</name>
 <uuid>{NO_UUID}</uuid></owner><mac address='52:54:00:00:00:0b'/>
 <bandwidth><inbound average='50'/></bandwidth></networkport>"""
-_POOL_XML = f"""<pool type='dir'><name>spare</name><uuid>{_UUID}</uuid>
+POOL_XML = f"""<pool type='dir'><name>spare</name><uuid>{_UUID}</uuid>
 <target><path>$folder/spare</path></target></pool>"""
 _VOLUME_XML = """<volume><name>fresh</name><capacity unit='KiB'>64</capacity>
 <target><format type='raw'/></target></volume>"""
@@ -39,7 +39,7 @@ _BIG_XML = """<volume><name>big</name><capacity unit='KiB'>256</capacity>
 SPARSE = 1
 _INTERFACE_XML = """<interface type='ethernet' name='eth9'><start mode='none'/>
 <mac address='52:54:00:00:00:0c'/></interface>"""
-_SECRET_XML = f"""<secret ephemeral='no' private='no'><uuid>{_UUID}</uuid>
+SECRET_XML = f"""<secret ephemeral='no' private='no'><uuid>{_UUID}</uuid>
 <usage type='ceph'><name>lab.spare</name></usage></secret>"""
 _FILTER_XML = f"""<filter name='spare' chain='ipv4'><uuid>{_UUID}</uuid>
 <rule action='drop' direction='in'><tcp dstportstart='99'/></rule></filter>"""
@@ -83,7 +83,7 @@ _NETWORKS = (
     scenario(
         "a network defined, started, changed, stopped and dropped",
         "test qemu",
-        ask("Connection.define_network", "networkDefineXML", _NET_XML),
+        ask("Connection.define_network", "networkDefineXML", NET_XML),
         See(NETWORK, "XMLDesc"),
         act("Network.set_autostart", "setAutostart", True, on=NETWORK),
         ask("Network.get_autostart", "autostart", on=NETWORK),
@@ -113,7 +113,7 @@ _NETWORKS = (
     scenario(
         "a transient network, and definitions that are refused",
         "test qemu",
-        ask("Connection.create_network", "networkCreateXML", _NET_XML),
+        ask("Connection.create_network", "networkCreateXML", NET_XML),
         See(NETWORK, "isPersistent"),
         act("Network.destroy", "destroy", on=NETWORK),
         ask("Connection.create_network", "networkCreateXML", "<network/>", outcome="refusal"),
@@ -125,13 +125,13 @@ _NETWORKS = (
             1,
             outcome="refusal",
         ),
-        ask("Connection.create_network", "networkCreateXMLFlags", _NET_XML, 1),
+        ask("Connection.create_network", "networkCreateXMLFlags", NET_XML, 1),
         afterwards=[Do(NETWORK, "destroy"), Do(NETWORK, "undefine")],
     ),
     scenario(
         "a port of a network",
         "!test qemu",
-        Do("connection", "networkCreateXML", (_NET_XML,)),
+        Do("connection", "networkCreateXML", (NET_XML,)),
         ask("Network.create_port", "portCreateXML", _PORT_XML, 0, on=NETWORK),
         See(NETWORK, "listAllPorts"),
         ask("NetworkPort.get_parameters", "parameters", 0, on=PORT),
@@ -155,7 +155,7 @@ _STORAGE = (
     scenario(
         "a pool defined, built, started, stopped, deleted and dropped",
         "test qemu",
-        ask("Connection.define_storage_pool", "storagePoolDefineXML", _POOL_XML, 0),
+        ask("Connection.define_storage_pool", "storagePoolDefineXML", POOL_XML, 0),
         See(POOL, "XMLDesc"),
         act("StoragePool.build", "build", 0, on=POOL),
         act("StoragePool.set_autostart", "setAutostart", True, on=POOL),
@@ -175,7 +175,7 @@ _STORAGE = (
         "a transient pool",
         "test qemu",
         ask(
-            "Connection.create_storage_pool", "storagePoolCreateXML", _POOL_XML, 4, outcome="either"
+            "Connection.create_storage_pool", "storagePoolCreateXML", POOL_XML, 4, outcome="either"
         ),
         See(POOL, "isPersistent"),
         ask(
@@ -320,11 +320,27 @@ _INTERFACES = (
     ),
 )
 
+VHBA_XML = """<device><parent>scsi_host1</parent><capability type='scsi_host'>
+<capability type='fc_host'><wwnn>20000000c9831b4b</wwnn><wwpn>10000000c9831b4b</wwpn></capability>
+</capability></device>"""
+VHBA = Address(
+    (("nodeDeviceLookupByName", "scsi_host12"),), (("get_node_device_by_name", "scsi_host12"),)
+)
+
 _OTHERS = (
+    scenario(
+        "a device of the host made and taken away",
+        "test",
+        ask("Connection.create_node_device", "nodeDeviceCreateXML", VHBA_XML, 0),
+        See(VHBA, "XMLDesc"),
+        act("NodeDevice.destroy", "destroy", on=VHBA),
+        See(VHBA, "XMLDesc"),
+        afterwards=[Do(VHBA, "destroy")],
+    ),
     scenario(
         "a secret defined, filled and dropped",
         "!test qemu",
-        ask("Connection.define_secret", "secretDefineXML", _SECRET_XML, 0),
+        ask("Connection.define_secret", "secretDefineXML", SECRET_XML, 0),
         act("Secret.set_value", "setValue", b"\x00very secret\xff", 0, on=SECRET),
         See(SECRET, "value"),
         ask("Secret.get_value", "value", 0, on=SECRET),
