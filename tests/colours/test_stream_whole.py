@@ -34,6 +34,7 @@ from virtproto.testing import (
     SendStreamData,
     SendStreamHole,
 )
+from virtproto.testing.actions import Action
 from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
 
 

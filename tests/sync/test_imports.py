@@ -61,6 +61,15 @@ def test_the_blocking_front_end_loads_nothing_heavy() -> None:
     assert not [name for name in HEAVY if name in loaded]
 
 
+def test_what_lasts_longer_than_a_call_is_loaded_when_first_used() -> None:
+    loaded = loaded_by("import virtproto; virtproto.open")
+    assert "virtproto.sync.living" in loaded
+    rarer = ("stream", "traffic", "descriptors", "delivery")
+    assert not [name for name in rarer if f"virtproto.sync.{name}" in loaded]
+    assert "virtproto.model.subscriptions" not in loaded
+    assert "virtproto.transport.descriptors" not in loaded
+
+
 def test_a_call_of_any_procedure_loads_nothing_heavy() -> None:
     loaded = loaded_by(
         "import virtproto; virtproto.open; from virtproto.wire import remote;"
