@@ -12,10 +12,18 @@ import pytest
 import virtproto
 
 ROOT = Path(virtproto.__file__).parent
-TWINS = ("calls", "connection", "living", "stream", "migrating", "objects")
+TWINS: tuple[str, ...] = ("calls", "connection", "living", "stream", "migrating", "objects")
 TWINS += ("admin_calls", "admin_objects", "node_device")
 # Without a call of their own, so without a colour.
-ALIKE = ("domain", "interface", "network", "network_port", "nwfilter", "nwfilter_binding", "secret")
+ALIKE: tuple[str, ...] = (
+    "domain",
+    "interface",
+    "network",
+    "network_port",
+    "nwfilter",
+    "nwfilter_binding",
+    "secret",
+)
 ALIKE += ("storage_pool", "storage_vol")
 _NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
 
@@ -100,7 +108,7 @@ def test_both_channels_offer_the_same_methods() -> None:
     from virtproto.aio.channel import Channel as Asynchronous
     from virtproto.sync.channel import Channel as Synchronous
 
-    methods = ("connect", "call", "call_with_fds", "call_opening_stream", "listen")
+    methods: tuple[str, ...] = ("connect", "call", "call_with_fds", "call_opening_stream", "listen")
     methods += ("close", "abandon", "leave_to_parent")
     own = {name for name in vars(Synchronous) if not name.startswith("_")}
     assert own == {*methods, "is_open", "answers_pings"}

@@ -251,12 +251,13 @@ def to_optional_mapping(parameter: str, value: Mapping[str, V] | None) -> dict[s
 
 
 def listed(parameter: str, values: Iterable[Any], what: str, limit: int) -> list[Any]:
+    """Return an iterable's elements, at most ``limit`` of them; ``what`` they should be."""
     try:
-        listed = list(values)
+        elements = list(values)
     except TypeError:
         raise ArgumentTypeError(
             f"{parameter}: expected several {what}, not {type(values).__name__}"
         ) from None
-    if len(listed) > limit:
-        raise UsageError(f"{parameter}: {len(listed)} are more than the {limit} allowed")
-    return listed
+    if len(elements) > limit:
+        raise UsageError(f"{parameter}: {len(elements)} are more than the {limit} allowed")
+    return elements
