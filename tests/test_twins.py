@@ -24,7 +24,8 @@ ALIKE: tuple[str, ...] = (
     "nwfilter_binding",
     "secret",
 )
-ALIKE += ("storage_pool", "storage_vol")
+ALIKE += ("storage_pool", "storage_vol", "domain_snapshot", "domain_checkpoint")
+METHODS = sorted(path.name for path in (ROOT / "sync" / "_methods").glob("*.py"))
 _NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
 
 
@@ -74,9 +75,18 @@ def test_what_has_no_colour_has_the_same_text(name: str) -> None:
     assert "async " not in texts.pop()
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_generated_methods_are_equal_but_for_their_colour(name: str) -> None:
+    asynchronous = (ROOT / "aio" / "_methods" / name).read_text()
+    synchronous = (ROOT / "sync" / "_methods" / name).read_text()
+    assert "await " not in synchronous
+    assert ("await " in asynchronous) != name.startswith(("__init__", "of_"))
+    assert colourless(asynchronous) == colourless(synchronous)
+
+
 def test_both_folders_hold_the_same_files() -> None:
-    sync_files = {path.name for path in (ROOT / "sync").glob("*.py")}
-    assert sync_files == {path.name for path in (ROOT / "aio").glob("*.py")}
+    sync_files = {path.relative_to(ROOT / "sync") for path in (ROOT / "sync").rglob("*.py")}
+    assert sync_files == {path.relative_to(ROOT / "aio") for path in (ROOT / "aio").rglob("*.py")}
 
 
 def test_both_packages_offer_the_same_names() -> None:
