@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.colours.driving import OpenChannel
+from tests.colours.driving import Open, OpenChannel
 from virtproto.errors import (
     ConnectionLostError,
     DeadlineError,
     EncodeError,
     LibvirtError,
     SequenceError,
+    UsageError,
 )
 from virtproto.protocol.events import CallReceived
 from virtproto.sync.channel import Channel
@@ -30,6 +31,7 @@ from virtproto.testing import (
 )
 from virtproto.testing.actions import Answer
 from virtproto.wire.qemu import DOMAIN_MONITOR_COMMAND_WITH_FILES as WITH_FILES
+from virtproto.wire.remote import DOMAIN_OPEN_GRAPHICS, DOMAIN_OPEN_GRAPHICS_FD
 from virtproto.wire.remote.connect import (
     CONNECT_GET_HOSTNAME,
     CONNECT_GET_LIB_VERSION,
@@ -232,3 +234,40 @@ def _link(fd: str) -> str:
     except OSError:
         # The one that lists the folder.
         return ""
+
+
+def test_a_connection_asks_first_and_counts_what_comes(
+    server: ScriptedServer, uri: str, pipes: list[int], open_in_colour: Open
+) -> None:
+    server.handle(DOMAIN_OPEN_GRAPHICS_FD, ReplyWithFds(b"", pipes[:1]))
+    server.listen(uri.partition("socket=")[2])
+    with open_in_colour(uri) as connection:
+        for _ in range(2):
+            _, came = connection._exchange_with_fds(DOMAIN_OPEN_GRAPHICS_FD, b"", [])
+            assert len(came) == 1
+            os.close(came[0])
+        # The daemon is asked once whether it passes descriptors.
+        features = [call for call in server.calls if call.procedure == 60]
+        assert [call.payload for call in features].count((8).to_bytes(4, "big")) == 1
+        for fds in (pipes, []):
+            server.handle(DOMAIN_OPEN_GRAPHICS_FD, ReplyWithFds(b"", fds))
+            with pytest.raises(SequenceError, match=f"{len(fds)} descriptors came, it brings 1"):
+                connection._exchange_with_fds(DOMAIN_OPEN_GRAPHICS_FD, b"", [])
+        assert connection.get_library_version() == 12008000
+
+
+def test_a_daemon_that_passes_none_is_not_asked_for_some(
+    server: ScriptedServer, uri: str, pipes: list[int], open_in_colour: Open
+) -> None:
+    from virtproto.wire.remote.connect import CONNECT_SUPPORTS_FEATURE, ConnectSupportsFeatureRet
+
+    server.handle(CONNECT_SUPPORTS_FEATURE, ConnectSupportsFeatureRet(supported=0))
+    server.listen(uri.partition("socket=")[2])
+    with open_in_colour(uri) as connection:
+        before = len(server.calls)
+        with pytest.raises(LibvirtError, match="passes no file descriptors") as caught:
+            connection._exchange_with_fds(WITH_FILES, b"", pipes)
+        assert caught.value.code == 74
+        with pytest.raises(UsageError, match="is not a socket"):
+            connection._exchange_with_fds(DOMAIN_OPEN_GRAPHICS, b"", pipes[:1])
+        assert [call.procedure for call in server.calls[before:]] == [60]

@@ -435,9 +435,11 @@ class LivingCalls(ConnectionHandle):
                 code=_ARGUMENT_UNSUPPORTED,
                 procedure=procedure.name,
             )
-        channel, timeout_s = self._channel, self._call_timeout_s
-        payload, received = await channel.call_with_fds(procedure, packed, fds, timeout_s)
         wanted = fds_wanted(procedure)
+        channel, timeout_s = self._channel, self._call_timeout_s
+        if wanted == 0 and not fds:
+            return await channel.call(procedure, packed, timeout_s), []
+        payload, received = await channel.call_with_fds(procedure, packed, fds, timeout_s)
         if wanted is not None and len(received) != wanted:
             close_descriptors(received)
             raise SequenceError(
