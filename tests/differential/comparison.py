@@ -206,11 +206,18 @@ class Ask:
     theirs: Normaliser = unchanged
     both: Normaliser = unchanged
     by: Likeness = equal
-    outcome: str = Outcome.VALUE
+    # Where the comparison as a whole expects values: what this step brings, by stage if it differs.
+    outcome: str | Mapping[str, str] = Outcome.VALUE
     # The object whose method the binding's counterpart is, where that is another one.
     binding_on: str | Address | None = None
     # Documented methods that are used besides, such as those of a stream.
     also: tuple[str, ...] = ()
+
+    def expected(self, stages: Mapping[str, str], stage: str) -> str:
+        """Return the outcome on ``stage`` within a comparison that has ``stages``."""
+        if stages[stage] != Outcome.VALUE:
+            return stages[stage]
+        return self.outcome if isinstance(self.outcome, str) else self.outcome[stage]
 
 
 @dataclass(frozen=True)
@@ -247,7 +254,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Remove:
-    """A file that is no longer wanted."""
+    """A file, or an empty folder, that is no longer wanted."""
 
     path: str
 

@@ -76,10 +76,9 @@ def compared() -> dict[str, dict[str, set[str]]]:
         for step in comparison.steps:
             if not isinstance(step, Ask):
                 continue
-            for stage, of_stage in comparison.stages.items():
-                outcome = step.outcome if of_stage == Outcome.VALUE else of_stage
+            for stage in comparison.stages:
                 for name in (step.documented, *step.also):
-                    found[name][_column(stage)].add(outcome)
+                    found[name][_column(stage)].add(step.expected(comparison.stages, stage))
     for watching in WATCHINGS:
         for stage in watching.stages:
             for name in watching.documented:

@@ -146,8 +146,12 @@ class BindingParty:
         return self.look(step.on, step.method, *step.args)
 
     def remove(self, step: Remove) -> None:
-        """Remove a file of the stage, if it is there."""
-        Path(fill(step.path, self._names)).unlink(missing_ok=True)
+        """Remove a file of the stage, or an empty folder, if it is there."""
+        path = Path(fill(step.path, self._names))
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
 
     def _path(self, on: str | Address) -> tuple[tuple[Any, ...], ...]:
         address = ADDRESSES[on] if isinstance(on, str) else on

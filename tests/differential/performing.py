@@ -49,9 +49,8 @@ class Stage:
 
 def perform(comparison: Comparison, stage: Stage) -> list[str]:
     """Return what differs between the parties, or from what was expected; nothing is good."""
-    expected = comparison.stages[stage.name]
     theirs = _go_through(comparison, stage, stage.binding)
-    found = _surprises(theirs, expected)
+    found = _surprises(theirs, comparison, stage)
     for party in stage.ours:
         for (step, a), (_, b) in zip(theirs, _go_through(comparison, stage, party), strict=True):
             difference = _difference(step, a, b)
@@ -160,12 +159,14 @@ def _wait(step: Wait, binding: BindingParty) -> None:
         time.sleep(_GLANCE_S)
 
 
-def _surprises(answers: list[tuple[Ask | See, Answer]], stage_outcome: str) -> list[str]:
+def _surprises(
+    answers: list[tuple[Ask | See, Answer]], comparison: Comparison, stage: Stage
+) -> list[str]:
     found = []
     for step, answer in answers:
         if isinstance(step, See):  # what is looked for may well be gone
             continue
-        wanted = step.outcome if stage_outcome == Outcome.VALUE else stage_outcome
+        wanted = step.expected(comparison.stages, stage.name)
         if wanted == Outcome.VALUE and "error" in answer:
             found.append(f"{_title(step)} was refused: {answer['error']}")
         if wanted == Outcome.REFUSAL and "value" in answer:

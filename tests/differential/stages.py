@@ -42,6 +42,9 @@ STAGES = (TEST, QEMU, MIGRATION, *(f"{TEST} {version}" for version in OTHER_RELE
 _TEST_URI = "test:///default"
 _QEMU_URI = "qemu:///system"
 
+# Between two questions an asyncio connection answers nothing: its event loop stands still then.
+_PATIENT = {"keepalive_interval": -1}
+
 # With these the scheduler, memory and block limits of a guest are real.
 _CONTROL_GROUPS = ["cpu", "cpuacct", "memory", "blkio", "cpuset", "devices"]
 
@@ -74,6 +77,8 @@ _OTHER_XML = """<domain type='{kind}'><name>other</name>
 _OTHER_OS = "<type arch='x86_64' machine='pc'>hvm</type>"
 _OTHER_DEVICES = """<emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon model='none'/>"""
 
+_SPARE_CHANNEL = """<channel type='unix'><target type='virtio' name='org.lab.spare'/></channel>"""
+
 
 @contextmanager
 def open_stage(name: str) -> Iterator[Stage]:
@@ -86,7 +91,10 @@ def open_stage(name: str) -> Iterator[Stage]:
         if name == QEMU:
             daemon, uri = _hosting_daemon(), _QEMU_URI
         else:
-            daemon, uri = private_daemon(name.removeprefix(TEST).strip() or "9.0.0"), _TEST_URI
+            daemon, uri = (
+                private_daemon(name.removeprefix(TEST).strip() or "9.0.0", **_PATIENT),
+                _TEST_URI,
+            )
         held.enter_context(daemon)
         binding = held.enter_context(CBinding(daemon.uri(uri)))
         ready = _ready_for_qemu if name == QEMU else _ready_for_test
@@ -119,6 +127,7 @@ def _hosting_daemon() -> PrivateDaemon:
     return PrivateDaemon(
         root=root_of(SEEDED_VERSION),
         capabilities=kept_capabilities(),
+        settings=_PATIENT,
         devices=True,
         hostname="lab-host",
         qemu_settings={"cgroup_controllers": _CONTROL_GROUPS},
@@ -156,6 +165,9 @@ def _ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
         "snapshot": "first",
         "checkpoint": "first",
         "network": "default",
+        "network_uuid": binding.ask("networkLookupByName", "default")["uuid"],
+        "pool_uuid": binding.ask("storagePoolLookupByName", "default-pool")["uuid"],
+        "nwfilter_uuid": _SECRET,
         "port": _PORT,
         "pool": "default-pool",
         "volume": "vol",
@@ -194,6 +206,7 @@ def _ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
         max_vcpus=4,
         nic=Nic("lan", _MAC, "no-telnet"),
         graphics=True,
+        devices=_SPARE_CHANNEL,
     )
     idle = held.enter_context(LinuxGuest(folder, f"idle{os.getpid()}"))
     binding.ask("defineXML", idle.xml)
@@ -220,6 +233,9 @@ def _ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -
         "snapshot": "first",
         "checkpoint": "first",
         "network": "lan",
+        "network_uuid": binding.ask("networkLookupByName", "lan")["uuid"],
+        "pool_uuid": binding.ask("storagePoolLookupByName", "pool")["uuid"],
+        "nwfilter_uuid": binding.ask("nwfilterLookupByName", "no-telnet")["uuid"],
         "port": port["uuid"],
         "pool": "pool",
         "volume": "vol",

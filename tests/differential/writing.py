@@ -24,6 +24,7 @@ from tests.differential.stages import MIGRATION, OTHER_RELEASES, QEMU, TEST
 
 __all__ = ["act", "ask", "reading", "scenario", "where"]
 
+_PLAIN_OUTCOMES = (Outcome.VALUE, Outcome.REFUSAL, Outcome.EITHER)
 _MARKS = {"!": Outcome.REFUSAL, "?": Outcome.EITHER}
 
 # The object that a method of each class is asked of.
@@ -78,6 +79,7 @@ def ask(
     """Return a step that asks ``documented`` of virtproto and ``binding`` of the C binding.
 
     Both get ``args``, unless the binding wants ``binding_args``; the object is that of the class.
+    ``outcome`` is one of ``Outcome``, or stages as for ``where``.
     """
     return Ask(
         documented,
@@ -89,7 +91,7 @@ def ask(
         theirs=theirs,
         both=both,
         by=by,
-        outcome=outcome,
+        outcome=outcome if outcome in _PLAIN_OUTCOMES else where(outcome),
         binding_on=binding_on,
         also=tuple(name for value in args for name in _used(value)),
     )

@@ -75,6 +75,7 @@ class _Asker:
             return None
         if "heard" in question:
             return self._hear(question["heard"], question["timeout"])
+        self._near = None
         target = self._follow(question["on"])
         with contextlib.ExitStack() as held:
             method, *arguments = question["ask"]

@@ -77,6 +77,6 @@ def _daemon(hostname: str, folder: Path) -> PrivateDaemon:
         root=root_of(SEEDED_VERSION),
         capabilities=kept_capabilities(),
         hostname=hostname,
-        settings={"host_uuid": str(uuid.uuid4())},
+        settings={"host_uuid": str(uuid.uuid4()), "keepalive_interval": -1},
         folders=[folder, image_folder()],
     )

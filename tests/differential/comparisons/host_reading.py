@@ -83,7 +83,7 @@ _HOST = (
         "!test qemu", "Connection.get_node_memory_stats", "getMemoryStats", -1, 0, by=same_shape
     ),
     reading(
-        "!test ?qemu", "Connection.get_node_memory_stats", "getMemoryStats", 0, 0, by=same_shape
+        "!test qemu", "Connection.get_node_memory_stats", "getMemoryStats", 0, 0, by=same_shape
     ),
     reading("test qemu", "Connection.get_node_security_model", "getSecurityModel"),
     reading("!test !qemu", "Connection.get_node_sev_info", "getSEVInfo", 0),

@@ -69,6 +69,9 @@ _NETWORKS = (
     reading("test qemu", "Connection.get_network_by_name", "networkLookupByName", "$network"),
     reading("!test !qemu", "Connection.get_network_by_name", "networkLookupByName", "none"),
     reading("!test !qemu", "Connection.get_network_by_uuid", "networkLookupByUUIDString", _NO_UUID),
+    reading(
+        "test qemu", "Connection.get_network_by_uuid", "networkLookupByUUIDString", "$network_uuid"
+    ),
 )
 
 _STORAGE = (
@@ -91,6 +94,12 @@ _STORAGE = (
         "Connection.get_storage_pool_by_uuid",
         "storagePoolLookupByUUIDString",
         _NO_UUID,
+    ),
+    reading(
+        "test qemu",
+        "Connection.get_storage_pool_by_uuid",
+        "storagePoolLookupByUUIDString",
+        "$pool_uuid",
     ),
     reading(
         "test qemu",
@@ -221,6 +230,12 @@ _FILTERS = (
     reading("!test qemu", "Connection.get_nwfilter_by_name", "nwfilterLookupByName", "$nwfilter"),
     reading(
         "!test !qemu", "Connection.get_nwfilter_by_uuid", "nwfilterLookupByUUIDString", _NO_UUID
+    ),
+    reading(
+        "!test qemu",
+        "Connection.get_nwfilter_by_uuid",
+        "nwfilterLookupByUUIDString",
+        "$nwfilter_uuid",
     ),
     reading(
         "!test qemu",
