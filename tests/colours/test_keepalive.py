@@ -79,7 +79,6 @@ def test_a_silent_daemon_is_asked_and_given_up(
     with hanging(server):
         until(connection, lambda: reasons)
     assert reasons == [2]
-    server.wait_until(lambda seen: pings(seen) >= 2)
     with pytest.raises(ConnectionClosedError, match="2 pings unanswered"):
         connection.get_library_version()
 
@@ -90,7 +89,6 @@ def test_a_call_without_an_answer_ends_with_the_daemon(
     connection.set_keep_alive(0.05, 1)
     with hanging(server), pytest.raises(ConnectionLostError, match="no packet from the peer"):
         connection.get_hostname()
-    server.wait_until(lambda seen: pings(seen) >= 1)
     assert not connection.is_alive()
 
 
