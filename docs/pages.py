@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from enum import EnumType
 from pathlib import Path
 
-from virtproto import constants, records, sync
+from virtproto import admin, constants, records, sync
 
 __all__ = ["write"]
 
@@ -21,10 +21,11 @@ __all__ = ["write"]
 def write(folder: Path) -> None:
     """Write every page below ``folder`` and remove pages that are none any more."""
     texts = {"records": _records(), "constants": _constants()}
-    classes = [name for name in sync.__all__ if inspect.isclass(getattr(sync, name))]
-    for name in classes:
-        if name not in records.__all__:
-            texts[name] = _class_page("virtproto.sync", getattr(sync, name))
+    for module in (sync, admin):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value) and name not in records.__all__:
+                texts[name] = _class_page(module.__name__, value)
     folder.mkdir(exist_ok=True)
     for path in folder.glob("*.rst"):
         if path.stem not in texts:
@@ -44,9 +45,13 @@ def _class_page(module: str, cls: type) -> str:
     """Return a page with the class's methods, a section for each room of them."""
     name = f"{module}.{cls.__name__}"
     lines = [*_title(cls.__name__), f".. autoclass:: {name}", "   :no-members:", ""]
+    shown: set[str] = set()
     for heading, methods in _sections(cls):
-        lines += _title(heading, "-")
-        for each in methods:
+        # What a class says anew of a method stands before what it was made of says.
+        own = [each for each in methods if each not in shown]
+        shown.update(own)
+        lines += _title(heading, "-") if own else []
+        for each in own:
             value = inspect.getattr_static(cls, each)
             kind = "autoproperty" if isinstance(value, property) else "automethod"
             lines += [f".. {kind}:: {name}.{each}", ""]
