@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.c_binding import (
+    BindingCallback,
     BindingConnection,
     CBinding,
     CBindingError,
@@ -31,6 +32,7 @@ from tests.lab.rawcall import AUTH_LIST, RawConnection
 from tests.lab.relay import TcpRelay
 from tests.lab.roots import root_of
 from tests.lab.seed import kept_capabilities
+from tests.lab.stream_feed import Feed, joined
 
 pytestmark = pytest.mark.lab
 
@@ -171,6 +173,33 @@ def test_c_binding_reaches_any_object(libvirtd: PrivateDaemon) -> None:
             binding.ask("noSuchMethod")
         with pytest.raises(CBindingMisuseError, match="TypeError"):
             binding.ask("lookupByName", 5)
+
+
+def test_c_binding_hears_of_events(libvirtd: PrivateDaemon) -> None:
+    with CBinding(libvirtd.uri("test:///default"), events=True) as binding:
+        number = binding.ask("domainEventRegisterAny", None, 0, BindingCallback(), None)
+        binding.ask_domain("test", "suspend")
+        binding.ask_domain("test", "resume")
+        [suspended, resumed] = binding.hear(2)
+        assert suspended[0]["name"] == resumed[0]["name"] == "test"
+        assert (suspended[1:], resumed[1:]) == ([3, 0], [4, 0])
+        binding.ask("domainEventDeregisterAny", number)
+        binding.ask_domain("test", "suspend")
+        binding.ask_domain("test", "resume")
+        assert binding.hear(None) == []
+
+
+def test_feed_hands_out_data_and_holes() -> None:
+    feed = Feed([b"abcd", 10, b"", b"e"])
+    assert feed.section() == (True, 4)
+    assert [feed.data(3), feed.data(3), feed.data(3)] == [b"abc", b"d", b""]
+    assert feed.section() == (False, 10)
+    feed.skip(4)
+    assert feed.section() == (False, 6)
+    feed.skip(6)
+    with pytest.raises(ValueError, match="no hole"):
+        feed.skip(1)
+    assert joined([b"a", b"b", 1, 2, b"c"]) == [b"ab", 3, b"c"]
 
 
 def test_readonly_c_binding_changes_nothing(libvirtd: PrivateDaemon) -> None:
