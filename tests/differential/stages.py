@@ -16,7 +16,8 @@ migration       two such daemons, and a running Linux guest on the first
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from tests.differential.contents import ready_for_qemu, ready_for_test
 from tests.differential.parties import AioParty, BindingParty, SyncParty
@@ -62,6 +63,8 @@ def open_stage(name: str) -> Iterator[Stage]:
                 private_daemon(name.removeprefix(TEST).strip() or "9.0.0", **_PATIENT),
                 _TEST_URI,
             )
+        if name == QEMU:
+            held.callback(_drop_control_groups, _control_groups())
         held.enter_context(daemon)
         binding = held.enter_context(CBinding(daemon.uri(uri)))
         ready = ready_for_qemu if name == QEMU else ready_for_test
@@ -70,6 +73,19 @@ def open_stage(name: str) -> Iterator[Stage]:
         aio = held.enter_context(AioParty(daemon.uri(uri), names))
         watcher = held.enter_context(CBinding(daemon.uri(uri), events=True))
         yield Stage(name, BindingParty(binding, names), (sync, aio), BindingParty(watcher, names))
+
+
+def _control_groups() -> set[Path]:
+    """Return the folders below which libvirt keeps its guests' control groups, if they are there."""
+    root = Path("/sys/fs/cgroup")
+    return {*root.glob("machine"), *root.glob("*/machine")}
+
+
+def _drop_control_groups(before: set[Path]) -> None:
+    """Remove what libvirt left and was not there before; one with guests in it cannot be."""
+    for folder in _control_groups() - before:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager
