@@ -8,12 +8,7 @@ from __future__ import annotations
 
 from virtproto.errors import UsageError
 from virtproto.model.parameters import KNOWN
-from virtproto.model.recipes.parameters import (
-    STRING_OKAY,
-    get_parameters,
-    read_parameters,
-    set_parameters,
-)
+from virtproto.model.recipes.parameters import ParameterSet
 from virtproto.wire import remote as wire
 
 TYPE_CHECKING = False
@@ -22,7 +17,6 @@ if TYPE_CHECKING:
 
     from virtproto.model.recipes import Recipe
     from virtproto.model.typedvalues import ParamValue
-    from virtproto.xdr.typedparams import TypedParams
 
 __all__ = [
     "get_node_cells_free_memory",
@@ -31,6 +25,13 @@ __all__ = [
     "node_alloc_pages",
     "set_node_memory_parameters",
 ]
+
+_MERGING = ParameterSet(
+    wire.NODE_GET_MEMORY_PARAMETERS,
+    wire.NODE_SET_MEMORY_PARAMETERS,
+    known=KNOWN["NODE_MEMORY"],
+    limit=wire.NODE_MEMORY_PARAMETERS_MAX,
+)
 
 # The wire counts cells from 0 in an int.
 _LAST_CELL = 0x7FFFFFFF
@@ -94,28 +95,11 @@ def node_alloc_pages(*, pages: Mapping[int, int], start: int, end: int, flags: i
     return changed
 
 
-def _memory_args(count: int, flags: int) -> wire.NodeGetMemoryParametersArgs:
-    return wire.NodeGetMemoryParametersArgs(nparams=count, flags=flags | STRING_OKAY)
-
-
 def get_node_memory_parameters(*, flags: int) -> Recipe[dict[str, ParamValue]]:
     """Return how equal pages are merged. Source: virNodeGetMemoryParameters."""
-    return get_parameters(wire.NODE_GET_MEMORY_PARAMETERS, lambda count: _memory_args(count, flags))
+    return _MERGING.get(flags=flags)
 
 
 def set_node_memory_parameters(*, params: Mapping[str, ParamValue], flags: int) -> Recipe[None]:
     """Change how equal pages are merged. Source: virNodeSetMemoryParameters."""
-
-    def build(values: TypedParams) -> wire.NodeSetMemoryParametersArgs:
-        return wire.NodeSetMemoryParametersArgs(params=values, flags=flags)
-
-    yield from set_parameters(
-        wire.NODE_SET_MEMORY_PARAMETERS,
-        build,
-        values=params,
-        known=KNOWN["NODE_MEMORY"],
-        limit=wire.NODE_MEMORY_PARAMETERS_MAX,
-        current=lambda: read_parameters(
-            wire.NODE_GET_MEMORY_PARAMETERS, lambda count: _memory_args(count, 0)
-        ),
-    )
+    return _MERGING.set(params=params, flags=flags)

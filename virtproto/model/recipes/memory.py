@@ -7,17 +7,12 @@ from __future__ import annotations
 
 from virtproto.errors import DecodeError, UsageError
 from virtproto.model.parameters import KNOWN
-from virtproto.model.recipes.parameters import (
-    STRING_OKAY,
-    get_parameters,
-    read_parameters,
-    set_parameters,
-)
+from virtproto.model.recipes.parameters import ParameterSet
 from virtproto.wire import remote as wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from virtproto.model.recipes import Recipe
     from virtproto.model.typedvalues import ParamValue
@@ -31,6 +26,19 @@ __all__ = [
     "set_memory_parameters",
     "set_numa_parameters",
 ]
+
+_LIMITS = ParameterSet(
+    wire.DOMAIN_GET_MEMORY_PARAMETERS,
+    wire.DOMAIN_SET_MEMORY_PARAMETERS,
+    known=KNOWN["MEMORY"],
+    limit=wire.DOMAIN_MEMORY_PARAMETERS_MAX,
+)
+_NUMA = ParameterSet(
+    wire.DOMAIN_GET_NUMA_PARAMETERS,
+    wire.DOMAIN_SET_NUMA_PARAMETERS,
+    known=KNOWN["NUMA"],
+    limit=wire.DOMAIN_NUMA_PARAMETERS_MAX,
+)
 
 # Documented names of virDomainMemoryStatTags, by number.
 _STATS = (
@@ -84,53 +92,25 @@ def memory_peek(domain: NonnullDomain, *, offset: int, size: int, flags: int) ->
     return data
 
 
-def _memory(
-    domain: NonnullDomain, flags: int
-) -> Callable[[int], wire.DomainGetMemoryParametersArgs]:
-    return lambda count: wire.DomainGetMemoryParametersArgs(
-        dom=domain, nparams=count, flags=flags | STRING_OKAY
-    )
-
-
-def _numa(domain: NonnullDomain, flags: int) -> Callable[[int], wire.DomainGetNumaParametersArgs]:
-    return lambda count: wire.DomainGetNumaParametersArgs(
-        dom=domain, nparams=count, flags=flags | STRING_OKAY
-    )
-
-
 def get_memory_parameters(domain: NonnullDomain, *, flags: int) -> Recipe[dict[str, ParamValue]]:
     """Return the limits on a domain's memory. Source: virDomainGetMemoryParameters."""
-    return get_parameters(wire.DOMAIN_GET_MEMORY_PARAMETERS, _memory(domain, flags))
+    return _LIMITS.get(dom=domain, flags=flags)
 
 
 def set_memory_parameters(
     domain: NonnullDomain, *, params: Mapping[str, ParamValue], flags: int
 ) -> Recipe[None]:
     """Change limits on a domain's memory. Source: virDomainSetMemoryParameters."""
-    return set_parameters(
-        wire.DOMAIN_SET_MEMORY_PARAMETERS,
-        lambda typed: wire.DomainSetMemoryParametersArgs(dom=domain, params=typed, flags=flags),
-        values=params,
-        known=KNOWN["MEMORY"],
-        limit=wire.DOMAIN_MEMORY_PARAMETERS_MAX,
-        current=lambda: read_parameters(wire.DOMAIN_GET_MEMORY_PARAMETERS, _memory(domain, flags)),
-    )
+    return _LIMITS.set(dom=domain, params=params, flags=flags)
 
 
 def get_numa_parameters(domain: NonnullDomain, *, flags: int) -> Recipe[dict[str, ParamValue]]:
     """Return where a domain's memory comes from. Source: virDomainGetNumaParameters."""
-    return get_parameters(wire.DOMAIN_GET_NUMA_PARAMETERS, _numa(domain, flags))
+    return _NUMA.get(dom=domain, flags=flags)
 
 
 def set_numa_parameters(
     domain: NonnullDomain, *, params: Mapping[str, ParamValue], flags: int
 ) -> Recipe[None]:
     """Say where a domain's memory comes from. Source: virDomainSetNumaParameters."""
-    return set_parameters(
-        wire.DOMAIN_SET_NUMA_PARAMETERS,
-        lambda typed: wire.DomainSetNumaParametersArgs(dom=domain, params=typed, flags=flags),
-        values=params,
-        known=KNOWN["NUMA"],
-        limit=wire.DOMAIN_NUMA_PARAMETERS_MAX,
-        current=lambda: read_parameters(wire.DOMAIN_GET_NUMA_PARAMETERS, _numa(domain, flags)),
-    )
+    return _NUMA.set(dom=domain, params=params, flags=flags)

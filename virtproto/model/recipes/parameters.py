@@ -1,8 +1,8 @@
 """Reading and writing typed parameters where that is more than one call.
 
-Responsible for: asking for the count before the values, as most getters want it; and learning from
-the daemon's own values which type a number has to be sent as. Must not know: which parameters
-there are.
+Responsible for: asking for the count before the values, as most getters want it; learning from
+the daemon's own values which type a number has to be sent as; and the pair of calls that most sets
+of parameters have. Must not know: which sets there are, or which parameters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from virtproto.model.typedvalues import ParamValue
     from virtproto.xdr.procedure import Procedure
 
-__all__ = ["STRING_OKAY", "get_parameters", "read_parameters", "set_parameters"]
+__all__ = ["STRING_OKAY", "ParameterSet", "get_parameters", "read_parameters", "set_parameters"]
 
 # Tells a daemon that this side understands texts among parameters; without it they are left out.
 # Never a caller's business (VIR_TYPED_PARAM_STRING_OKAY).
@@ -70,6 +70,55 @@ def set_parameters(
         types = yield from _types_of(current)
         params = to_params(parameter, values, {**types, **known}, limit)
     return (yield procedure, build(params))
+
+
+class ParameterSet:
+    """A set of parameters that one call reads, count first, and another changes.
+
+    ``known`` has the types of its documented names, ``limit`` is how many one call may carry. The
+    keywords of its methods but ``params`` and ``flags`` are the members of both procedures'
+    arguments that say whose parameters these are.
+    """
+
+    __slots__ = ("_change", "_known", "_limit", "_read")
+
+    def __init__(
+        self,
+        read: Procedure[Any, Any],
+        change: Procedure[Any, None],
+        *,
+        known: Mapping[str, int],
+        limit: int,
+    ) -> None:
+        self._read = read
+        self._change = change
+        self._known = known
+        self._limit = limit
+
+    def get(self, *, flags: int, **whose: Any) -> Recipe[dict[str, ParamValue]]:
+        """Return the parameters by name."""
+        return from_params((yield from self._current(flags, whose)))
+
+    def set(self, *, params: Mapping[str, ParamValue], flags: int, **whose: Any) -> Recipe[None]:
+        """Change the parameters that are given, each sent as the type it has to have."""
+        message = self._change.args
+        assert message is not None
+        return set_parameters(
+            self._change,
+            lambda typed: message(**whose, params=typed, flags=flags),
+            values=params,
+            known=self._known,
+            limit=self._limit,
+            current=lambda: self._current(flags, whose),
+        )
+
+    def _current(self, flags: int, whose: Mapping[str, Any]) -> Recipe[TypedParams]:
+        message = self._read.args
+        assert message is not None
+        return read_parameters(
+            self._read,
+            lambda count: message(**whose, nparams=count, flags=flags | STRING_OKAY),
+        )
 
 
 def _types_of(current: Callable[[], Recipe[TypedParams]]) -> Recipe[dict[str, int]]:
