@@ -76,7 +76,7 @@ def open_stage(name: str) -> Iterator[Stage]:
 
 
 def _control_groups() -> set[Path]:
-    """Return the folders below which libvirt keeps its guests' control groups, if they are there."""
+    """Return the folders below which libvirt keeps control groups of guests, if there are any."""
     root = Path("/sys/fs/cgroup")
     return {*root.glob("machine"), *root.glob("*/machine")}
 
