@@ -31,14 +31,18 @@ __all__ = [
     "CHANNELS",
     "COLOURS",
     "FORGETTERS",
+    "TOGETHER",
     "Forget",
     "Open",
     "OpenAdmin",
     "OpenChannel",
+    "OpenTogether",
 ]
 
 # Opens a connection for a ``with`` block; what it yields is used, and typed, as a blocking one.
 Open = Callable[..., AbstractContextManager[virtproto.Connection]]
+# The same for several, which can be used with each other: those of asyncio share one event loop.
+OpenTogether = Callable[..., AbstractContextManager[list[virtproto.Connection]]]
 # The same for a connection to a daemon's administration.
 OpenAdmin = Callable[..., AbstractContextManager[admin.AdminConnection]]
 # The same for a bare channel to the socket at a path.
@@ -148,6 +152,21 @@ async def _opened(uri: str | None, options: dict[str, Any]) -> aio.Connection:
     return await aio.open(uri, **options)
 
 
+@contextlib.contextmanager
+def _together_sync(*uris: str) -> Iterator[list[Any]]:
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(virtproto.open(uri)) for uri in uris]
+
+
+@contextlib.contextmanager
+def _together_aio(*uris: str) -> Iterator[list[Any]]:
+    with asyncio.Runner(debug=True) as runner, contextlib.ExitStack() as stack:
+        opened = [_Blocking(runner.run(_opened(uri, {})), runner) for uri in uris]
+        for connection in opened:
+            stack.callback(connection.close)
+        yield opened
+
+
 def _administer_aio(uri: str | None = None, **options: Any) -> AbstractContextManager[Any]:
     async def opened() -> aio_admin.AdminConnection:
         return await aio_admin.open(uri, **options)
@@ -178,5 +197,6 @@ def _forget_aio(uri: str, then: Callable[[], None]) -> None:
 
 COLOURS: dict[str, Open] = {"sync": virtproto.open, "aio": _open_aio}
 ADMINISTRATIONS: dict[str, OpenAdmin] = {"sync": admin.open, "aio": _administer_aio}
+TOGETHER: dict[str, OpenTogether] = {"sync": _together_sync, "aio": _together_aio}
 CHANNELS: dict[str, OpenChannel] = {"sync": _sync_channel, "aio": _aio_channel}
 FORGETTERS: dict[str, Forget] = {"sync": _forget_sync, "aio": _forget_aio}

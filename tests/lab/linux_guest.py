@@ -109,7 +109,8 @@ class LinuxGuest:
         shutil.copy(kept_image().disk, self.disk)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self._line))
-        self._listener.listen(64)  # a QEMU that nobody listens to does not start
+        # A QEMU whose connection finds no place does not start, and each migration is another one.
+        self._listener.listen(1024)
         return self
 
     def __exit__(self, *exc_info: object) -> None:

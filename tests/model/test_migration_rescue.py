@@ -25,6 +25,8 @@ from virtproto.wire.remote.types import NonnullDomain
 HERE = NonnullDomain(name="web", uuid=bytes(16), id=7)
 POSTCOPY = 32768
 REFUSED = LibvirtError("no", code=55)
+# What a destination says of an incoming migration.
+UNSUPPORTED = LibvirtError("only the source counts", code=84)
 LATE = DeadlineError("no answer")
 
 
@@ -62,6 +64,8 @@ def test_a_source_that_does_not_stop() -> None:
 
 def test_a_source_that_is_slow_to_answer_is_asked_again() -> None:
     assert play(give_up_transfer(HERE, 0), [ABORT, ask(LATE), IDLE]).result is FAILED
+    locked = ask(LibvirtError("cannot lock", code=68))
+    assert play(give_up_transfer(HERE, 0), [ABORT, locked, IDLE]).result is FAILED
 
 
 @pytest.mark.parametrize("reason", [12, 13])
@@ -85,6 +89,9 @@ def test_an_interrupt_ends_the_waiting() -> None:
     [
         ([job(0)], True),
         ([job(2), LATE, job(0)], True),
+        ([UNSUPPORTED, UNSUPPORTED, job(0)], True),
+        ([UNSUPPORTED, LibvirtError("no such domain", code=42)], False),
+        ([UNSUPPORTED] * 100, None),
         ([job(2), REFUSED], False),
         ([ConnectionLostError("gone")], None),
         ([job(2)] * 100, None),

@@ -2,123 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conversations import NO, YES, Played, feature, play
-from virtproto.errors import ConnectionLostError, DeadlineError, LibvirtError
-from virtproto.model.recipes.migration_dialects import WithParameters, WithTerms
-from virtproto.model.recipes.migration_terms import Terms, params_of
+from tests.conversations import (
+    NO,
+    YES,
+    Played,
+    feature,
+    play,
+)
+from tests.phases import (
+    ABORT_ON_ERROR,
+    AUTO_CONVERGE,
+    DROPPED,
+    FAILED,
+    HERE,
+    LIVE,
+    OFFLINE,
+    PARAMS,
+    PAUSED,
+    PLAIN,
+    POSTCOPY_RESUME,
+    PROTECTED,
+    PROTECTION,
+    QEMU,
+    REFUSED,
+    RPC,
+    RUNNING,
+    STOPPED_FOR_NOW,
+    THERE,
+    UNPROTECTED,
+    Names,
+)
+from virtproto.errors import (
+    ConnectionLostError,
+    LibvirtError,
+)
+from virtproto.model.recipes.migration_dialects import WithParameters
 from virtproto.model.recipes.migration_v3 import migrate_v3
 from virtproto.wire import remote
-from virtproto.wire.remote.types import NonnullDomain
 from virtproto.xdr.typedparams import TypedParams
-
-HERE = NonnullDomain(name="web", uuid=bytes(16), id=7)
-THERE = NonnullDomain(name="web", uuid=bytes(16), id=1)
-
-LIVE, PAUSED, PROTECTION, OFFLINE = 1, 32, 256, 1024
-ABORT_ON_ERROR, AUTO_CONVERGE, POSTCOPY, POSTCOPY_RESUME = 4096, 8192, 32768, 524288
-
-RUNNING, STOPPED_FOR_NOW = 1, 3
-QEMU, RPC = 10, 7
-REFUSED = LibvirtError("no", code=1)
-FAILED = LibvirtError("the source broke", code=9, domain=QEMU)
-DROPPED = LibvirtError("dropped as told", code=93, domain=QEMU)
-
-
-@dataclass(frozen=True)
-class Names:
-    """The procedures of a dialect, and its results."""
-
-    begin: str
-    state: str
-    prepare: str
-    perform: str
-    finish: str
-    confirm: str
-    params: bool
-
-    def script(self, **answers: Any) -> list[tuple[str, Any]]:
-        """Return the lines of the phases that are named, with the answers given, in their order."""
-        ends = {"prepare": "destination", "finish": "destination"}
-        return [
-            (f"{ends.get(phase, 'source')} {getattr(self, phase)}", answer)
-            for phase, answer in answers.items()
-        ]
-
-    def all_well(self, **changed: Any) -> list[tuple[str, Any]]:
-        """Return the script of a migration without a fault."""
-        return self.script(
-            **{
-                "begin": self.begun(b"b"),
-                "state": self.found(RUNNING),
-                "prepare": self.prepared(b"pr", "tcp://there"),
-                "perform": self.performed(b"pe"),
-                "finish": self.finished(b"f"),
-                "confirm": None,
-                **changed,
-            }
-        )
-
-    def begun(self, cookie: bytes) -> Any:
-        kind = remote.DomainMigrateBegin3ParamsRet if self.params else remote.DomainMigrateBegin3Ret
-        return kind(cookie_out=cookie, xml="<domain/>")
-
-    def found(self, state: int) -> Any:
-        if self.params:
-            return remote.DomainGetStateRet(state=state, reason=0)
-        return remote.DomainGetInfoRet(state=state, maxMem=0, memory=0, nrVirtCpu=1, cpuTime=0)
-
-    def prepared(self, cookie: bytes, uri: str | None) -> Any:
-        kind: Any = remote.DomainMigratePrepare3Ret
-        if self.params:
-            kind = remote.DomainMigratePrepare3ParamsRet
-        return kind(cookie_out=cookie, uri_out=uri)
-
-    def performed(self, cookie: bytes) -> Any:
-        kind: Any = remote.DomainMigratePerform3Ret
-        if self.params:
-            kind = remote.DomainMigratePerform3ParamsRet
-        return kind(cookie_out=cookie)
-
-    def finished(self, cookie: bytes) -> Any:
-        kind: Any = remote.DomainMigrateFinish3Ret
-        if self.params:
-            kind = remote.DomainMigrateFinish3ParamsRet
-        return kind(dom=THERE, cookie_out=cookie)
-
-    def recipe(self, flags: int = LIVE, **terms: Any) -> Any:
-        asked = Terms(**terms)
-        if not self.params:
-            return migrate_v3(WithTerms(HERE, asked), flags)
-        return migrate_v3(WithParameters(HERE, params_of(asked)), flags)
-
-
-PLAIN = Names(
-    "DOMAIN_MIGRATE_BEGIN3",
-    "DOMAIN_GET_INFO",
-    "DOMAIN_MIGRATE_PREPARE3",
-    "DOMAIN_MIGRATE_PERFORM3",
-    "DOMAIN_MIGRATE_FINISH3",
-    "DOMAIN_MIGRATE_CONFIRM3",
-    params=False,
-)
-PARAMS = Names(
-    "DOMAIN_MIGRATE_BEGIN3_PARAMS",
-    "DOMAIN_GET_STATE",
-    "DOMAIN_MIGRATE_PREPARE3_PARAMS",
-    "DOMAIN_MIGRATE_PERFORM3_PARAMS",
-    "DOMAIN_MIGRATE_FINISH3_PARAMS",
-    "DOMAIN_MIGRATE_CONFIRM3_PARAMS",
-    params=True,
-)
-PROTECTED = feature(7)
-UNPROTECTED = feature(7, NO)
 
 
 @pytest.fixture(params=[PLAIN, PARAMS], ids=["terms", "params"])
@@ -356,137 +283,6 @@ def test_a_confirm_that_fails_is_told_by_a_warning(names: Names) -> None:
         played = play(names.recipe(), [PROTECTED, *names.all_well(confirm=REFUSED)])
     assert played.error is None
     assert played.result == THERE
-
-
-# Callers that stop waiting. What the source is asked then is in test_migration_rescue.
-
-
-JOB = {"type": 0, "timeElapsed": 0, "timeRemaining": 0, "dataTotal": 0, "dataProcessed": 0}
-JOB |= {"dataRemaining": 0, "memTotal": 0, "memProcessed": 0, "memRemaining": 0}
-JOB |= {"fileTotal": 0, "fileProcessed": 0, "fileRemaining": 0}
-IDLE = remote.DomainGetJobInfoRet(**JOB)
-AT_WORK = remote.DomainGetJobInfoRet(**{**JOB, "type": 2})
-ABORT = ("source DOMAIN_ABORT_JOB", None)
-OVER = ("source DOMAIN_GET_JOB_INFO", IDLE)
-BUSY = [("source DOMAIN_GET_JOB_INFO", AT_WORK)] * 100
-
-
-@pytest.fixture(params=[KeyboardInterrupt, DeadlineError])
-def interrupt(request: pytest.FixtureRequest) -> BaseException:
-    made: BaseException = request.param("enough")
-    return made
-
-
-@pytest.mark.parametrize("phase", ["begin", "state"])
-def test_an_interrupted_begin(names: Names, interrupt: BaseException, phase: str) -> None:
-    answers: dict[str, Any] = {"begin": names.begun(b"b"), "state": interrupt}
-    if phase == "begin":
-        answers = {"begin": interrupt}
-    played = play(names.recipe(), [PROTECTED, *names.script(**answers, confirm=REFUSED)])
-    assert played.error is interrupt
-    assert played.args(names.confirm).cancelled == 1
-    assert play(names.recipe(), [UNPROTECTED, *names.script(**answers)]).error is interrupt
-
-
-def test_an_interrupted_prepare_is_cancelled_once_it_is_there(
-    names: Names, interrupt: BaseException
-) -> None:
-    begun = names.script(begin=names.begun(b"b"), state=names.found(RUNNING), prepare=interrupt)
-    early = LibvirtError("no such domain", code=42)
-    finishes = [(f"destination {names.finish}", answer) for answer in (early, early, DROPPED)]
-    script = [PROTECTED, *begun, *finishes, *names.script(confirm=None)]
-    played = play(names.recipe(uri="tcp://a"), script)
-    assert played.error is interrupt
-    assert played.args(names.finish, 2).cancelled == 1
-    assert played.args(names.confirm).cancelled == 1
-
-
-def test_an_interrupted_transfer_is_aborted_and_cancelled(
-    names: Names, interrupt: BaseException
-) -> None:
-    before = names.all_well(perform=interrupt)[:4]
-    script = [PROTECTED, *before, ABORT, OVER, *names.script(finish=DROPPED)]
-    played = play(names.recipe(), script)
-    assert played.error is interrupt
-    assert played.args(names.finish).cancelled == 1
-
-
-def test_a_transfer_that_had_just_ended_is_undone_at_both_ends(
-    names: Names, interrupt: BaseException
-) -> None:
-    before = names.all_well(perform=interrupt)[:4]
-    end = names.script(finish=DROPPED, confirm=None)
-    played = play(names.recipe(), [PROTECTED, *before, ABORT, *BUSY, *end])
-    assert played.error is interrupt
-    assert played.args(names.finish).cancelled == 1
-    assert played.args(names.confirm).cancelled == 1
-
-
-def test_a_guest_that_has_switched_hosts_goes_on_there(
-    names: Names, interrupt: BaseException
-) -> None:
-    before = names.all_well(perform=interrupt)[:4]
-    switched = remote.DomainGetStateRet(state=3, reason=12)
-    asked = [
-        ("source DOMAIN_ABORT_JOB", REFUSED),
-        ("source DOMAIN_GET_JOB_INFO", AT_WORK),
-        ("source DOMAIN_GET_STATE", switched),
-    ]
-    after = names.script(finish=names.finished(b"f"), confirm=None)
-    played = play(names.recipe(LIVE | POSTCOPY), [PROTECTED, *before, *asked, *after])
-    assert played.error is interrupt
-    assert played.args(names.finish).cancelled == 0
-    assert played.args(names.finish).cookie_in == b""
-    assert played.args(names.confirm).cancelled == 0
-    assert played.args(names.confirm).cookie_in == b"f"
-    assert interrupt.__notes__ == ["The destination has the domain all the same."]
-
-
-def test_an_interrupted_finish_goes_by_what_the_destination_did(
-    names: Names, interrupt: BaseException
-) -> None:
-    asked = "destination DOMAIN_GET_JOB_INFO"
-    before = names.all_well(finish=interrupt)[:5]
-    for answer, cancelled in ((IDLE, 0), (LibvirtError("gone", code=42), 1)):
-        after = [(asked, AT_WORK), (asked, answer), *names.script(confirm=None)]
-        played = play(names.recipe(), [PROTECTED, *before, *after])
-        assert played.error is interrupt
-        assert played.args(names.confirm).cancelled == cancelled
-        assert played.args(names.confirm).cookie_in == b""
-
-
-def test_a_finish_whose_outcome_is_unknown_leaves_the_source_as_it_is(
-    names: Names, interrupt: BaseException
-) -> None:
-    before = names.all_well(finish=interrupt)[:5]
-    after = [("destination DOMAIN_GET_JOB_INFO", ConnectionLostError("gone"))]
-    played = play(names.recipe(), [PROTECTED, *before, *after])
-    assert played.error is interrupt
-    assert any("not known" in note for note in interrupt.__notes__)
-
-
-def test_an_interrupt_while_cancelling_asks_once_more(names: Names) -> None:
-    interrupt = KeyboardInterrupt()
-    before = names.all_well(perform=FAILED, finish=interrupt)[:5]
-    played = play(names.recipe(), [PROTECTED, *before, *names.script(finish=DROPPED)])
-    assert played.error is interrupt
-
-
-def test_an_interrupted_confirm_is_sent_again(names: Names, interrupt: BaseException) -> None:
-    script = names.all_well(confirm=interrupt)
-    played = play(names.recipe(), [PROTECTED, *script, *names.script(confirm=REFUSED)])
-    assert played.error is interrupt
-    assert played.args(names.confirm, 1).cancelled == 0
-
-
-def test_a_recipe_that_is_dropped_asks_for_nothing_more(names: Names) -> None:
-    for count in range(6):
-        recipe = names.recipe()
-        step = next(recipe)
-        for _line, answer in [PROTECTED, *names.all_well()][:count]:
-            step = recipe.send(answer)
-        assert step is not None
-        recipe.close()
 
 
 @given(

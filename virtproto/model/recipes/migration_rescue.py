@@ -61,6 +61,8 @@ _LOOKS = 100
 # Two seconds.
 _TRIES = 20
 
+_NO_DOMAIN = 42
+_OPERATION_INVALID = 55
 _JOB_NONE = 0  # VIR_DOMAIN_JOB_NONE
 _PAUSED = 3  # VIR_DOMAIN_PAUSED
 _POSTCOPY_REASONS = (12, 13)  # VIR_DOMAIN_PAUSED_POSTCOPY, VIR_DOMAIN_PAUSED_POSTCOPY_FAILED
@@ -80,7 +82,10 @@ def give_up_transfer(domain: NonnullDomain, flags: int) -> Conversation[str]:
     for _ in range(_LOOKS):
         try:
             job = yield Call(SOURCE, DOMAIN_GET_JOB_INFO, DomainGetJobInfoArgs(dom=domain))
-        except DeadlineError:
+        except (LibvirtError, DeadlineError) as error:
+            if _is_gone(error):
+                return GONE
+            yield _PAUSE
             continue
         except Exception:
             return GONE
@@ -101,16 +106,22 @@ def outcome_at_destination(domain: NonnullDomain) -> Conversation[bool | None]:
     for _ in range(_LOOKS):
         try:
             job = yield Call(DESTINATION, DOMAIN_GET_JOB_INFO, DomainGetJobInfoArgs(dom=domain))
-        except DeadlineError:
-            continue
-        except LibvirtError:
-            return False
+        except (LibvirtError, DeadlineError) as error:
+            # A destination that is at it has no numbers yet, and says so by an error of its own.
+            if _is_gone(error):
+                return False
         except Exception:
             return None
-        if job.type == _JOB_NONE:
-            return True
+        else:
+            if job.type == _JOB_NONE:
+                return True
         yield _PAUSE
     return None
+
+
+def _is_gone(error: BaseException) -> bool:
+    """Tell whether the daemon has no such domain, or none that runs."""
+    return isinstance(error, LibvirtError) and error.code in (_NO_DOMAIN, _OPERATION_INVALID)
 
 
 def until_accepted(call: Call, *, refused: tuple[int, ...]) -> Conversation[None]:
