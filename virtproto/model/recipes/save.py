@@ -1,4 +1,4 @@
-"""Saving a domain to a file: which of the calls it takes.
+"""Saving a domain to a file: which of the calls it takes, and what goes into its parameters.
 
 Must not know what the handle makes of the domain having stopped.
 """
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from virtproto.model.recipes import Recipe
     from virtproto.model.typedvalues import ParamValue
     from virtproto.wire.remote.types import NonnullDomain
+    from virtproto.xdr.typedparams import TypedParams
 
-__all__ = ["save"]
+__all__ = ["save", "to_save_params"]
+
+# What the file and the definition are called among the parameters (VIR_DOMAIN_SAVE_PARAM_...).
+_FILE = "file"
+_DXML = "dxml"
 
 
 def save(
@@ -35,9 +40,7 @@ def save(
     virDomainSaveParams.
     """
     if params is not None:
-        typed = to_params(
-            "params", _with(file, dxml, params), KNOWN["SAVE"], wire.DOMAIN_SAVE_PARAMS_MAX
-        )
+        typed = to_save_params(file, dxml, params)
         args = wire.DomainSaveParamsArgs(dom=domain, params=typed, flags=flags)
         yield wire.DOMAIN_SAVE_PARAMS, args
     elif dxml is not None or flags:
@@ -49,14 +52,12 @@ def save(
         yield wire.DOMAIN_SAVE, wire.DomainSaveArgs(dom=domain, to=file)
 
 
-def _with(
-    file: str, dxml: str | None, params: Mapping[str, ParamValue]
-) -> Mapping[str, ParamValue]:
-    """Return the parameters with those that have a place of their own among the arguments."""
-    own: dict[str, ParamValue] = {"file": file}
+def to_save_params(file: str, dxml: str | None, params: Mapping[str, ParamValue]) -> TypedParams:
+    """Return parameters of saving or restoring, together with the two that callers give apart."""
+    own: dict[str, ParamValue] = {_FILE: file}
     if dxml is not None:
-        own["dxml"] = dxml
+        own[_DXML] = dxml
     for name in own:
         if name in params:
-            raise UsageError(f"params[{name!r}]: {name} is given by itself already")
-    return {**own, **params}
+            raise UsageError(f"params[{name!r}]: {name} is a parameter of its own")
+    return to_params("params", {**own, **params}, KNOWN["SAVE"], wire.DOMAIN_SAVE_PARAMS_MAX)

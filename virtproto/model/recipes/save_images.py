@@ -1,13 +1,12 @@
 """Restoring a saved domain from a file.
 
-Responsible for which of three calls is made, and for what goes into the parameters of the third.
+Responsible for which of three calls is made; what goes into the parameters of the third is as in
+saving.
 """
 
 from __future__ import annotations
 
-from virtproto.errors import UsageError
-from virtproto.model.parameters import KNOWN
-from virtproto.model.typedvalues import to_params
+from virtproto.model.recipes.save import to_save_params
 from virtproto.wire import remote as wire
 
 TYPE_CHECKING = False
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from virtproto.model.typedvalues import ParamValue
 
 __all__ = ["restore_domain"]
-
-# What the file and the definition are called among the parameters (VIR_DOMAIN_SAVE_PARAM_...).
-_FILE = "file"
-_DXML = "dxml"
 
 
 def restore_domain(
@@ -36,11 +31,7 @@ def restore_domain(
     Sources: virDomainRestore, virDomainRestoreFlags, virDomainRestoreParams.
     """
     if params is not None:
-        own = {_FILE: file} if dxml is None else {_FILE: file, _DXML: dxml}
-        for name in own:
-            if name in params:
-                raise UsageError(f"params[{name!r}]: {name} is a parameter of its own")
-        typed = to_params("params", {**own, **params}, KNOWN["SAVE"], wire.DOMAIN_SAVE_PARAMS_MAX)
+        typed = to_save_params(file, dxml, params)
         yield wire.DOMAIN_RESTORE_PARAMS, wire.DomainRestoreParamsArgs(params=typed, flags=flags)
     elif dxml is not None or flags:
         yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from virtproto.model.bitmaps import unpack_cpumap
+from virtproto.model.chars import chars_to_text
 from virtproto.model.records.host import NodeInfo, NodeSecurityModel
 
 TYPE_CHECKING = False
@@ -16,15 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["cpu_map", "node_info", "security_model"]
 
 
-def _text(chars: bytes) -> str:
-    """Return text from an array of characters, which ends at the first NUL if there is one."""
-    return chars.partition(b"\0")[0].decode("utf-8", "surrogateescape")
-
-
 def node_info(ret: NodeGetInfoRet) -> NodeInfo:
     """Return the host's processors and memory. Source: virNodeGetInfo."""
     return NodeInfo(
-        model=_text(ret.model),
+        model=chars_to_text(ret.model),
         memory_kib=ret.memory,
         cpus=ret.cpus,
         mhz=ret.mhz,
@@ -45,4 +41,4 @@ def cpu_map(ret: NodeGetCpuMapRet) -> tuple[int, frozenset[int], int]:
 
 def security_model(ret: NodeGetSecurityModelRet) -> NodeSecurityModel:
     """Return the host's security model. Source: virNodeGetSecurityModel."""
-    return NodeSecurityModel(model=_text(ret.model), doi=_text(ret.doi))
+    return NodeSecurityModel(model=chars_to_text(ret.model), doi=chars_to_text(ret.doi))

@@ -5,6 +5,7 @@ Knows the replies' messages, not how they came.
 
 from __future__ import annotations
 
+from virtproto.model.chars import chars_to_text
 from virtproto.model.records.security import SecurityLabel
 
 TYPE_CHECKING = False
@@ -19,8 +20,7 @@ __all__ = ["security_label", "security_labels"]
 
 def security_label(ret: DomainGetSecurityLabelRet) -> SecurityLabel:
     """Return a label as text; the wire has it as bytes, with the NUL that C strings end with."""
-    label = ret.label.partition(b"\0")[0].decode("utf-8", "surrogateescape")
-    return SecurityLabel(label, bool(ret.enforcing))
+    return SecurityLabel(chars_to_text(ret.label), bool(ret.enforcing))
 
 
 def security_labels(ret: DomainGetSecurityLabelListRet) -> list[SecurityLabel]:
