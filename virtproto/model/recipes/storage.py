@@ -1,11 +1,12 @@
 """The volumes of a pool by name: the way that there was before they came in one list.
 
-Responsible for the limit that a list of names has, and for leaving out what vanishes between calls.
+Responsible for asking for as many names as there are volumes; how they are listed and found is in
+``lookups``.
 """
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError, UsageError
+from virtproto.model.recipes.lookups import Lookup, listed_names
 from virtproto.wire import remote as wire
 
 TYPE_CHECKING = False
@@ -15,18 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["list_storage_vol_names", "list_volumes"]
 
-# virErrorNumber VIR_ERR_NO_STORAGE_VOL.
-_NO_STORAGE_VOL = 50
+# The code is that of a lookup that finds nothing (VIR_ERR_NO_STORAGE_VOL).
+_VOLUME = Lookup(lambda: wire.STORAGE_VOL_LOOKUP_BY_NAME, result="vol", missing=50)
 
 
 def list_storage_vol_names(pool: NonnullStoragePool, *, maxnames: int) -> Recipe[list[str]]:
     """Return names of a pool's volumes. Source: virStoragePoolListVolumes."""
-    if maxnames > wire.STORAGE_VOL_LIST_MAX:
-        raise UsageError(f"maxnames: {maxnames} is not within 0 to {wire.STORAGE_VOL_LIST_MAX}")
-    args = wire.StoragePoolListVolumesArgs(pool=pool, maxnames=maxnames)
-    listed = yield wire.STORAGE_POOL_LIST_VOLUMES, args
-    names: list[str] = listed.names
-    return names
+    return listed_names(
+        wire.STORAGE_POOL_LIST_VOLUMES, maxnames, wire.STORAGE_VOL_LIST_MAX, pool=pool
+    )
 
 
 def list_volumes(pool: NonnullStoragePool) -> Recipe[list[NonnullStorageVol]]:
@@ -35,17 +33,5 @@ def list_volumes(pool: NonnullStoragePool) -> Recipe[list[NonnullStorageVol]]:
     Sources: virStoragePoolListVolumes, virStorageVolLookupByName.
     """
     counted = yield wire.STORAGE_POOL_NUM_OF_VOLUMES, wire.StoragePoolNumOfVolumesArgs(pool=pool)
-    listed = yield from list_storage_vol_names(pool, maxnames=counted.num)
-    volumes = []
-    for name in listed:
-        try:
-            found = yield (
-                wire.STORAGE_VOL_LOOKUP_BY_NAME,
-                wire.StorageVolLookupByNameArgs(pool=pool, name=name),
-            )
-        except LibvirtError as error:
-            if error.code != _NO_STORAGE_VOL:
-                raise
-        else:
-            volumes.append(found.vol)
-    return volumes
+    names = yield from list_storage_vol_names(pool, maxnames=counted.num)
+    return (yield from _VOLUME.each(names, pool=pool))
