@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntFlag
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from virtproto.errors import ArgumentTypeError, UsageError
 from virtproto.model import arguments
 from virtproto.model.object_handle import UuidHandle, handle
+from virtproto.model.typedvalues import to_params
 from virtproto.wire.remote.types import NonnullDomain, NonnullNetwork
 
 INTEGERS: dict[str, tuple[Callable[[str, Any], int], int, int]] = {
@@ -60,7 +61,7 @@ def test_lists_of_numbers_name_the_place() -> None:
     assert arguments.to_uints("ids", (1, 2), 2) == [1, 2]
     with pytest.raises(UsageError, match=r"^ids\[1\]: -1 is not within"):
         arguments.to_uints("ids", [0, -1], 5)
-    with pytest.raises(UsageError, match=r"^ids: 3 are more than the 2 allowed"):
+    with pytest.raises(UsageError, match=r"^ids: more than the 2 allowed"):
         arguments.to_ints("ids", [1, 2, 3], 2)
     with pytest.raises(ArgumentTypeError, match=r"^ids: expected several whole numbers, not int"):
         arguments.to_ulongs("ids", 5, 2)  # type: ignore[arg-type]
@@ -81,6 +82,8 @@ def test_text_passes_whole_or_not_at_all() -> None:
         arguments.to_text("name", "\ud800")
     with pytest.raises(UsageError, match=r"^name: longer than"):
         arguments.to_text("name", "ü" * (2 * 1024 * 1024 + 1))
+    with pytest.raises(UsageError, match=r"^name: longer than"):
+        arguments.to_text("name", "x" * (4 * 1024 * 1024 + 1))
     assert len(arguments.to_text("name", "x" * 4 * 1024 * 1024)) == 4194304
 
 
@@ -153,3 +156,122 @@ def test_flags_are_packed_as_the_last_word() -> None:
     assert arguments.pack_flags(0x80000001) == b"\x80\x00\x00\x01"
     with pytest.raises(UsageError, match=r"^flags: "):
         arguments.pack_flags(-1)
+
+
+HUGE = 10**5000
+
+
+@pytest.mark.parametrize("number", [HUGE, -HUGE], ids=["above", "below"])
+def test_numbers_too_large_to_write_out_are_shown_by_their_size(number: int) -> None:
+    for convert, _, _ in INTEGERS.values():
+        with pytest.raises(UsageError, match=r"^n: a number of 16610 bits is not within"):
+            convert("n", number)
+    with pytest.raises(UsageError, match=r"^n: expected True or False, not a number of 16610 bits"):
+        arguments.to_bool("n", number)
+
+
+def released() -> memoryview:
+    view = memoryview(b"ab")
+    view.release()
+    return view
+
+
+class KeysOnly:
+    def keys(self) -> list[str]:
+        return ["a"]
+
+
+@pytest.mark.parametrize("wrong", [dict, KeysOnly(), {"a": 1}.items(), {"a"}])
+def test_what_only_looks_like_a_mapping_is_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"^params: expected a mapping of values by name"):
+        arguments.to_mapping("params", wrong)
+
+
+SEVERAL: list[Callable[[str, Any, int], Any]] = [
+    arguments.to_texts,
+    arguments.to_ints,
+    arguments.to_uints,
+    arguments.to_longs,
+    arguments.to_ulongs,
+]
+
+
+@pytest.mark.parametrize("convert", SEVERAL)
+@pytest.mark.parametrize(
+    "wrong", [b"by", bytearray(b"by"), memoryview(b"by"), released(), {}, {1: "a"}, list, dict, 5]
+)
+def test_what_is_several_by_accident_is_refused_by_name(
+    convert: Callable[[str, Any, int], Any], wrong: Any
+) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"^codes: expected several"):
+        convert("codes", wrong, 9)
+
+
+def test_a_view_that_was_released_is_refused_by_name() -> None:
+    with pytest.raises(ArgumentTypeError, match=r"^value: expected bytes, not memoryview"):
+        arguments.to_bytes("value", released(), 9)
+
+
+def test_no_more_is_taken_than_shows_that_it_is_too_much() -> None:
+    taken: list[int] = []
+
+    def endless() -> Iterator[int]:
+        while True:
+            taken.append(len(taken))
+            yield len(taken)
+
+    with pytest.raises(UsageError, match=r"^ids: more than the 3 allowed"):
+        arguments.to_uints("ids", endless(), 3)
+    assert taken == [0, 1, 2, 3]
+
+
+def test_what_a_callers_iterable_raises_passes_as_it_is() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise TypeError("of the caller's own")
+
+    with pytest.raises(TypeError, match=r"^of the caller's own$") as caught:
+        arguments.to_ints("ids", broken(), 3)
+    assert not isinstance(caught.value, ArgumentTypeError)
+
+
+def test_objects_of_the_other_colour_are_told_apart() -> None:
+    blocking = type("Machine", (Machine,), {"__module__": "virtproto.sync.machine"})
+    waiting = type("Machine", (Machine,), {"__module__": "virtproto.aio.machine"})
+    other: Any = handle(waiting, HERE, NonnullDomain(name="web", uuid=bytes(16), id=-1))
+    words = r"expected a virtproto\.sync Machine, not a virtproto\.aio Machine$"
+    with pytest.raises(ArgumentTypeError, match=rf"^dom: {words}"):
+        arguments.to_object("dom", other, blocking, HERE)
+    with pytest.raises(ArgumentTypeError, match=rf"^peer: {words}"):
+        arguments.to_peer("peer", other, blocking)
+    with pytest.raises(ArgumentTypeError, match=rf"^stream: {words}"):
+        arguments.to_stream("stream", other, blocking, HERE)
+
+
+SECRET = "pass\ud800word"
+
+
+def reachable(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error and all that led to it."""
+    while error is not None:
+        yield error
+        if error.__cause__ is not None:
+            yield from reachable(error.__cause__)
+        error = error.__context__
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        lambda: arguments.to_text("value", SECRET),
+        lambda: arguments.to_texts("value", ["a", SECRET], 2),
+        lambda: to_params("params", {"password": SECRET}, {}, 1),
+        lambda: to_params("params", {SECRET: 1}, {}, 1),
+    ],
+)
+def test_a_refused_text_is_not_within_reach_of_the_error(refuse: Callable[[], Any]) -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse()
+    for each in reachable(caught.value):
+        assert not isinstance(each, UnicodeError)
+        assert not any(SECRET in str(argument) for argument in each.args)

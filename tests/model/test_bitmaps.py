@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -41,13 +42,23 @@ def test_maps_one_after_another_may_end_early() -> None:
     assert unpack_cpumaps(b"\x01\x00\x02", 2, 3) == [{0}, {1}, frozenset()]
 
 
-@pytest.mark.parametrize("wrong", ["0,1", b"\x01", 3, None, [0, True], [1.5], ["1"]])
+@pytest.mark.parametrize(
+    "wrong",
+    ["0,1", b"\x01", bytearray(2), memoryview(b"\x01"), {}, {1: 2}, set, 3, None, [0, True], [1.5]],
+)
 def test_what_is_no_map_is_refused_by_name(wrong: Any) -> None:
     with pytest.raises(ArgumentTypeError, match=r"^mask: "):
         pack_cpumap("mask", wrong, LIMIT)
 
 
-@pytest.mark.parametrize("wrong", [[-1], [LIMIT * 8], [True] * (LIMIT * 8 + 1)])
+@pytest.mark.parametrize(
+    "wrong", [[-1], [LIMIT * 8], [True] * (LIMIT * 8 + 1), [10**5000], count()]
+)
 def test_what_does_not_fit_is_refused_by_name(wrong: Any) -> None:
     with pytest.raises(UsageError, match=r"^mask: "):
         pack_cpumap("mask", wrong, LIMIT)
+
+
+def test_ones_and_zeros_are_numbers() -> None:
+    assert unpack_cpumap(pack_cpumap("mask", [0, 0, 1], LIMIT)) == {0, 1}
+    assert unpack_cpumap(pack_cpumap("mask", [False, False, True], LIMIT)) == {2}

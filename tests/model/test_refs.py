@@ -44,6 +44,12 @@ def test_what_is_no_uuid_is_refused_by_name(value: object) -> None:
         uuid_to_raw("uuid", value)  # type: ignore[arg-type]
 
 
+def test_a_long_text_is_not_shown_whole() -> None:
+    with pytest.raises(UsageError, match=r"^uuid: 'x{64}'\.\.\. is not a UUID") as caught:
+        uuid_to_raw("uuid", "x" * 4_000_000)
+    assert len(str(caught.value)) < 200
+
+
 def test_without_the_uuid_module_nothing_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "uuid")
     with pytest.raises(UsageError, match=r"^domain: expected 16 bytes.* not int$"):

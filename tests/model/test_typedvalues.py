@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserList
 from enum import IntEnum
 from typing import Any
 
@@ -82,7 +83,9 @@ def test_several_texts_are_as_many_parameters_of_the_name() -> None:
     expected = [("text", STRING, "vda"), ("text", STRING, "vdb"), ("more", STRING, "x")]
     params = to_params("params", {"text": ["vda", "vdb"], "more": ("x",)}, KNOWN, 3)
     assert triples(params) == expected
-    with pytest.raises(UsageError, match=r"^params: 3 are more than the 2 allowed$"):
+    own = UserList(["vda", "vdb"])
+    assert triples(to_params("params", {"text": own}, KNOWN, 2)) == expected[:2]
+    with pytest.raises(UsageError, match=r"^params: more than the 2 allowed$"):
         to_params("params", {"text": ["vda", "vdb", "vdc"]}, KNOWN, 2)
 
 
@@ -112,9 +115,14 @@ def test_several_texts_are_as_many_parameters_of_the_name() -> None:
         ({"bool": "yes"}, ArgumentTypeError, r"params\['bool'\]: expected a truth value"),
         ({"double": "1"}, ArgumentTypeError, r"params\['double'\]: expected a number, not str"),
         ({"double": 10**400}, UsageError, r"params\['double'\]: larger"),
+        ({"int": 10**5000}, UsageError, r"params\['int'\]: a number of 16610 bits is not within"),
+        ({"bool": 10**5000}, UsageError, r"params\['bool'\]: .* not a number of 16610 bits"),
+        ({"double": 10**5000}, UsageError, r"params\['double'\]: larger"),
+        (dict, ArgumentTypeError, "params: expected a mapping"),
+        ({"text": b"x"}, ArgumentTypeError, r"params\['text'\]: expected text, not bytes"),
         ({"text": 1}, ArgumentTypeError, r"params\['text'\]: expected text, not int"),
         ({"text": "a\0b"}, UsageError, r"params\['text'\]: a NUL"),
-        ({"text": "\ud800"}, UsageError, r"params\['text'\]: the text has no UTF-8 form"),
+        ({"text": "\ud800"}, UsageError, r"params\['text'\]: a character in it cannot be sent"),
         ({"text": ["a", 1]}, ArgumentTypeError, r"params\['text'\]\[1\]: expected text, not int"),
         ({"int": ["a"]}, ArgumentTypeError, r"params\['int'\]: expected a whole number, not list"),
     ],

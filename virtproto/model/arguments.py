@@ -1,17 +1,21 @@
 """Arguments on their way in: each ``to_*`` returns what the wire carries, or names the parameter.
 
 Everything here happens before a byte is sent, so a refused argument costs no call. A value of the
-wrong type is an ArgumentTypeError, one that does not fit a UsageError. Knows nothing of procedures:
-what leaves here fits its XDR type.
+wrong type is an ArgumentTypeError, one that does not fit a UsageError; what a caller's own iterable
+or mapping raises while it is read passes as it is. Knows nothing of procedures: what leaves here
+fits its XDR type.
 """
 
 from __future__ import annotations
+
+from _collections_abc import Mapping
+from itertools import islice
 
 from virtproto.errors import ArgumentTypeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from typing import Any, Protocol, TypeVar
 
     from virtproto.model.connection_handle import ConnectionHandle
@@ -34,6 +38,7 @@ __all__ = [
     "listed",
     "optional",
     "pack_flags",
+    "shown_number",
     "to_bool",
     "to_bytes",
     "to_flags",
@@ -54,10 +59,14 @@ __all__ = [
     "to_uints",
     "to_ulong",
     "to_ulongs",
+    "utf8_size",
 ]
 
 # What a string may hold, in bytes (REMOTE_STRING_MAX).
 _TEXT_MAX = 4194304
+
+# Larger numbers are shown by their size: Python refuses to write out very large ones.
+_SHOWN_BITS = 128
 
 
 def to_text(parameter: str, value: str) -> str:
@@ -68,16 +77,22 @@ def to_text(parameter: str, value: str) -> str:
         raise ArgumentTypeError(f"{parameter}: expected text, not {type(value).__name__}")
     if "\0" in value:
         raise UsageError(f"{parameter}: a NUL character may not stand in it")
-    if not value.isascii():
-        try:
-            size = len(value.encode("utf-8", "surrogateescape"))
-        except UnicodeEncodeError:
-            raise UsageError(f"{parameter}: a character in it cannot be sent as UTF-8") from None
-    else:
-        size = len(value)
+    size = len(value) if value.isascii() else utf8_size(value)
+    if size is None:
+        raise UsageError(f"{parameter}: a character in it cannot be sent as UTF-8")
     if size > _TEXT_MAX:
         raise UsageError(f"{parameter}: longer than the {_TEXT_MAX} bytes that a text may have")
     return value
+
+
+def utf8_size(value: str) -> int | None:
+    """Return how many bytes a text has on the wire, None if it has no form there."""
+    # Who raises does so outside of this: UnicodeEncodeError holds the text, which may be secret,
+    # and would stay within reach as the new error's context.
+    try:
+        return len(value.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return None
 
 
 def optional(convert: Callable[..., T], parameter: str, value: V | None, *rest: Any) -> T | None:
@@ -106,8 +121,14 @@ def to_bool(parameter: str, value: bool | int) -> int:
     if not isinstance(value, int):
         raise ArgumentTypeError(f"{parameter}: expected True or False, not {type(value).__name__}")
     if value not in (0, 1):
-        raise UsageError(f"{parameter}: expected True or False, not {value}")
+        raise UsageError(f"{parameter}: expected True or False, not {shown_number(value)}")
     return int(value)
+
+
+def shown_number(value: int) -> str:
+    """Return a number as an error shows it: digits, or its size if there are very many."""
+    bits = value.bit_length()
+    return f"a number of {bits} bits" if bits > _SHOWN_BITS else str(int(value))
 
 
 def _whole(parameter: str, value: int, lowest: int, highest: int) -> int:
@@ -116,7 +137,8 @@ def _whole(parameter: str, value: int, lowest: int, highest: int) -> int:
             raise ArgumentTypeError(f"{parameter}: a whole number is required, not None")
         raise ArgumentTypeError(f"{parameter}: expected a whole number, not {type(value).__name__}")
     if not lowest <= value <= highest:
-        raise UsageError(f"{parameter}: {int(value)} is not within {lowest} to {highest}")
+        shown = shown_number(value)
+        raise UsageError(f"{parameter}: {shown} is not within {lowest} to {highest}")
     return value
 
 
@@ -179,7 +201,8 @@ def to_bytes(parameter: str, value: bytes | bytearray | memoryview, limit: int) 
         raise ArgumentTypeError(f"{parameter}: expected bytes, not {type(value).__name__}")
     try:
         data = bytes(memoryview(value))
-    except TypeError:
+    except (TypeError, ValueError):
+        # ValueError is what a view says that was released.
         raise ArgumentTypeError(
             f"{parameter}: expected bytes, not {type(value).__name__}"
         ) from None
@@ -188,12 +211,22 @@ def to_bytes(parameter: str, value: bytes | bytearray | memoryview, limit: int) 
     return data
 
 
+def _of_another_class(parameter: str, value: object, kind: type) -> ArgumentTypeError:
+    wanted, found = kind.__name__, type(value).__name__
+    if wanted == found:
+        # An object of the other colour, or of a class that only looks the same.
+        wanted, found = (
+            f"{'.'.join(cls.__module__.split('.')[:2])} {cls.__name__}"
+            for cls in (kind, type(value))
+        )
+        return ArgumentTypeError(f"{parameter}: expected a {wanted}, not a {found}")
+    return ArgumentTypeError(f"{parameter}: expected a {wanted}, not {found}")
+
+
 def to_object(parameter: str, value: H, kind: type[H], connection: object) -> Any:
     """Return the daemon's name for an object, which has to belong to the same connection."""
     if not isinstance(value, kind):
-        raise ArgumentTypeError(
-            f"{parameter}: expected a {kind.__name__}, not {type(value).__name__}"
-        )
+        raise _of_another_class(parameter, value, kind)
     if value._connection is not connection:
         raise UsageError(f"{parameter}: {value!r} belongs to another connection")
     return value._wire
@@ -213,9 +246,7 @@ def to_objects(
 def to_peer(parameter: str, value: C, kind: type[C]) -> C:
     """Return another connection of the same colour, which has to be usable."""
     if not isinstance(value, kind):
-        raise ArgumentTypeError(
-            f"{parameter}: expected a {kind.__name__}, not {type(value).__name__}"
-        )
+        raise _of_another_class(parameter, value, kind)
     if not value.is_alive():
         raise UsageError(f"{parameter}: {value!r} is of no use any more")
     return value
@@ -224,9 +255,7 @@ def to_peer(parameter: str, value: C, kind: type[C]) -> C:
 def to_stream(parameter: str, value: S, kind: type[S], connection: object) -> S:
     """Return a stream, which has to belong to the same connection."""
     if not isinstance(value, kind):
-        raise ArgumentTypeError(
-            f"{parameter}: expected a {kind.__name__}, not {type(value).__name__}"
-        )
+        raise _of_another_class(parameter, value, kind)
     if value.connection is not connection:
         raise UsageError(f"{parameter}: {value!r} belongs to another connection")
     return value
@@ -235,9 +264,9 @@ def to_stream(parameter: str, value: S, kind: type[S], connection: object) -> S:
 def to_mapping(parameter: str, value: Mapping[str, V]) -> dict[str, V]:
     """Return a mapping of texts to values as a dict of the callee's own."""
     # A list of pairs would do for dict(), and so would an empty list.
-    if not hasattr(value, "keys"):
+    if not isinstance(value, Mapping):
         raise ArgumentTypeError(
-            f"{parameter}: expected a mapping of names to values, not {type(value).__name__}"
+            f"{parameter}: expected a mapping of values by name, not {type(value).__name__}"
         )
     found = dict(value)
     for name in found:
@@ -251,13 +280,22 @@ def to_optional_mapping(parameter: str, value: Mapping[str, V] | None) -> dict[s
 
 
 def listed(parameter: str, values: Iterable[Any], what: str, limit: int) -> list[Any]:
-    """Return an iterable's elements, at most ``limit`` of them; ``what`` they should be."""
+    """Return an iterable's elements, at most ``limit`` of them; ``what`` they should be.
+
+    No more is taken from it than it takes to see that there are too many.
+    """
+    # Bytes are numbers, letters texts, and a mapping's names either: all by accident.
+    if isinstance(values, str | bytes | bytearray | memoryview | Mapping):
+        raise _not_several(parameter, values, what)
     try:
-        elements = list(values)
+        iterator = iter(values)
     except TypeError:
-        raise ArgumentTypeError(
-            f"{parameter}: expected several {what}, not {type(values).__name__}"
-        ) from None
+        raise _not_several(parameter, values, what) from None
+    elements = list(islice(iterator, limit + 1))
     if len(elements) > limit:
-        raise UsageError(f"{parameter}: {len(elements)} are more than the {limit} allowed")
+        raise UsageError(f"{parameter}: more than the {limit} allowed")
     return elements
+
+
+def _not_several(parameter: str, values: object, what: str) -> ArgumentTypeError:
+    return ArgumentTypeError(f"{parameter}: expected several {what}, not {type(values).__name__}")

@@ -7,6 +7,7 @@ of booleans, and comes out as a frozenset of numbers. On the wire CPU n is bit n
 from __future__ import annotations
 
 from virtproto.errors import ArgumentTypeError, UsageError
+from virtproto.model.arguments import listed, shown_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,19 +21,10 @@ __all__ = ["pack_cpumap", "unpack_cpumap", "unpack_cpumaps"]
 def pack_cpumap(parameter: str, cpus: CpuMap, limit: int) -> bytes:
     """Return CPU numbers, or one boolean for each CPU from 0 on, as a bitmap.
 
-    ``limit`` is the most bytes the wire carries. Raises UsageError or ArgumentTypeError, naming
-    ``parameter``.
+    Zeros and ones that are no booleans are CPU numbers. ``limit`` is the most bytes the wire
+    carries. Raises UsageError or ArgumentTypeError, naming ``parameter``.
     """
-    if isinstance(cpus, str | bytes | bytearray):
-        raise ArgumentTypeError(
-            f"{parameter}: expected CPU numbers or booleans, not {type(cpus).__name__}"
-        )
-    try:
-        numbers = list(cpus)
-    except TypeError:
-        raise ArgumentTypeError(
-            f"{parameter}: expected CPU numbers or booleans, not {type(cpus).__name__}"
-        ) from None
+    numbers = listed(parameter, cpus, "CPU numbers or booleans", limit * 8)
     if numbers and all(isinstance(number, bool) for number in numbers):
         # A list of booleans says how long the map is, too.
         size = (len(numbers) + 7) // 8
@@ -41,8 +33,6 @@ def pack_cpumap(parameter: str, cpus: CpuMap, limit: int) -> bytes:
         size = 0
     _check_numbers(parameter, numbers, limit)
     packed = bytearray(max(size, max(numbers, default=-1) // 8 + 1))
-    if len(packed) > limit:
-        raise UsageError(f"{parameter}: a CPU map holds at most {limit * 8} CPUs")
     for number in numbers:
         packed[number // 8] |= 1 << number % 8
     return bytes(packed)
@@ -52,10 +42,12 @@ def _check_numbers(parameter: str, numbers: list[int], limit: int) -> None:
     for number in numbers:
         if not isinstance(number, int) or isinstance(number, bool):
             raise ArgumentTypeError(
-                f"{parameter}: expected CPU numbers, or booleans only, not {number!r}"
+                f"{parameter}: expected CPU numbers, or booleans only, not all of them "
+                f"{type(number).__name__}"
             )
         if not 0 <= number < limit * 8:
-            raise UsageError(f"{parameter}: {number} is no CPU number from 0 to {limit * 8 - 1}")
+            shown = shown_number(number)
+            raise UsageError(f"{parameter}: {shown} is no CPU number from 0 to {limit * 8 - 1}")
 
 
 def unpack_cpumap(packed: bytes) -> frozenset[int]:

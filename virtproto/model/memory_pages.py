@@ -20,7 +20,7 @@ def to_page_counts(parameter: str, pages: Mapping[int, int], limit: int) -> dict
             f"{parameter}: expected a mapping of numbers by page size, not {type(pages).__name__}"
         )
     if len(pages) > limit:
-        raise UsageError(f"{parameter}: {len(pages)} are more than the {limit} allowed")
+        raise UsageError(f"{parameter}: more than the {limit} allowed")
     return {
         to_uint(f"{parameter}: page size", size): to_ulong(f"{parameter}[{size!r}]", count)
         for size, count in pages.items()

@@ -14,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from uuid import UUID
 
+# How much of a text that is no UUID an error shows, in characters.
+_SHOWN = 64
+
 __all__ = ["check_timeout", "uuid_to_raw", "uuid_to_text"]
 
 
@@ -47,7 +50,8 @@ def uuid_to_raw(parameter: str, value: bytes | str | UUID) -> bytes:
             return bytes.fromhex(digits)
         except ValueError:
             pass
-    raise UsageError(f"{parameter}: {value!r} is not a UUID (32 hexadecimal digits)")
+    shown = repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
+    raise UsageError(f"{parameter}: {shown} is not a UUID (32 hexadecimal digits)")
 
 
 def check_timeout(parameter: str, value: float | None) -> None:

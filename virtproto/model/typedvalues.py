@@ -9,10 +9,10 @@ A name may stand for several values on the way in: a list of texts is sent as on
 
 from __future__ import annotations
 
-from _collections_abc import Mapping
+from _collections_abc import Mapping, Sequence
 
 from virtproto.errors import ArgumentTypeError, UsageError
-from virtproto.model.arguments import to_text
+from virtproto.model.arguments import shown_number, to_text, utf8_size
 from virtproto.xdr.typedparams import (
     BOOLEAN,
     DOUBLE,
@@ -26,14 +26,16 @@ from virtproto.xdr.typedparams import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import TypeGuard
 
     Entry = tuple[str, int, int | float | str]
 
 # What a typed parameter may be in Python.
 ParamValue = int | float | bool | str
+# The same on its way in, where a name may stand for several texts.
+ParamInput = ParamValue | Sequence[str]
 
-__all__ = ["ParamValue", "from_params", "to_params", "unknown_numbers"]
+__all__ = ["ParamInput", "ParamValue", "from_params", "to_params", "unknown_numbers"]
 
 # What a name may have, in bytes (VIR_TYPED_PARAM_FIELD_LENGTH without its NUL).
 _NAME_MAX = 79
@@ -54,7 +56,7 @@ def from_params(params: TypedParams) -> dict[str, ParamValue]:
 
 def to_params(
     parameter: str,
-    values: Mapping[str, ParamValue | Sequence[str]],
+    values: Mapping[str, ParamInput],
     known: Mapping[str, int],
     limit: int,
 ) -> TypedParams:
@@ -73,17 +75,17 @@ def to_params(
     for name, value in values.items():
         place = _checked_place(parameter, name)
         kind = known.get(name)
-        if isinstance(value, list | tuple) and kind in (None, STRING):
+        if _is_several(value) and kind in (None, STRING):
             entries += [
-                (name, STRING, _text(f"{place}[{number}]", text))
+                (name, STRING, to_text(f"{place}[{number}]", text))
                 for number, text in enumerate(value)
             ]
         else:
             entries.append(
                 _entry(place, name, _kind_of(place, value) if kind is None else kind, value)
             )
-    if len(entries) > limit:
-        raise UsageError(f"{parameter}: {len(entries)} are more than the {limit} allowed")
+        if len(entries) > limit:
+            raise UsageError(f"{parameter}: more than the {limit} allowed")
     return TypedParams.from_items(entries)
 
 
@@ -102,13 +104,18 @@ def _checked_place(parameter: str, name: str) -> str:
     place = f"{parameter}[{name!r:.100}]"
     if "\0" in name:
         raise UsageError(f"{place}: a NUL character may not stand in a name")
-    try:
-        size = len(name.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:
-        raise UsageError(f"{place}: the name has no UTF-8 form") from None
+    size = utf8_size(name)
+    if size is None:
+        raise UsageError(f"{place}: the name has no UTF-8 form")
     if size > _NAME_MAX:
         raise UsageError(f"{place}: the name is longer than {_NAME_MAX} bytes")
     return place
+
+
+def _is_several(value: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(value, Sequence) and not isinstance(
+        value, str | bytes | bytearray | memoryview
+    )
 
 
 def _kind_of(place: str, value: object) -> int:
@@ -130,7 +137,7 @@ def _kind_of(place: str, value: object) -> int:
 def _entry(place: str, name: str, kind: int, value: object) -> Entry:
     """Return one parameter of the type it has to have."""
     if kind == STRING:
-        return name, STRING, _text(place, value)
+        return name, STRING, to_text(place, value)  # type: ignore[arg-type]
     if kind == DOUBLE:
         return name, DOUBLE, _float(place, value)
     if not isinstance(value, int):
@@ -140,21 +147,12 @@ def _entry(place: str, name: str, kind: int, value: object) -> Entry:
         )
     if kind == BOOLEAN:
         if value not in (0, 1):
-            raise UsageError(f"{place}: expected True or False, not {int(value)}")
+            raise UsageError(f"{place}: expected True or False, not {shown_number(value)}")
         return name, BOOLEAN, int(value)
     lowest, highest = _RANGES[kind]
     if not lowest <= value <= highest:
-        raise UsageError(f"{place}: {int(value)} is not within {lowest} to {highest}")
+        raise UsageError(f"{place}: {shown_number(value)} is not within {lowest} to {highest}")
     return name, kind, int(value)
-
-
-def _text(place: str, value: object) -> str:
-    text = to_text(place, value)  # type: ignore[arg-type]
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise UsageError(f"{place}: the text has no UTF-8 form") from None
-    return text
 
 
 def _float(place: str, value: object) -> float:

@@ -39,8 +39,12 @@ def to_path(parameter: str, value: str) -> str:
     """
     if not to_text(parameter, value):
         raise UsageError(f"{parameter}: a path is required, not an empty text")
+    try:
+        absolute = os.path.abspath(value)
+    except FileNotFoundError:
+        raise UsageError(f"{parameter}: relative to a current directory that is gone") from None
     # Two slashes at the start mean something to POSIX, but not to libvirt.
-    return "/" + os.path.abspath(value).lstrip("/")
+    return to_text(parameter, "/" + absolute.lstrip("/"))
 
 
 def to_optional_path(parameter: str, value: str | None) -> str | None:
