@@ -177,7 +177,7 @@ BAD: list[tuple[str, tuple[Any, ...], type[UsageError], str]] = [
     ("set_numa_parameters", ({f"p{n}": "" for n in range(17)},), UsageError, "params: more"),
     ("start_dirty_rate_calc", (None,), ArgumentTypeError, "secs: a whole number is required"),
     ("set_vcpus", (-1,), UsageError, "count: -1 is not within"),
-    ("set_vcpu", ("0-3", True), ArgumentTypeError, "cpumap: expected CPU numbers"),
+    ("set_vcpu", ("0-3", True), ArgumentTypeError, "cpumap: expected several CPU numbers"),
     ("set_vcpu", ([0], None), ArgumentTypeError, "state: expected True or False"),
     ("set_guest_vcpus", ([-1], True), UsageError, "cpumap: -1 is no CPU number"),
     ("pin_vcpu", (-1, [0]), UsageError, "vcpu: -1 is not within"),
