@@ -17,6 +17,7 @@ TWINS += ("admin_calls", "admin_objects", "node_device")
 # Without a call of their own, so without a colour.
 ALIKE: tuple[str, ...] = (
     "domain",
+    "domain_part",
     "interface",
     "network",
     "network_port",

@@ -1,21 +1,20 @@
 """A checkpoint: a point in time since which changes of a domain's disks are known.
 
-Responsible for putting together the calls, which are generated, and the handle, and for the way
-back to the domain. Its twin of the other colour differs in ``async`` and ``await`` only.
+Responsible for putting together the calls, which are generated, the handle, and the way back to
+the domain. Its twin of the other colour has the same text.
 """
 
 from __future__ import annotations
 
 from virtproto.model.domain_checkpoint_handle import DomainCheckpointHandle
-from virtproto.model.object_handle import handle
 
 from ._methods.checkpoint import DomainCheckpointMethods
-from .domain import Domain
+from .domain_part import DomainPart
 
 __all__ = ["DomainCheckpoint"]
 
 
-class DomainCheckpoint(DomainCheckpointMethods, DomainCheckpointHandle):
+class DomainCheckpoint(DomainCheckpointMethods, DomainPart, DomainCheckpointHandle):
     """A checkpoint of a domain; made by its domain.
 
     Two handles are equal when they mean the same checkpoint (name) of the same domain (UUID) on the
@@ -23,12 +22,3 @@ class DomainCheckpoint(DomainCheckpointMethods, DomainCheckpointHandle):
     """
 
     __slots__ = ()
-
-    @property
-    def domain(self) -> Domain:
-        """The domain that it is a checkpoint of, as ``get_domain`` returns it."""
-        return self.get_domain()
-
-    def get_domain(self) -> Domain:
-        """Return a handle on the domain that it is a checkpoint of. No call is made."""
-        return handle(Domain, self._connection, self._wire.dom)
