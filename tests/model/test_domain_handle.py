@@ -67,11 +67,27 @@ def test_a_handle_carries_no_dictionary(kind: type[DomainHandle]) -> None:
     assert not hasattr(handle(kind, None, web()), "__dict__")
 
 
-def test_a_handle_may_be_copied_and_pickled_as_far_as_its_connection_may(
-    kind: type[DomainHandle],
-) -> None:
+def test_a_copy_is_a_handle_of_its_own(kind: type[DomainHandle]) -> None:
+    wire = web()
+    domain = handle(kind, None, wire)
+    domain._reference()
+    twin = copy.copy(domain)
+    assert (twin, type(twin)) == (domain, kind)
+    domain._set_id(-1)
+    domain._set_name("renamed")
+    assert (domain.get_name(), domain.get_id()) == ("renamed", -1)
+    assert (twin.get_name(), twin.get_id()) == ("web", 7)
+    assert twin._reference() == web().pack()
+    assert wire == web()
+
+
+def test_a_handle_cannot_leave_its_process(kind: type[DomainHandle]) -> None:
     domain = handle(kind, None, web())
-    for twin in (copy.copy(domain), copy.deepcopy(domain), pickle.loads(pickle.dumps(domain))):
-        assert twin == domain
-        assert type(twin) is kind
-        assert twin._reference() == web().pack()
+    for leave in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"^Domain: .* cannot be pickled$"):
+            leave(domain)
+
+
+def test_a_handle_is_not_made_by_hand(kind: type[DomainHandle]) -> None:
+    with pytest.raises(TypeError, match=r"^Domain: the lookups and lists of its connection"):
+        kind()

@@ -41,10 +41,14 @@ class DomainHandle(UuidHandle):
         """Return the id as far as this handle knows, -1 if it was not running. No call is made."""
         return self._wire.id
 
+    # Changes are made in a copy: other handles may hold the same message.
+
     def _set_id(self, number: int) -> None:
-        self._wire.id = number
-        self._packed = self._wire.pack()
+        self._remember(self._wire.name, number)
 
     def _set_name(self, name: str) -> None:
-        self._wire.name = name
+        self._remember(name, self._wire.id)
+
+    def _remember(self, name: str, number: int) -> None:
+        self._wire = type(self._wire)(name=name, uuid=self._wire.uuid, id=number)
         self._packed = self._wire.pack()

@@ -7,12 +7,15 @@ named. Must not know: which procedures there are, or how a call is made.
 
 from __future__ import annotations
 
+from itertools import repeat
+
+from virtproto.errors import ArgumentTypeError
 from virtproto.model.refs import uuid_to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, TypeVar
+    from collections.abc import Sequence
+    from typing import Any, NoReturn, Self, SupportsIndex, TypeVar
 
     H = TypeVar("H", bound="ObjectHandle")
 
@@ -22,17 +25,30 @@ __all__ = ["ObjectHandle", "UuidHandle", "handle", "handles", "optional_handle"]
 class ObjectHandle:
     """What an object of either colour is without its calls.
 
-    Two handles are equal when they mean the same object on the same connection.
+    Two handles are equal when they mean the same object on the same connection. A copy is one more
+    handle on the object; pickles there are none, for the connection is this process's.
     """
 
-    # No __init__: lists of thousands are built by storing the two attributes. _packed is set when
-    # it is first needed. The colours say which class of connection theirs is.
+    # Lists of thousands are built by storing two attributes, which ``handle`` does without the
+    # __init__ below. _packed is set when it is first needed. The colours say which class of
+    # connection theirs is.
     __slots__ = ("_connection", "_packed", "_wire")
 
     _connection: Any
     _packed: bytes
     # The contract's own reference to the object; subclasses say which message it is.
     _wire: Any
+
+    def __init__(self) -> None:
+        name = type(self).__name__
+        raise ArgumentTypeError(f"{name}: the lookups and lists of its connection make it")
+
+    def __copy__(self) -> Self:
+        return handle(type(self), self._connection, self._wire)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        name = type(self).__name__
+        raise ArgumentTypeError(f"{name}: it belongs to its connection and cannot be pickled")
 
     def _identity(self) -> object:
         """Return what tells this object from the others of its kind on the same connection."""
@@ -85,9 +101,13 @@ class UuidHandle(ObjectHandle):
         return uuid_to_text(self._wire.uuid)
 
 
+# Makes an object without its class's __init__.
+_bare = object.__new__
+
+
 def handle(kind: type[H], connection: object, wire: object) -> H:
     """Return a handle of a colour's class ``kind`` for an object that the daemon named."""
-    made = kind()
+    made = _bare(kind)
     made._connection = connection
     made._wire = wire
     return made
@@ -98,13 +118,10 @@ def optional_handle(kind: type[H], connection: object, wire: object | None) -> H
     return None if wire is None else handle(kind, connection, wire)
 
 
-def handles(kind: type[H], connection: object, wires: Iterable[object]) -> list[H]:
+def handles(kind: type[H], connection: object, wires: Sequence[object]) -> list[H]:
     """Return handles of a colour's class ``kind`` for many objects."""
-    many: list[H] = []
-    append = many.append
-    for wire in wires:
-        made = kind()
+    many = list(map(_bare, repeat(kind, len(wires))))
+    for made, wire in zip(many, wires, strict=True):
         made._connection = connection
         made._wire = wire
-        append(made)
     return many
