@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from virtproto.errors import DecodeError, NoSupportError, UsageError
 from virtproto.model.recipes.parameters import STRING_OKAY, get_parameters
-from virtproto.wire.remote import domain_block as wire
+from virtproto.wire import remote as wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from virtproto.wire.remote.types import NonnullDomain
 
 __all__ = ["block_peek", "block_rebase", "block_stats"]
-
-# What one reply may carry, in bytes (REMOTE_DOMAIN_BLOCK_PEEK_BUFFER_MAX).
-_PEEK_MAX = 4194304
 
 # virDomainBlockRebaseFlags: a copy, and what makes sense for a copy only.
 _COPY = 8
@@ -33,8 +30,9 @@ def block_peek(
     domain: NonnullDomain, *, path: str, offset: int, size: int, flags: int
 ) -> Recipe[bytes]:
     """Read part of a disk. Source: virDomainBlockPeek."""
-    if size > _PEEK_MAX:
-        raise UsageError(f"size: {size} bytes are more than the {_PEEK_MAX} of one call")
+    limit = wire.DOMAIN_BLOCK_PEEK_BUFFER_MAX
+    if size > limit:
+        raise UsageError(f"size: {size} bytes are more than the {limit} of one call")
     read = yield (
         wire.DOMAIN_BLOCK_PEEK,
         wire.DomainBlockPeekArgs(dom=domain, path=path, offset=offset, size=size, flags=flags),

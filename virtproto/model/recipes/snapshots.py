@@ -7,8 +7,7 @@ they are read.
 from __future__ import annotations
 
 from virtproto.errors import NoDomainSnapshotError, UsageError
-from virtproto.wire.remote import domain_checkpoint as checkpoint_wire
-from virtproto.wire.remote import domain_snapshot as wire
+from virtproto.wire import remote as wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +29,6 @@ __all__ = [
     "list_snapshots",
     "revert_to_snapshot",
 ]
-
-# How many names one reply may hold (REMOTE_DOMAIN_SNAPSHOT_LIST_MAX).
-_NAMES_MAX = 16384
 
 # Bits of virDomainSnapshotCreateFlags, ...RevertFlags, ...DeleteFlags, and their likes of
 # checkpoints.
@@ -56,7 +52,9 @@ def list_snapshot_names(domain: NonnullDomain, *, flags: int) -> Recipe[list[str
     """Return the names of a domain's snapshots. Source: virDomainSnapshotListNames."""
     ret = yield (
         wire.DOMAIN_SNAPSHOT_LIST_NAMES,
-        wire.DomainSnapshotListNamesArgs(dom=domain, maxnames=_NAMES_MAX, flags=flags),
+        wire.DomainSnapshotListNamesArgs(
+            dom=domain, maxnames=wire.DOMAIN_SNAPSHOT_LIST_MAX, flags=flags
+        ),
     )
     names: list[str] = ret.names
     return names
@@ -72,7 +70,9 @@ def list_child_snapshot_names(snapshot: NonnullDomainSnapshot, *, flags: int) ->
     """Return the names of a snapshot's children. Source: virDomainSnapshotListChildrenNames."""
     ret = yield (
         wire.DOMAIN_SNAPSHOT_LIST_CHILDREN_NAMES,
-        wire.DomainSnapshotListChildrenNamesArgs(snap=snapshot, maxnames=_NAMES_MAX, flags=flags),
+        wire.DomainSnapshotListChildrenNamesArgs(
+            snap=snapshot, maxnames=wire.DOMAIN_SNAPSHOT_LIST_MAX, flags=flags
+        ),
     )
     names: list[str] = ret.names
     return names
@@ -143,8 +143,8 @@ def create_checkpoint(
     _exclude(flags, redefine, (_QUIESCE, "QUIESCE"))
     _require(flags, (_VALIDATE, "REDEFINE_VALIDATE"), redefine)
     ret = yield (
-        checkpoint_wire.DOMAIN_CHECKPOINT_CREATE_XML,
-        checkpoint_wire.DomainCheckpointCreateXmlArgs(dom=domain, xml_desc=xml, flags=flags),
+        wire.DOMAIN_CHECKPOINT_CREATE_XML,
+        wire.DomainCheckpointCreateXmlArgs(dom=domain, xml_desc=xml, flags=flags),
     )
     made: NonnullDomainCheckpoint = ret.checkpoint
     return made
@@ -154,6 +154,6 @@ def delete_checkpoint(checkpoint: NonnullDomainCheckpoint, *, flags: int) -> Rec
     """Delete a checkpoint, its children, or both. Source: virDomainCheckpointDelete."""
     _exclude(flags, (_CHILDREN, "CHILDREN"), (_CHILDREN_ONLY, "CHILDREN_ONLY"))
     yield (
-        checkpoint_wire.DOMAIN_CHECKPOINT_DELETE,
-        checkpoint_wire.DomainCheckpointDeleteArgs(checkpoint=checkpoint, flags=flags),
+        wire.DOMAIN_CHECKPOINT_DELETE,
+        wire.DomainCheckpointDeleteArgs(checkpoint=checkpoint, flags=flags),
     )
