@@ -1,4 +1,4 @@
-"""Conversations, driven by hand: which calls, in which order, and what comes of them."""
+"""Opening a connection: which calls, in which order, and what comes of them."""
 
 from __future__ import annotations
 
@@ -6,37 +6,16 @@ from typing import Any
 
 import pytest
 
+from tests.model.recipes.driving import drive
 from virtproto.errors import AuthenticationError, LibvirtError
-from virtproto.model.recipes.lifecycle import create
 from virtproto.model.recipes.opening import open_connection
 from virtproto.model.uri import parse_uri
 from virtproto.wire import remote
-from virtproto.wire.remote.types import NonnullDomain
 
 REFUSED = LibvirtError("no", code=1)
-STOPPED = NonnullDomain(name="web", uuid=bytes(16), id=-1)
-RUNNING = NonnullDomain(name="web", uuid=bytes(16), id=7)
 YES = remote.ConnectSupportsFeatureRet(supported=1)
 NO = remote.ConnectSupportsFeatureRet(supported=0)
 NONE = remote.AuthListRet(types=[0])
-
-
-def drive(recipe: Any, answers: list[Any]) -> tuple[list[tuple[str, Any]], Any]:
-    """Answer a recipe's calls in order; return the calls and what the recipe returned."""
-    calls = []
-    waiting = list(answers)
-    try:
-        procedure, args = next(recipe)
-        while True:
-            calls.append((procedure.name, args))
-            answer = waiting.pop(0)
-            if isinstance(answer, Exception):
-                procedure, args = recipe.throw(answer)
-            else:
-                procedure, args = recipe.send(answer)
-    except StopIteration as done:
-        assert not waiting
-        return calls, done.value
 
 
 def feature(number: int) -> tuple[str, Any]:
@@ -85,19 +64,3 @@ def test_the_first_offer_counts(offered: list[int]) -> None:
     recipe = open_connection(None, readonly=False, answers_pings=False)
     with pytest.raises(AuthenticationError):
         drive(recipe, [remote.AuthListRet(types=offered)])
-
-
-def test_starting_a_domain() -> None:
-    found = remote.DomainLookupByUuidRet(dom=RUNNING)
-    calls, number = drive(create(STOPPED, flags=0), [None, found])
-    assert calls == [
-        ("DOMAIN_CREATE", remote.DomainCreateArgs(dom=STOPPED)),
-        ("DOMAIN_LOOKUP_BY_UUID", remote.DomainLookupByUuidArgs(uuid=STOPPED.uuid)),
-    ]
-    assert number == 7
-    started = remote.DomainCreateWithFlagsRet(dom=RUNNING)
-    calls, number = drive(create(STOPPED, flags=2), [started])
-    assert calls == [
-        ("DOMAIN_CREATE_WITH_FLAGS", remote.DomainCreateWithFlagsArgs(dom=STOPPED, flags=2))
-    ]
-    assert number == 7
