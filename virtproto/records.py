@@ -1,4 +1,4 @@
-"""Every record that a method returns, by name; each is loaded when it is first used."""
+"""Every record that methods return or events carry, by name, loaded when it is first used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from virtproto.model.records.domain_interface import IPAddress as IPAddress
     from virtproto.model.records.domain_job import DomainJobInfo as DomainJobInfo
     from virtproto.model.records.domain_stats import DomainStats as DomainStats
+    from virtproto.model.records.events import GraphicsAddress as GraphicsAddress
+    from virtproto.model.records.events import GraphicsIdentity as GraphicsIdentity
     from virtproto.model.records.guest import FilesystemInfo as FilesystemInfo
+    from virtproto.model.records.host import NodeCPUMap as NodeCPUMap
     from virtproto.model.records.host import NodeInfo as NodeInfo
     from virtproto.model.records.host import NodeSecurityModel as NodeSecurityModel
     from virtproto.model.records.network import NetworkDHCPLease as NetworkDHCPLease
@@ -38,6 +41,7 @@ _HOMES = {
     "DomainInfo": "domain_info",
     "DomainStateInfo": "domain_info",
     "DomainStats": "domain_stats",
+    "NodeCPUMap": "host",
     "NodeInfo": "host",
     "NodeSecurityModel": "host",
     "NetworkDHCPLease": "network",
@@ -50,6 +54,8 @@ _HOMES = {
     "IPAddress": "domain_interface",
     "DomainJobInfo": "domain_job",
     "FilesystemInfo": "guest",
+    "GraphicsAddress": "events",
+    "GraphicsIdentity": "events",
     "SecurityLabel": "security",
 }
 

@@ -20,9 +20,11 @@ def interface_addresses(answer: Any) -> Any:
     """Return our interfaces as the C binding's dict."""
     return {
         nic.name: {
-            "addrs": [{"addr": a.addr, "prefix": a.prefix, "type": int(a.type)} for a in nic.addrs]
+            "addrs": [
+                {"addr": a.address, "prefix": a.prefix, "type": int(a.type)} for a in nic.addresses
+            ]
             or None,
-            "hwaddr": nic.hwaddr,
+            "hwaddr": nic.mac,
         }
         for nic in answer
     }

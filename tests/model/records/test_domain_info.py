@@ -5,6 +5,10 @@ from __future__ import annotations
 import copy
 import pickle
 
+import pytest
+
+from virtproto import constants
+from virtproto.constants import DomainState
 from virtproto.model.records.domain_info import DomainInfo, DomainStateInfo, state_name
 
 
@@ -24,6 +28,29 @@ def test_domain_state_unpacks() -> None:
     assert DomainStateInfo(3, 1).state == 3
     assert DomainStateInfo(3, 1).reason == 1
     assert repr(DomainStateInfo(3, 1)) == "DomainStateInfo(state=3, reason=1)"
+
+
+def test_states_are_members_and_still_their_numbers() -> None:
+    for record in (DomainInfo(1, 2, 3, 4, 5), DomainStateInfo(1, 5)):
+        assert record.state is DomainState.RUNNING
+        assert type(record[0]) is int
+    assert DomainInfo(99, 2, 3, 4, 5).state == 99
+    assert type(DomainStateInfo(-1, 0).state) is int
+
+
+@pytest.mark.parametrize("state", list(DomainState))
+def test_a_reason_is_of_its_states_enum(state: DomainState) -> None:
+    name = {
+        DomainState.NOSTATE: "NostateReason",
+        DomainState.SHUTOFF: "ShutoffReason",
+        DomainState.SHUTDOWN: "ShutdownReason",
+        DomainState.PMSUSPENDED: "PMSuspendedReason",
+    }.get(state, f"{state.name.title()}Reason")
+    kind = getattr(constants, f"Domain{name}")
+    for reason in kind:
+        assert DomainStateInfo(state, reason.value).reason is reason
+    assert DomainStateInfo(state, 99).reason == 99
+    assert type(DomainStateInfo(99, 1).reason) is int
 
 
 def test_records_copy_and_pickle() -> None:

@@ -71,9 +71,9 @@ def test_interfaces_with_and_without_addresses() -> None:
         ]
     )
     eth0, lo = interface_addresses(ret)
-    assert (eth0.name, eth0.hwaddr) == ("eth0", "52:54:00:00:00:01")
-    assert eth0.addrs == [(0, "10.0.0.2", 8), (1, "fe80::1", 64)]
-    assert eth0.addrs[1].type is constants.IPAddrType.IPV6
+    assert (eth0.name, eth0.mac) == ("eth0", "52:54:00:00:00:01")
+    assert eth0.addresses == [(0, "10.0.0.2", 8), (1, "fe80::1", 64)]
+    assert eth0.addresses[1].type is constants.IPAddrType.IPV6
     assert lo == ("lo", None, [])
 
 

@@ -25,7 +25,7 @@ def test_leases_keep_what_the_borrower_did_not_say_apart() -> None:
         type=constants.IPAddrType.IPV4,
         mac="52:54:00:00:00:01",
         iaid=None,
-        ip_address="10.0.0.2",
+        address="10.0.0.2",
         prefix=24,
         hostname="h",
         client_id="c",
@@ -33,7 +33,7 @@ def test_leases_keep_what_the_borrower_did_not_say_apart() -> None:
     assert first.type is constants.IPAddrType.IPV4
     assert (second.mac, second.hostname, second.client_id) == (None, None, None)
     assert (second.type, type(second.type)) == (7, int)
-    assert (second.iaid, second.prefix, second.ip_address) == ("12", 64, "fe80::2")
+    assert (second.iaid, second.prefix, second.address) == ("12", 64, "fe80::2")
 
 
 def test_pools_and_volumes_have_named_states() -> None:

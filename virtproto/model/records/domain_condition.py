@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.constants import (
+        DomainControlErrorReason,
+        DomainControlState,
+        DomainDiskErrorCode,
+    )
+
 __all__ = ["DomainControlInfo", "DomainDiskError", "DomainTime"]
 
 
@@ -15,8 +23,8 @@ class DomainControlInfo(NamedTuple):
     (0 while all is well). Numbers that have no name yet are plain ints.
     """
 
-    state: int
-    details: int
+    state: DomainControlState | int
+    details: DomainControlErrorReason | int
     state_time_ms: int
 
 
@@ -28,7 +36,7 @@ class DomainDiskError(NamedTuple):
     """
 
     disk: str
-    error: int
+    error: DomainDiskErrorCode | int
 
 
 class DomainTime(NamedTuple):

@@ -34,22 +34,23 @@ class InterfaceStats(NamedTuple):
 class IPAddress(NamedTuple):
     """An address of a network interface (virDomainInterfaceIPAddress).
 
-    ``type`` is an IPAddrType: IPV4 or IPV6; ``addr`` is the address as text, ``prefix`` how many of
-    its leading bits name the network.
+    ``type`` is an IPAddrType: IPV4 or IPV6; ``address`` is written as text, ``prefix`` is how many
+    of its leading bits name the network.
     """
 
     type: IPAddrType | int
-    addr: str
+    address: str
     prefix: int
 
 
 class DomainInterface(NamedTuple):
     """A network interface and its addresses (virDomainInterface).
 
-    ``name`` is the host's name for it (leases, ARP) or the guest's own (agent); ``hwaddr`` is its
-    MAC address as text, None where it has none, as a loopback interface; ``addrs`` may be empty.
+    ``name`` is the host's name for it (leases, ARP) or the guest's own (agent); ``mac`` is its
+    MAC address as text, None where it has none, as a loopback interface; ``addresses`` may be
+    empty.
     """
 
     name: str
-    hwaddr: str | None
-    addrs: list[IPAddress]
+    mac: str | None
+    addresses: list[IPAddress]

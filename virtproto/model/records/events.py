@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.constants import DomainEventGraphicsAddressType
+
 __all__ = ["GraphicsAddress", "GraphicsIdentity"]
 
 
@@ -14,7 +18,7 @@ class GraphicsAddress(NamedTuple):
     for a unix socket its path and nothing.
     """
 
-    family: int
+    family: DomainEventGraphicsAddressType | int
     node: str
     service: str
 

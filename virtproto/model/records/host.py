@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["NodeInfo", "NodeSecurityModel"]
+__all__ = ["NodeCPUMap", "NodeInfo", "NodeSecurityModel"]
 
 
 class NodeInfo(NamedTuple):
@@ -29,6 +29,17 @@ class NodeInfo(NamedTuple):
     """How many cores each socket has."""
     threads: int
     """How many threads each core has."""
+
+
+class NodeCPUMap(NamedTuple):
+    """Which of the host's CPUs are online (virNodeGetCPUMap)."""
+
+    total: int
+    """How many CPUs the host has."""
+    online: frozenset[int]
+    """Numbers of the CPUs that are online, counted from 0."""
+    online_count: int
+    """How many are online."""
 
 
 class NodeSecurityModel(NamedTuple):

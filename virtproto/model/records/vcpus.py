@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.constants import VcpuHostCpuState, VcpuState
+
 __all__ = ["GuestVcpus", "IOThreadInfo", "VcpuInfo"]
 
 
@@ -17,9 +21,9 @@ class VcpuInfo(NamedTuple):
     """
 
     number: int
-    state: int | None
+    state: VcpuState | int | None
     cpu_time_ns: int | None
-    cpu: int | None
+    cpu: VcpuHostCpuState | int | None
     affinity: frozenset[int]
 
 

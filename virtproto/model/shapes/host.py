@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virtproto.model.bitmaps import unpack_cpumap
 from virtproto.model.chars import chars_to_text
-from virtproto.model.records.host import NodeInfo, NodeSecurityModel
+from virtproto.model.records.host import NodeCPUMap, NodeInfo, NodeSecurityModel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +31,9 @@ def node_info(ret: NodeGetInfoRet) -> NodeInfo:
     )
 
 
-def cpu_map(ret: NodeGetCpuMapRet) -> tuple[int, frozenset[int], int]:
-    """Return how many CPUs there are, which are online, and how many these are.
-
-    Source: virNodeGetCPUMap.
-    """
-    return ret.ret, unpack_cpumap(ret.cpumap), ret.online
+def cpu_map(ret: NodeGetCpuMapRet) -> NodeCPUMap:
+    """Return which of the host's CPUs are online. Source: virNodeGetCPUMap."""
+    return NodeCPUMap(total=ret.ret, online=unpack_cpumap(ret.cpumap), online_count=ret.online)
 
 
 def security_model(ret: NodeGetSecurityModelRet) -> NodeSecurityModel:

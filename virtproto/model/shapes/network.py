@@ -21,7 +21,7 @@ def dhcp_leases(ret: NetworkGetDhcpLeasesRet) -> list[NetworkDHCPLease]:
             type=member("IPAddrType", lease.type),
             mac=lease.mac,
             iaid=lease.iaid,
-            ip_address=lease.ipaddr,
+            address=lease.ipaddr,
             prefix=lease.prefix,
             hostname=lease.hostname,
             client_id=lease.clientid,
