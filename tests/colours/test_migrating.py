@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conversations import YES
+from tests.model.recipes.conversations import YES
 from virtproto.aio.migrating import run_between as run_between_aio
 from virtproto.errors import DeadlineError, LibvirtError
 from virtproto.model.recipes.migration_steps import (

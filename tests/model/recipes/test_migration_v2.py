@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conversations import NO, feature, play
+from tests.model.recipes.conversations import NO, feature, play
 from virtproto.errors import ConnectionLostError, DeadlineError, LibvirtError
 from virtproto.model.recipes.migration_terms import Terms
 from virtproto.model.recipes.migration_v2 import migrate_v1, migrate_v2

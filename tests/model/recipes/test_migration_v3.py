@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conversations import (
+from tests.model.recipes.conversations import (
     NO,
     YES,
     Played,
     feature,
     play,
 )
-from tests.phases import (
+from tests.model.recipes.phases import (
     ABORT_ON_ERROR,
     AUTO_CONVERGE,
     DROPPED,

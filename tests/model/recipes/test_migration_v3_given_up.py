@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.conversations import (
+from tests.model.recipes.conversations import (
     play,
 )
-from tests.phases import (
+from tests.model.recipes.phases import (
     DROPPED,
     FAILED,
     LIVE,

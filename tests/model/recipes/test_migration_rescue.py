@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conversations import feature, play
+from tests.model.recipes.conversations import feature, play
 from virtproto.errors import ConnectionLostError, DeadlineError, LibvirtError
 from virtproto.model.recipes.migration import migrate_to_uri
 from virtproto.model.recipes.migration_rescue import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.conversations import NO, feature
+from tests.model.recipes.conversations import NO, feature
 from virtproto.errors import LibvirtError
 from virtproto.model.recipes.migration_dialects import WithParameters, WithTerms
 from virtproto.model.recipes.migration_terms import Terms, params_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conversations import NO, YES, Peer, feature, play
+from tests.model.recipes.conversations import NO, YES, Peer, feature, play
 from virtproto.errors import ArgumentTypeError, LibvirtError, URIError, UsageError
 from virtproto.model.parameters import KNOWN
 from virtproto.model.recipes import migration
