@@ -12,8 +12,8 @@ import pytest
 import virtproto
 
 ROOT = Path(virtproto.__file__).parent
-TWINS: tuple[str, ...] = ("calls", "connection", "living", "stream", "migrating", "objects")
-TWINS += ("admin_calls", "admin_objects", "node_device")
+TWINS: tuple[str, ...] = ("calls", "carrying", "connection", "living", "stream", "migrating")
+TWINS += ("admin_objects", "node_device", "objects")
 # Without a call of their own, so without a colour.
 ALIKE: tuple[str, ...] = (
     "domain",

@@ -16,7 +16,7 @@ from virtproto.errors import (
     EncodeError,
     LibvirtError,
     SequenceError,
-    UsageError,
+    UnknownProcedureError,
 )
 from virtproto.protocol.events import CallReceived
 from virtproto.sync.channel import Channel
@@ -268,6 +268,35 @@ def test_a_daemon_that_passes_none_is_not_asked_for_some(
         with pytest.raises(LibvirtError, match="passes no file descriptors") as caught:
             connection._exchange_with_fds(WITH_FILES, b"", pipes)
         assert caught.value.code == 74
-        with pytest.raises(UsageError, match="is not a socket"):
-            connection._exchange_with_fds(DOMAIN_OPEN_GRAPHICS, b"", pipes[:1])
         assert [call.procedure for call in server.calls[before:]] == [60]
+
+
+@pytest.mark.parametrize(("release", "known"), [(8001000, False), (8002000, True)])
+def test_no_descriptors_go_to_a_daemon_that_does_not_know_the_call(
+    server: ScriptedServer,
+    uri: str,
+    pipes: list[int],
+    open_in_colour: Open,
+    release: int,
+    known: bool,
+) -> None:
+    unknown = ReplyError(code=39, domain=7, message="unknown procedure: 7")
+    server.handle(CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet(lib_ver=release))
+    server.handle(WITH_FILES, b"taken" if known else unknown)
+    server.listen(uri.partition("socket=")[2])
+    with open_in_colour(uri) as connection:
+        for _ in range(2):
+            if known:
+                assert connection._exchange_with_fds(WITH_FILES, b"", pipes) == (b"taken", [])
+            else:
+                with pytest.raises(UnknownProcedureError) as caught:
+                    connection._exchange_with_fds(WITH_FILES, b"", pipes)
+                assert caught.value.since == "8.2.0"
+        # The daemon is asked for its release once, and only for what an older one may not know.
+        asked = [call for call in server.calls if call.procedure == CONNECT_GET_LIB_VERSION.number]
+        assert len(asked) == 1
+        sent = [call.nfds for call in server.calls if call.program == WITH_FILES.program]
+        assert sent == [2 * known] * 2
+        server.handle(DOMAIN_OPEN_GRAPHICS, b"")
+        connection._exchange_with_fds(DOMAIN_OPEN_GRAPHICS, b"", pipes[:1])
+        assert server.calls[-1].nfds == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import virtproto
@@ -66,6 +68,25 @@ def test_too_old_a_daemon_is_told_apart(libvirtd_7_0: PrivateDaemon, open_in_col
         assert error.message == "unknown procedure: 426"
         # The daemon's refusal costs nothing but that call.
         assert connection.get_domain_by_name("test").get_name() == "test"
+
+
+def test_descriptors_for_too_old_a_daemon_stay_here(
+    libvirtd_7_0: PrivateDaemon, open_in_colour: Open, tmp_path: Path
+) -> None:
+    # It would send them back without announcing them: the next reply would begin with their byte.
+    with (
+        open_in_colour(libvirtd_7_0.uri(URI)) as connection,
+        open(tmp_path / "image", "wb") as image,
+    ):
+        domain = connection.get_domain_by_name("test")
+        with pytest.raises(virtproto.UnknownProcedureError, match="DOMAIN_FD_ASSOCIATE") as caught:
+            domain.fd_associate("vda", [image])
+        assert (caught.value.since, caught.value.object) == ("9.0.0", domain)
+        assert connection.get_hostname()
+        with pytest.raises(virtproto.UnknownProcedureError, match="WITH_FILES") as caught:
+            domain.qemu_monitor_command_with_files("{}", [image])
+        assert caught.value.since == "8.2.0"
+        assert connection.get_hostname()
 
 
 @pytest.mark.parametrize("release", ["libvirtd_7_0", "libvirtd", "libvirtd_11_3"])

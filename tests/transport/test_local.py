@@ -48,6 +48,8 @@ def test_descriptors_are_open_ones() -> None:
         local.to_fd("fd", one)
     with pytest.raises(ArgumentTypeError, match=r"^fd: expected an open file"):
         local.to_fd("fd", "0")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match=r"^fds\[1\]: expected an open file .* not bool"):
+        local.to_fds("fds", [0, True])
     with pytest.raises(UsageError, match=r"^fds: more than the 32"):
         local.to_fds("fds", [0] * 33)
 

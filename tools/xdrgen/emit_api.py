@@ -27,7 +27,7 @@ COLOURS = {"sync": "", "aio": "await "}
 
 # What the methods' class is made from, by owner; every other owner is an object of a connection.
 _BASES = {
-    "Connection": ("..calls", "ConnectionCalls"),
+    "Connection": ("..living", "LivingCalls"),
     "AdminConnection": ("..admin_calls", "AdminCalls"),
 }
 _OBJECT = ("..objects", "RemoteObject")

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from virtproto.errors import LibvirtError
 from virtproto.model.calls import check_call, pack_args, unpack_ret
+from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.refs import check_timeout
 from virtproto.model.refusals import read_only
-from virtproto.wire.remote.connect import CONNECT_CLOSE
-
-from .living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,10 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionCalls", "run_recipe"]
 
 
-class ConnectionCalls(LivingCalls):
-    """A connection's ways to make a call."""
+class ConnectionCalls(ConnectionHandle):
+    """Any connection's ways to make a call, whether it manages guests or the daemon itself."""
 
     _channel: Channel
+    # The procedure that ends a connection of the kind.
+    _goodbye: Procedure[None, None]
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,7 +54,7 @@ class ConnectionCalls(LivingCalls):
 
         Waits briefly for the daemon's answer. Procedure: CONNECT_CLOSE.
         """
-        await self._channel.close(CONNECT_CLOSE)
+        await self._channel.close(self._goodbye)
 
     async def call(
         self, procedure: Procedure[A, R], args: A, *, timeout_s: float | None = None

@@ -42,6 +42,8 @@ class Living:
         self.turn = asyncio.Lock()
         self.registry = Subscriptions(nullcontext())
         self.delivery = Delivery(connection, self.registry)
+        # The number of domain_event_register's callback, which has no other name.
+        self.lifecycle: int | None = None
 
 
 class Delivery:

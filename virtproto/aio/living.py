@@ -1,44 +1,26 @@
-"""What a connection does beside plain calls: descriptors, streams, events, keepalive.
+"""What a connection does beyond calls: streams, events, word of its own end, keepalive.
 
-Responsible for the methods of a connection that last longer than a call, or carry more than bytes.
-What the generated methods use is ``_call_with_fds`` and ``_call_with_stream`` (and, for arguments
-that are XDR already, ``_exchange_with_fds`` and ``_exchange_with_stream``). The machinery
-(`stream`, `traffic`, `descriptors`, `delivery`, ``virtproto.model.subscriptions``) is loaded when
-first used. Its twin of the other colour differs in ``async`` and ``await`` only.
+Responsible for the methods that have something last longer than a call. The machinery (`stream`,
+`delivery`, `traffic`, ``virtproto.model.subscriptions``) is loaded when first used. Its twin of the
+other colour differs in ``async`` and ``await`` only.
 """
 
 from __future__ import annotations
 
-from virtproto.errors import (
-    ArgumentTypeError,
-    LibvirtError,
-    SequenceError,
-    UsageError,
-    error_class,
-)
-from virtproto.model.calls import (
-    asks_for_fd_passing,
-    check_stream_call,
-    fds_wanted,
-    needs_sockets,
-    unpack_ret,
-)
-from virtproto.model.connection_handle import ConnectionHandle
-from virtproto.wire.remote.connect import (
-    CONNECT_SUPPORTS_FEATURE,
-    ConnectSupportsFeatureArgs,
-)
+from virtproto.errors import ArgumentTypeError, UsageError
+from virtproto.wire.remote.connect import CONNECT_CLOSE
+
+from .carrying import CarryingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from virtproto.model.subscriptions import Key, Listener
     from virtproto.xdr.message import Message
     from virtproto.xdr.procedure import Procedure
 
-    from .channel import Channel
     from .delivery import Living
     from .domain import Domain
     from .network import Network
@@ -52,16 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LivingCalls"]
 
-# virDrvFeature.
-_FEATURE_FD_PASSING = 8
-# virErrorNumber.
-_ARGUMENT_UNSUPPORTED = 74
 
+class LivingCalls(CarryingCalls):
+    """A connection's streams, and its ways to hear of events."""
 
-class LivingCalls(ConnectionHandle):
-    """A connection's ways to pass descriptors, open streams and hear of events."""
-
-    _channel: Channel
+    _goodbye = CONNECT_CLOSE
     _living: Living | None = None
 
     def new_stream(self, flags: int = 0) -> Stream:
@@ -74,8 +51,6 @@ class LivingCalls(ConnectionHandle):
 
         return Stream(self, flags)
 
-    # Events.
-
     async def domain_event_register(
         self, callback: Callable[[Any, Domain, int, int], object]
     ) -> None:
@@ -85,17 +60,21 @@ class LivingCalls(ConnectionHandle):
         same as ``domain_event_register_any`` for lifecycle events of all domains, with one callback
         per connection: UsageError for a second. Source: virConnectDomainEventRegister.
         """
-        kept = vars(self)
-        if kept.get("_lifecycle") is not None:
-            raise UsageError("callback: there is one already, and it can be one at a time")
-        kept["_lifecycle"] = await self.domain_event_register_any(None, 0, callback)
+        wanted = self._wanted("domain", "dom", None, 0, callback)
+        living = self._alive()
+        async with living.turn:
+            if living.lifecycle is not None:
+                raise UsageError("callback: there is one already, and it can be one at a time")
+            living.lifecycle = await self._begin(*wanted)
 
     async def domain_event_deregister(self) -> None:
         """Undo ``domain_event_register``. Source: virConnectDomainEventDeregister."""
-        number = vars(self).pop("_lifecycle", None)
-        if number is None:
-            raise UsageError("there is no callback of domain_event_register")
-        await self.domain_event_deregister_any(number)
+        living = self._alive()
+        async with living.turn:
+            number, living.lifecycle = living.lifecycle, None
+            if number is None:
+                raise UsageError("there is no callback of domain_event_register")
+            await self._end("domain", number)
 
     async def domain_event_register_any(
         self, dom: Domain | None, event_id: int, callback: Callable[..., object]
@@ -286,7 +265,7 @@ class LivingCalls(ConnectionHandle):
             living.delivery.serve("close")
             try:
                 if self._opened.close_callbacks:
-                    await self._plain_call(CONNECT_REGISTER_CLOSE_CALLBACK, None)
+                    await self._ask(CONNECT_REGISTER_CLOSE_CALLBACK, b"")
             except BaseException:
                 living.registry.close_callback = None
                 living.delivery.dismiss("close")
@@ -303,7 +282,7 @@ class LivingCalls(ConnectionHandle):
             living.registry.close_callback = None
             try:
                 if self._opened.close_callbacks:
-                    await self._plain_call(CONNECT_UNREGISTER_CLOSE_CALLBACK, None)
+                    await self._ask(CONNECT_UNREGISTER_CLOSE_CALLBACK, b"")
             finally:
                 living.delivery.dismiss("close")
 
@@ -335,6 +314,19 @@ class LivingCalls(ConnectionHandle):
         callback: Callable[..., object],
     ) -> int:
         """Have a callback called for events, and the daemon asked for them if it was not yet."""
+        wanted = self._wanted(family, parameter, concerned, event_id, callback)
+        async with self._alive().turn:
+            return await self._begin(*wanted)
+
+    def _wanted(
+        self,
+        family: str,
+        parameter: str,
+        concerned: RemoteObject | None,
+        event_id: int,
+        callback: Callable[..., object],
+    ) -> tuple[Key, tuple[Procedure[Any, Any], Any], Listener]:
+        """Return a registration's key, the call that makes it, and who is to hear of the events."""
         from virtproto.model.arguments import to_int, to_object
         from virtproto.model.event_kinds import check_event_id, registration
         from virtproto.model.stream_use import check_handler
@@ -352,13 +344,19 @@ class LivingCalls(ConnectionHandle):
         asked = registration(family, event_id, wire, by_id=by_id)
         # Without IDs the daemon sends the events of all objects.
         key = (family, int(event_id), identity if by_id else None)
-        listener = Listener(callback, None if by_id else identity)
-        living = self._alive()
-        async with living.turn:
-            found = living.registry.find(key)
-            if found is not None:
-                return living.registry.attach(found, listener)
-            return await self._establish(key, *asked, listener)
+        return key, asked, Listener(callback, None if by_id else identity)
+
+    # For who has the turn.
+
+    async def _begin(
+        self, key: Key, asked: tuple[Procedure[Any, Any], Any], listener: Listener
+    ) -> int:
+        """Have a listener called, by the registration that there is or by a new one."""
+        registry = self._alive().registry
+        found = registry.find(key)
+        if found is not None:
+            return registry.attach(found, listener)
+        return await self._establish(key, *asked, listener)
 
     async def _establish(
         self, key: Key, procedure: Procedure[Any, Any], args: Message | None, listener: Listener
@@ -380,104 +378,26 @@ class LivingCalls(ConnectionHandle):
                 living.delivery.released()
 
     async def _deregister(self, family: str, callback_id: int) -> None:
+        """Have a callback called no more."""
+        async with self._alive().turn:
+            await self._end(family, callback_id)
+
+    async def _end(self, family: str, callback_id: int) -> None:
         """Have a callback called no more, and the daemon send no more events if it was the last."""
         from virtproto.model.event_kinds import deregistration
 
         living = self._alive()
-        async with living.turn:
-            left = living.registry.detach(family, callback_id)
-            if left is None:
-                return
-            asked = deregistration(left.family, left.event_id, left.server_id)
-            try:
-                await self._plain_call(*asked)
-            finally:
-                living.delivery.dismiss(left.key)
-
-    # What the methods that pass descriptors or open streams use.
-
-    async def _call_with_fds(
-        self, procedure: Procedure[Any, R], args: Message, fds: Sequence[int]
-    ) -> tuple[R, list[int]]:
-        """Make one call that sends or brings descriptors; return its result and what came."""
-        payload, received = await self._exchange_with_fds(procedure, args.pack(), fds)
+        left = living.registry.detach(family, callback_id)
+        if left is None:
+            return
+        asked = deregistration(left.family, left.event_id, left.server_id)
         try:
-            return unpack_ret(procedure, payload), received
-        except BaseException:
-            from virtproto.transport.descriptors import close_descriptors
-
-            close_descriptors(received)
-            raise
-
-    async def _call_with_stream(
-        self, procedure: Procedure[Any, R], args: Message, stream: Stream
-    ) -> R:
-        """Make the call that opens a stream and return its result."""
-        payload = await self._exchange_with_stream(procedure, args.pack(), stream)
-        return unpack_ret(procedure, payload)
-
-    async def _exchange_with_fds(
-        self, procedure: Procedure[Any, Any], packed: bytes, fds: Sequence[int]
-    ) -> tuple[bytes, list[int]]:
-        """Make one call that sends or brings descriptors; return the result's XDR and what came.
-
-        ``fds`` stay the caller's; what is returned is the caller's to close. Raises UsageError for
-        what is no descriptor, LibvirtError (74) where the daemon passes none, SequenceError where
-        it passed others than the procedure brings, and what ``call`` raises.
-        """
-        from virtproto.transport.descriptors import check_descriptors, close_descriptors
-
-        check_descriptors("fds", fds, sockets=needs_sockets(procedure))
-        asked = asks_for_fd_passing(procedure, len(fds))
-        if asked and not await self._supports(_FEATURE_FD_PASSING):
-            raise error_class(_ARGUMENT_UNSUPPORTED)(
-                "the daemon passes no file descriptors",
-                code=_ARGUMENT_UNSUPPORTED,
-                procedure=procedure.name,
-            )
-        wanted = fds_wanted(procedure)
-        channel, timeout_s = self._channel, self._call_timeout_s
-        if wanted == 0 and not fds:
-            return await channel.call(procedure, packed, timeout_s), []
-        payload, received = await channel.call_with_fds(procedure, packed, fds, timeout_s)
-        if wanted is not None and len(received) != wanted:
-            close_descriptors(received)
-            raise SequenceError(
-                f"{procedure.name}: {len(received)} descriptors came, it brings {wanted}"
-            )
-        return payload, received
-
-    async def _exchange_with_stream(
-        self, procedure: Procedure[Any, Any], packed: bytes, stream: Stream
-    ) -> bytes:
-        """Make the call that opens ``stream`` and return the result's XDR.
-
-        Raises UsageError for a stream that cannot be opened by it, and what ``call`` raises.
-        """
-        from virtproto.model.arguments import to_stream
-
-        from .stream import Stream
-
-        check_stream_call(procedure)
-        to_stream("stream", stream, Stream, self)
-        return await stream._open(procedure, packed, self._call_timeout_s)
-
-    async def _supports(self, feature: int) -> bool:
-        """Return whether the daemon has a feature (virDrvFeature); asked once."""
-        features: dict[int, bool] = vars(self).setdefault("_features", {})
-        if feature not in features:
-            asked = ConnectSupportsFeatureArgs(feature=feature)
-            try:
-                answer = await self._plain_call(CONNECT_SUPPORTS_FEATURE, asked)
-            except LibvirtError:
-                return False
-            features[feature] = bool(answer.supported)
-        return features[feature]
+            await self._plain_call(*asked)
+        finally:
+            living.delivery.dismiss(left.key)
 
     async def _plain_call(self, procedure: Procedure[Any, R], args: Message | None) -> R:
-        packed = b"" if args is None else args.pack()
-        payload = await self._channel.call(procedure, packed, self._call_timeout_s)
-        return unpack_ret(procedure, payload)
+        return await self._ask(procedure, b"" if args is None else args.pack())
 
     def _alive(self) -> Living:
         """Return what the connection keeps of its living parts."""

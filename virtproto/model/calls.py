@@ -23,7 +23,6 @@ __all__ = [
     "check_plain_call",
     "check_stream_call",
     "fds_wanted",
-    "needs_sockets",
     "opens_sparse_stream",
     "pack_args",
     "unpack_ret",
@@ -44,7 +43,6 @@ _WITH_DESCRIPTORS = frozenset(
 # How many come back, where any do.
 _FDS_BACK = {(_REMOTE, 343): 1, (_QEMU, 7): None, (_LXC, 1): None}
 _ALWAYS_ASKED = frozenset(((_REMOTE, 249), (_REMOTE, 343), (_REMOTE, 443), (_QEMU, 7)))
-_GRAPHICS_SOCKET = (_REMOTE, 249)
 # Opens a stream without an annotation that says so.
 _TUNNEL = (_REMOTE, 304)  # DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS
 
@@ -122,11 +120,6 @@ def opens_sparse_stream(procedure: Procedure[Any, Any], packed: bytes) -> bool:
 def fds_wanted(procedure: Procedure[Any, Any]) -> int | None:
     """Return how many descriptors the reply of a call brings, None for any number."""
     return _FDS_BACK.get((procedure.program, procedure.number), 0)
-
-
-def needs_sockets(procedure: Procedure[Any, Any]) -> bool:
-    """Return whether the descriptors that go with a call must be sockets."""
-    return (procedure.program, procedure.number) == _GRAPHICS_SOCKET
 
 
 def asks_for_fd_passing(procedure: Procedure[Any, Any], count: int) -> bool:

@@ -93,7 +93,10 @@ def error_from_payload(procedure: Procedure[Any, Any], payload: bytes) -> Libvir
     ):
         # The only sign there is; libvirt's own client goes by it too.
         code, kind = VIR_ERR_NO_SUPPORT, UnknownProcedureError
-        since = _first_release(procedure)
+        # Loaded for this alone.
+        from virtproto.model.releases import first_release
+
+        since = first_release(procedure)
         text = f"{procedure.name} is not known to this daemon" + (
             _since_when(since) if since else f" ({wire.message})"
         )
@@ -113,17 +116,6 @@ def error_from_payload(procedure: Procedure[Any, Any], payload: bytes) -> Libvir
     if isinstance(error, UnknownProcedureError):
         error.since = since
     return error
-
-
-def _first_release(procedure: Procedure[Any, Any]) -> str | None:
-    # Both are needed only here, and the table is long.
-    from virtproto.wire import PROGRAMS
-    from virtproto.wire.since import SINCE
-
-    for program, number in PROGRAMS.items():
-        if number == procedure.program:
-            return SINCE.get(program, {}).get(procedure.number)
-    return None
 
 
 def _since_when(since: str) -> str:

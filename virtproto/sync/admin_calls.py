@@ -16,9 +16,4 @@ __all__ = ["AdminCalls"]
 class AdminCalls(ConnectionCalls):
     """An administrator's ways to make a call."""
 
-    def close(self) -> None:
-        """Say goodbye to the daemon and close the connection; does nothing the second time.
-
-        Waits briefly for the daemon's answer. Procedure: CONNECT_CLOSE.
-        """
-        self._channel.close(CONNECT_CLOSE)
+    _goodbye = CONNECT_CLOSE

@@ -53,6 +53,8 @@ class Living:
         self.turn = threading.Lock()
         self.registry = Subscriptions(threading.Lock())
         self.delivery = Delivery(connection, self.registry)
+        # The number of domain_event_register's callback, which has no other name.
+        self.lifecycle: int | None = None
 
 
 class Delivery:

@@ -17,6 +17,7 @@ from _socket import CMSG_SPACE, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET
 from struct import Struct, unpack_from
 
 from virtproto.errors import ArgumentTypeError, UsageError
+from virtproto.model.arguments import shown_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,41 +25,39 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANCILLARY_SIZE",
+    "DESCRIPTORS_MAX",
     "carrier_of",
-    "check_descriptors",
     "close_descriptors",
     "copies_of",
     "descriptors_in",
+    "open_descriptor",
 ]
 
 _INT = Struct("@i")
 
 # VIR_NET_MESSAGE_NUM_FDS_MAX: descriptors that one packet can announce.
-_PACKET_MAX = 32
+DESCRIPTORS_MAX = 32
 
 # Room beside the bytes of one read. A read ends behind the first byte that carries something, so
 # one descriptor is what comes; a peer that sends several in one message is not to lose them.
-ANCILLARY_SIZE = CMSG_SPACE(_PACKET_MAX * _INT.size)
+ANCILLARY_SIZE = CMSG_SPACE(DESCRIPTORS_MAX * _INT.size)
 
 
-def check_descriptors(parameter: str, fds: Sequence[int], *, sockets: bool = False) -> None:
-    """Raise UsageError unless these are open descriptors, and not more than one packet announces.
+def open_descriptor(parameter: str, fd: object, *, socket: bool = False) -> int:
+    """Return the number of an open descriptor, with ``socket`` a socket's; UsageError otherwise.
 
-    With ``sockets`` each must be a socket.
+    True and False are none, though they are numbers of descriptors that most processes have open.
     """
-    if isinstance(fds, str | bytes) or not hasattr(fds, "__len__"):
-        raise ArgumentTypeError(f"{parameter}: expected descriptors, not {type(fds).__name__}")
-    if len(fds) > _PACKET_MAX:
-        raise UsageError(f"{parameter}: {len(fds)} descriptors, one call takes {_PACKET_MAX}")
-    for fd in fds:
-        if not isinstance(fd, int) or isinstance(fd, bool):
-            raise ArgumentTypeError(f"{parameter}: expected a descriptor, not {type(fd).__name__}")
-        try:
-            mode = os.fstat(fd).st_mode
-        except (OSError, OverflowError):
-            raise UsageError(f"{parameter}: {fd} is not an open descriptor") from None
-        if sockets and not stat.S_ISSOCK(mode):
-            raise UsageError(f"{parameter}: descriptor {fd} is not a socket")
+    if not isinstance(fd, int) or isinstance(fd, bool):
+        kind = type(fd).__name__
+        raise ArgumentTypeError(f"{parameter}: expected an open file or descriptor, not {kind}")
+    try:
+        mode = os.fstat(fd).st_mode
+    except (OSError, OverflowError):
+        raise UsageError(f"{parameter}: {shown_number(fd)} is no open descriptor") from None
+    if socket and not stat.S_ISSOCK(mode):
+        raise UsageError(f"{parameter}: descriptor {fd} is not a socket")
+    return fd
 
 
 def copies_of(fds: Sequence[int]) -> list[int]:

@@ -7,10 +7,9 @@ Must not know: which call they are for.
 from __future__ import annotations
 
 import os
-import stat
 
 from virtproto.errors import ArgumentTypeError, UsageError
-from virtproto.model.arguments import listed, to_int, to_text
+from virtproto.model.arguments import listed, to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     FileDescriptor = int | HasDescriptor
 
 __all__ = ["to_fd", "to_fds", "to_optional_path", "to_path", "to_socket"]
-
-# How many descriptors one message carries (VIR_NET_MESSAGE_NUM_FDS_MAX).
-_FDS_MAX = 32
 
 
 def to_path(parameter: str, value: str) -> str:
@@ -54,7 +50,27 @@ def to_optional_path(parameter: str, value: str | None) -> str | None:
 
 def to_fd(parameter: str, value: FileDescriptor) -> int:
     """Return the number of an open descriptor; an object that has one is as good."""
-    number = value
+    return _number_of(parameter, value)
+
+
+def to_socket(parameter: str, value: FileDescriptor) -> int:
+    """Return the number of an open socket; an object that has one is as good."""
+    return _number_of(parameter, value, socket=True)
+
+
+def to_fds(parameter: str, values: Iterable[FileDescriptor]) -> list[int]:
+    """Return the numbers of open descriptors, at most as many as one message carries."""
+    from .descriptors import DESCRIPTORS_MAX
+
+    found = listed(parameter, values, "files or descriptors", DESCRIPTORS_MAX)
+    return [to_fd(f"{parameter}[{place}]", value) for place, value in enumerate(found)]
+
+
+def _number_of(parameter: str, value: FileDescriptor, *, socket: bool = False) -> int:
+    # What is here for paths is loaded by many methods, what is there by few.
+    from .descriptors import open_descriptor
+
+    number: object = value
     if not isinstance(value, int):
         try:
             number = value.fileno()
@@ -62,23 +78,4 @@ def to_fd(parameter: str, value: FileDescriptor) -> int:
             raise ArgumentTypeError(
                 f"{parameter}: expected an open file or descriptor, not {type(value).__name__}"
             ) from None
-    number = to_int(parameter, number)  # type: ignore[arg-type]
-    try:
-        os.fstat(number)
-    except OSError:
-        raise UsageError(f"{parameter}: {number} is no open descriptor") from None
-    return number
-
-
-def to_socket(parameter: str, value: FileDescriptor) -> int:
-    """Return the number of an open socket; an object that has one is as good."""
-    number = to_fd(parameter, value)
-    if not stat.S_ISSOCK(os.fstat(number).st_mode):
-        raise UsageError(f"{parameter}: descriptor {number} is not a socket")
-    return number
-
-
-def to_fds(parameter: str, values: Iterable[FileDescriptor]) -> list[int]:
-    """Return the numbers of open descriptors, at most as many as one message carries."""
-    found = listed(parameter, values, "files or descriptors", _FDS_MAX)
-    return [to_fd(f"{parameter}[{place}]", value) for place, value in enumerate(found)]
+    return open_descriptor(parameter, number, socket=socket)

@@ -9,7 +9,7 @@ from virtproto.model.refs import uuid_to_raw
 from virtproto.transport.local import to_fds
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionDomainMethods"]
 
 
-class ConnectionDomainMethods(ConnectionCalls):
+class ConnectionDomainMethods(LivingCalls):
     """Domains of the connection: making, finding and listing them."""
 
     async def create_domain(self, xml: str, flags: DomainCreateFlags | int = 0) -> Domain:
@@ -44,6 +44,7 @@ class ConnectionDomainMethods(ConnectionCalls):
             XMLError: Something in the XML is missing or wrong.
             ConfigUnsupportedError: The hypervisor does not offer what it asks for.
             OperationInvalidError: The domain runs already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CREATE_XML (libvirt 0.5.0).
         """
@@ -76,6 +77,7 @@ class ConnectionDomainMethods(ConnectionCalls):
         Raises:
             ArgumentUnsupportedError: The hypervisor takes no files.
             OperationInvalidError: The domain runs already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CREATE_XML_WITH_FILES (libvirt 1.1.1).
         """
@@ -108,6 +110,7 @@ class ConnectionDomainMethods(ConnectionCalls):
             XMLError: Something in the XML is missing or wrong.
             XMLInvalidSchemaError: Flags ask for it and the XML does not follow the schema.
             OperationFailedError: Another domain has the name or the UUID.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_DEFINE_XML (libvirt 0.1.1), DOMAIN_DEFINE_XML_FLAGS (libvirt 1.2.12).
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 from virtproto.model.arguments import to_flags, to_int, to_uint, to_ulong
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionHostMethods"]
 
 
-class ConnectionHostMethods(ConnectionCalls):
+class ConnectionHostMethods(LivingCalls):
     """The host: its processors and their use, its security, and putting it to sleep."""
 
     async def get_node_info(self) -> NodeInfo:
@@ -40,7 +40,7 @@ class ConnectionHostMethods(ConnectionCalls):
         0), and how many these are: ``total, online, online_count = connection.get_node_cpu_map()``.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             NoSupportError: The driver does not tell.
@@ -65,7 +65,7 @@ class ConnectionHostMethods(ConnectionCalls):
 
         Args:
             cpu_num: Number of the CPU, from 0; -1 sums up all of them.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: There is no such CPU.
@@ -87,7 +87,7 @@ class ConnectionHostMethods(ConnectionCalls):
 
         Args:
             cell_num: Number of the NUMA cell, from 0; -1 is the whole host.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: There is no such cell.
@@ -129,11 +129,12 @@ class ConnectionHostMethods(ConnectionCalls):
         refused.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationUnsupportedError: The host or its hypervisor has no SEV.
             NoSupportError: The driver does not tell.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_GET_SEV_INFO (libvirt 4.5.0).
         """
@@ -157,12 +158,13 @@ class ConnectionHostMethods(ConnectionCalls):
             target: Where memory goes: it stays in RAM, goes to disk, or both. See
                 ``NodeSuspendTarget``.
             duration: How long to sleep in seconds, 60 at least.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             ArgumentUnsupportedError: The host cannot sleep like that.
             InvalidArgError: The time is shorter than a minute.
             OperationInvalidError: It is about to sleep already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_SUSPEND_FOR_DURATION (libvirt 0.9.8).
         """

@@ -7,7 +7,7 @@ from virtproto.model.arguments import to_flags, to_mapping, to_uint, to_uints
 from virtproto.model.memory_pages import to_page_counts
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionHostMemoryMethods"]
 
 
-class ConnectionHostMemoryMethods(ConnectionCalls):
+class ConnectionHostMemoryMethods(LivingCalls):
     """The host's memory: what is free, huge pages, and merging of equal pages."""
 
     async def get_node_free_memory(self) -> int:
@@ -74,7 +74,7 @@ class ConnectionHostMemoryMethods(ConnectionCalls):
             page_sizes: Sizes of pages in KiB.
             start: Number of the first cell, from 0.
             end: Number of the last cell; sizes times cells may be 1024 at most.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationFailedError: The host has no pages of a size, or no cell start.
@@ -117,6 +117,7 @@ class ConnectionHostMemoryMethods(ConnectionCalls):
         Raises:
             OperationFailedError: The host has no pages of a size, or no such cell.
             NoSupportError: The driver cannot do that.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_ALLOC_PAGES (libvirt 1.2.9).
         """
@@ -142,7 +143,7 @@ class ConnectionHostMemoryMethods(ConnectionCalls):
         that change too fast, and complete scans.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             NoSupportError: The driver does not tell.
@@ -165,11 +166,12 @@ class ConnectionHostMemoryMethods(ConnectionCalls):
         Args:
             params: ``shm_pages_to_scan``, ``shm_sleep_millisecs``, ``shm_merge_across_nodes``, as
                 far as they are to change.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The value cannot be changed while pages are merged.
             NoSupportError: The driver cannot do that.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: NODE_SET_MEMORY_PARAMETERS (libvirt 0.10.2), NODE_GET_MEMORY_PARAMETERS (libvirt
         0.10.2).

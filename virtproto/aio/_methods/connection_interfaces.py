@@ -7,7 +7,7 @@ from virtproto.model.arguments import to_flags, to_text, to_uint
 from virtproto.model.object_handle import handle, handles
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionInterfaceMethods"]
 
 
-class ConnectionInterfaceMethods(ConnectionCalls):
+class ConnectionInterfaceMethods(LivingCalls):
     """Network interfaces of the host: defining, finding, listing; taking changes back."""
 
     async def create_interface(self, xml: str) -> Interface:
@@ -34,6 +34,7 @@ class ConnectionInterfaceMethods(ConnectionCalls):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: The daemon has no driver that changes interfaces.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_DEFINE_XML (libvirt 0.6.4).
         """
@@ -61,6 +62,7 @@ class ConnectionInterfaceMethods(ConnectionCalls):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: The daemon has no driver that changes interfaces.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_DEFINE_XML (libvirt 0.6.4).
         """
@@ -212,11 +214,12 @@ class ConnectionInterfaceMethods(ConnectionCalls):
         restart of the host in between: a change that cuts the connection does not last.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: It was begun before, and neither kept nor taken back.
             NoSupportError: The daemon has no driver that changes interfaces.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_CHANGE_BEGIN (libvirt 0.9.2).
         """
@@ -230,11 +233,12 @@ class ConnectionInterfaceMethods(ConnectionCalls):
         """Keep the changes made since ``interface_change_begin``.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: Nothing was begun.
             NoSupportError: The daemon has no driver that changes interfaces.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_CHANGE_COMMIT (libvirt 0.9.2).
         """
@@ -251,11 +255,12 @@ class ConnectionInterfaceMethods(ConnectionCalls):
         back.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: Nothing was begun.
             NoSupportError: The daemon has no driver that changes interfaces.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_CHANGE_ROLLBACK (libvirt 0.9.2).
         """

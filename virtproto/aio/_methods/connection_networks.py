@@ -8,7 +8,7 @@ from virtproto.model.object_handle import handle, handles
 from virtproto.model.refs import uuid_to_raw
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionNetworkMethods"]
 
 
-class ConnectionNetworkMethods(ConnectionCalls):
+class ConnectionNetworkMethods(LivingCalls):
     """Virtual networks of the connection: making, finding and listing them."""
 
     async def create_network(self, xml: str, flags: NetworkCreateFlags | int = 0) -> Network:
@@ -43,6 +43,7 @@ class ConnectionNetworkMethods(ConnectionCalls):
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another network has the name or the UUID.
             OperationInvalidError: The network is active already.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: NETWORK_CREATE_XML (libvirt 0.2.0), NETWORK_CREATE_XML_FLAGS (libvirt 7.8.0).
         """
@@ -79,6 +80,7 @@ class ConnectionNetworkMethods(ConnectionCalls):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another network has the name or the UUID.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: NETWORK_DEFINE_XML (libvirt 0.2.0), NETWORK_DEFINE_XML_FLAGS (libvirt 7.7.0).
         """

@@ -8,7 +8,7 @@ from virtproto.model.object_handle import handle, handles
 from virtproto.model.refs import uuid_to_raw
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionNwfilterMethods"]
 
 
-class ConnectionNwfilterMethods(ConnectionCalls):
+class ConnectionNwfilterMethods(LivingCalls):
     """Network filters and their bindings: defining, finding and listing them."""
 
     async def define_nwfilter(self, xml: str, flags: NWFilterDefineFlags | int = 0) -> NWFilter:
@@ -40,6 +40,7 @@ class ConnectionNwfilterMethods(ConnectionCalls):
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another filter has the name or the UUID, or an interface cannot be
                 filtered like that.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: NWFILTER_DEFINE_XML (libvirt 0.8.0), NWFILTER_DEFINE_XML_FLAGS (libvirt 7.7.0).
         """
@@ -81,6 +82,7 @@ class ConnectionNwfilterMethods(ConnectionCalls):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: The device has a binding already, or cannot be filtered.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NWFILTER_BINDING_CREATE_XML (libvirt 4.5.0).
         """
@@ -135,7 +137,7 @@ class ConnectionNwfilterMethods(ConnectionCalls):
         """Return all network filters, in the daemon's order.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Procedure: CONNECT_LIST_ALL_NWFILTERS (libvirt 0.10.2).
         """
@@ -151,7 +153,7 @@ class ConnectionNwfilterMethods(ConnectionCalls):
         """Return all bindings of network filters to devices, in the daemon's order.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Procedure: CONNECT_LIST_ALL_NWFILTER_BINDINGS (libvirt 4.5.0).
         """

@@ -7,7 +7,7 @@ from virtproto.model.arguments import to_flags, to_optional_mapping, to_optional
 from virtproto.transport.local import to_path
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionSaveImageMethods"]
 
 
-class ConnectionSaveImageMethods(ConnectionCalls):
+class ConnectionSaveImageMethods(LivingCalls):
     """Files that hold a saved domain: restoring from them, and the definition inside."""
 
     async def restore_domain(
@@ -49,6 +49,7 @@ class ConnectionSaveImageMethods(ConnectionCalls):
             OperationFailedError: The file holds no saved domain.
             OperationInvalidError: The domain runs already.
             ConfigUnsupportedError: Dxml would show the guest something else than before.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_RESTORE (libvirt 0.0.3), DOMAIN_RESTORE_FLAGS (libvirt 0.9.4),
         DOMAIN_RESTORE_PARAMS (libvirt 8.4.0).
@@ -86,6 +87,7 @@ class ConnectionSaveImageMethods(ConnectionCalls):
             SystemCallError: The file cannot be read.
             OperationFailedError: The file holds no saved domain.
             ConfigUnsupportedError: The guest would see a difference.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SAVE_IMAGE_DEFINE_XML (libvirt 0.9.4).
         """
@@ -117,6 +119,7 @@ class ConnectionSaveImageMethods(ConnectionCalls):
         Raises:
             SystemCallError: The file cannot be read.
             OperationFailedError: The file holds no saved domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SAVE_IMAGE_GET_XML_DESC (libvirt 0.9.4).
         """

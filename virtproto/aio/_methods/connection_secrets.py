@@ -8,7 +8,7 @@ from virtproto.model.object_handle import handle, handles
 from virtproto.model.refs import uuid_to_raw
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionSecretMethods"]
 
 
-class ConnectionSecretMethods(ConnectionCalls):
+class ConnectionSecretMethods(LivingCalls):
     """Secrets that the daemon keeps: defining, finding and listing them."""
 
     async def define_secret(self, xml: str, flags: SecretDefineFlags | int = 0) -> Secret:
@@ -39,6 +39,7 @@ class ConnectionSecretMethods(ConnectionCalls):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             InternalError: Another secret has the same use.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: SECRET_DEFINE_XML (libvirt 0.7.1).
         """

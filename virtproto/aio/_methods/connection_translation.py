@@ -6,12 +6,12 @@ from __future__ import annotations
 from virtproto.model.arguments import to_flags, to_text
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 __all__ = ["ConnectionTranslationMethods"]
 
 
-class ConnectionTranslationMethods(ConnectionCalls):
+class ConnectionTranslationMethods(LivingCalls):
     """Definitions of domains in the hypervisor's own words, and back."""
 
     async def domain_xml_from_native(self, format: str, config: str, flags: int = 0) -> str:
@@ -24,11 +24,12 @@ class ConnectionTranslationMethods(ConnectionCalls):
         Args:
             format: Name of the configuration's format.
             config: The configuration's text.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             NoSupportError: The driver does not translate.
             InvalidArgError: The driver does not know the format.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_DOMAIN_XML_FROM_NATIVE (libvirt 0.6.4).
         """
@@ -53,11 +54,12 @@ class ConnectionTranslationMethods(ConnectionCalls):
         Args:
             format: Name of the configuration's format.
             xml: The domain's definition, a ``domain`` document.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             NoSupportError: The driver does not translate.
             InvalidArgError: The driver does not know the format.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_DOMAIN_XML_TO_NATIVE (libvirt 0.6.4).
         """

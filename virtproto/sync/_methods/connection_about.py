@@ -8,7 +8,7 @@ from virtproto.model.parameters import KNOWN
 from virtproto.model.typedvalues import to_params
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionAboutMethods"]
 
 
-class ConnectionAboutMethods(ConnectionCalls):
+class ConnectionAboutMethods(LivingCalls):
     """What the daemon, its hypervisor and its host say of themselves."""
 
     def get_library_version(self) -> int:
@@ -130,6 +130,7 @@ class ConnectionAboutMethods(ConnectionCalls):
 
         Raises:
             InvalidArgError: No emulator fits the combination.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_GET_DOMAIN_CAPABILITIES (libvirt 1.2.7).
         """
@@ -153,7 +154,7 @@ class ConnectionAboutMethods(ConnectionCalls):
         and the formats that its pools and volumes may have.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             NoSupportError: The daemon has no storage driver.
@@ -173,7 +174,7 @@ class ConnectionAboutMethods(ConnectionCalls):
         memory. It may name serial numbers and the host's UUID.
 
         Args:
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             ConfigUnsupportedError: The host's firmware tells nothing.
@@ -218,7 +219,7 @@ class ConnectionAboutMethods(ConnectionCalls):
 
         Args:
             identity: What is known of the identity, by name; at most 20 entries.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             AuthUnavailableError: The connection's own user may not do that.

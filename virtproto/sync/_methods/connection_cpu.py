@@ -6,7 +6,7 @@ from __future__ import annotations
 from virtproto.model.arguments import to_flags, to_optional_text, to_text, to_texts
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionCpuMethods"]
 
 
-class ConnectionCpuMethods(ConnectionCalls):
+class ConnectionCpuMethods(LivingCalls):
     """CPU models: comparing them, and finding what several hosts have in common."""
 
     def compare_cpu(
@@ -85,6 +85,7 @@ class ConnectionCpuMethods(ConnectionCalls):
             XMLError: The XML describes no CPU.
             CPUIncompatibleError: Flags ask for an error where the CPUs do not fit.
             InvalidArgError: No emulator fits the combination.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_COMPARE_HYPERVISOR_CPU (libvirt 4.4.0).
         """
@@ -160,6 +161,7 @@ class ConnectionCpuMethods(ConnectionCalls):
             CPUIncompatibleError: The CPUs have nothing in common.
             XMLError: One of them is no CPU.
             InvalidArgError: No emulator fits the combination.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_BASELINE_HYPERVISOR_CPU (libvirt 4.4.0).
         """
@@ -185,7 +187,7 @@ class ConnectionCpuMethods(ConnectionCalls):
 
         Args:
             arch: The architecture, such as ``x86_64``.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: There is no such architecture.

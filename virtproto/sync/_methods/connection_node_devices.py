@@ -7,7 +7,7 @@ from virtproto.model.arguments import to_flags, to_optional_text, to_text, to_ui
 from virtproto.model.object_handle import handle, handles
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionNodeDeviceMethods"]
 
 
-class ConnectionNodeDeviceMethods(ConnectionCalls):
+class ConnectionNodeDeviceMethods(LivingCalls):
     """Devices of the host: making, finding and listing them."""
 
     def create_node_device(self, xml: str, flags: NodeDeviceCreateXMLFlags | int = 0) -> NodeDevice:
@@ -42,6 +42,7 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: Devices of that kind cannot be made.
             NoNodeDeviceError: Its parent is not there.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_CREATE_XML (libvirt 0.6.3).
         """
@@ -71,6 +72,7 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: Devices of that kind cannot be defined.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_DEFINE_XML (libvirt 7.3.0).
         """
@@ -95,7 +97,7 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
         Args:
             capability: What the devices have to be, such as ``net``, ``pci`` or ``storage``; None
                 for all.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Procedures: NODE_LIST_DEVICES (libvirt 0.5.0), NODE_DEVICE_LOOKUP_BY_NAME (libvirt 0.5.0).
         """
@@ -117,7 +119,7 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
         Args:
             capability: What the devices have to be, such as ``net``, ``pci`` or ``storage``; None
                 for all.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Procedure: NODE_NUM_OF_DEVICES (libvirt 0.5.0).
         """
@@ -142,7 +144,7 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
             capability: What the devices have to be, such as ``net``, ``pci`` or ``storage``; None
                 for all.
             maxnames: The most names to return, up to 65536.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Procedure: NODE_LIST_DEVICES (libvirt 0.5.0).
         """
@@ -207,7 +209,7 @@ class ConnectionNodeDeviceMethods(ConnectionCalls):
         Args:
             wwnn: World wide name of the node, 16 hexadecimal digits.
             wwpn: World wide name of the port, 16 hexadecimal digits.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             NoNodeDeviceError: There is none.

@@ -7,7 +7,7 @@ from virtproto.model.arguments import to_flags, to_uint
 from virtproto.model.object_handle import handle
 from virtproto.wire import qemu as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionQemuMethods"]
 
 
-class ConnectionQemuMethods(ConnectionCalls):
+class ConnectionQemuMethods(LivingCalls):
     """What a connection to QEMU's driver has beyond others."""
 
     def qemu_attach(self, pid: int, flags: int = 0) -> Domain:
@@ -26,10 +26,11 @@ class ConnectionQemuMethods(ConnectionCalls):
 
         Args:
             pid: The number of the QEMU process, from 1.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             NoSupportError: The daemon does not do it.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_ATTACH (libvirt 0.9.4).
         """

@@ -8,7 +8,7 @@ from virtproto.model.object_handle import handle, handles
 from virtproto.model.refs import uuid_to_raw
 from virtproto.wire import remote as wire
 
-from ..calls import ConnectionCalls
+from ..living import LivingCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionStorageMethods"]
 
 
-class ConnectionStorageMethods(ConnectionCalls):
+class ConnectionStorageMethods(LivingCalls):
     """Storage pools of the connection and their volumes: making, finding and listing them."""
 
     def create_storage_pool(self, xml: str, flags: StoragePoolCreateFlags | int = 0) -> StoragePool:
@@ -46,6 +46,7 @@ class ConnectionStorageMethods(ConnectionCalls):
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another pool has the name, the UUID or the same storage.
             OperationInvalidError: The pool is active already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_CREATE_XML (libvirt 0.4.1).
         """
@@ -73,6 +74,7 @@ class ConnectionStorageMethods(ConnectionCalls):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another pool has the name, the UUID or the same storage.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_DEFINE_XML (libvirt 0.4.1).
         """
@@ -316,11 +318,12 @@ class ConnectionStorageMethods(ConnectionCalls):
             type: Type of pool, such as ``logical``, ``netfs`` or ``iscsi``.
             srcspec: Where to look, a ``source`` document; types that look at the host itself need
                 none.
-            flags: Has to be 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             NoSupportError: Pools of that type cannot be looked for.
             InvalidArgError: The type needs a srcspec.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_FIND_STORAGE_POOL_SOURCES (libvirt 0.4.5).
         """

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 else:
     from virtproto.model.rooms import Furnished, find_method, load_rooms
 
-    from ..calls import ConnectionCalls
+    from ..living import LivingCalls
 
-    class ConnectionMethods(ConnectionCalls, metaclass=Furnished):
+    class ConnectionMethods(LivingCalls, metaclass=Furnished):
         """The methods of Connection: loaded a room at a time, when one of them is first used."""
 
         ROOMS_PACKAGE = __package__
