@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import virtproto
+from tests.colours.asking import WEB
 from tests.colours.driving import CHANNELS, COLOURS, FORGETTERS, Forget, Open, OpenChannel
+from virtproto.testing import ScriptedServer
+from virtproto.wire import remote
 
 
 @pytest.fixture(params=list(COLOURS))
@@ -38,3 +43,23 @@ def forget_in_colour(colour: str) -> Forget:
 def uri(tmp_path: Path) -> str:
     """A URI of the socket ``s`` in the test's own folder."""
     return f"test:///default?socket={tmp_path / 's'}"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ScriptedServer]:
+    """A daemon of libvirt 12.8.0 at ``uri`` that knows the domain ``WEB`` by name."""
+    with ScriptedServer() as running:
+        version = remote.ConnectGetLibVersionRet(lib_ver=12008000)
+        running.handle(remote.CONNECT_GET_LIB_VERSION, version)
+        running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
+        running.listen(tmp_path / "s")
+        yield running
+
+
+@pytest.fixture
+def connection(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> Iterator[virtproto.Connection]:
+    """A connection to ``server`` in the test's colour, used as a blocking one."""
+    with open_in_colour(uri) as opened:
+        yield opened

@@ -6,12 +6,12 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.colours.asking import asked_after_opening
 from tests.colours.driving import Open
 from virtproto.errors import (
     AuthenticationError,
@@ -46,20 +46,13 @@ FEATURES = {"sync": [14, 15], "aio": [10, 14, 15]}
 PROMPT_S = 1.0
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        yield running
-
-
 def names(server: ScriptedServer) -> list[int]:
     return [call.procedure for call in server.calls]
 
 
 def asked(server: ScriptedServer) -> list[bytes]:
     """Return the arguments of the calls after opening."""
-    return [call.payload for call in server.calls if call.procedure not in (66, 1, 60, 2)]
+    return [payload for _, payload in asked_after_opening(server)]
 
 
 def asked_to_open(server: ScriptedServer) -> remote.ConnectOpenArgs:

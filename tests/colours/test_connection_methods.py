@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.colours.asking import WEB
+from tests.colours.asking import asked_after_opening as asked
 from tests.colours.driving import Open
 from virtproto.constants import CPUCompareResult, SecretUsageType
 from virtproto.errors import ArgumentTypeError, OperationDeniedError, UsageError
@@ -28,27 +29,11 @@ from virtproto.xdr.procedure import Procedure
 from virtproto.xdr.typedparams import INT, STRING, ULLONG, TypedParams
 
 UUID = bytes(range(16))
-WEB = NonnullDomain(name="web", uuid=UUID, id=7)
 MAIL = NonnullDomain(name="mail", uuid=UUID[::-1], id=-1)
 LAN = NonnullNetwork(name="lan", uuid=UUID)
 POOL = NonnullStoragePool(name="pool", uuid=UUID)
 VOLUME = NonnullStorageVol(pool="pool", name="disk", key="/pool/disk")
 SECRET = NonnullSecret(uuid=UUID, usageType=2, usageID="ceph")
-OPENING = (66, 1, 60, 2)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        yield running
-
-
-def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
-    """Return number and arguments of the calls after opening."""
-    return [
-        (call.procedure, call.payload) for call in server.calls if call.procedure not in OPENING
-    ]
 
 
 def numbers(server: ScriptedServer) -> list[int]:

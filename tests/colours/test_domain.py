@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from tests.colours.asking import WEB, asked_after_opening
 from tests.colours.driving import Open
 from virtproto.errors import LibvirtError, UsageError
 from virtproto.testing import ReplyError, ScriptedServer
@@ -15,25 +13,20 @@ from virtproto.wire.remote.types import NonnullDomain
 
 UUID = bytes(range(16))
 UUID_TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
-RUNNING = NonnullDomain(name="web", uuid=UUID, id=7)
+RUNNING = WEB
 STOPPED = NonnullDomain(name="web", uuid=UUID, id=-1)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=RUNNING))
-        running.handle(remote.DOMAIN_LOOKUP_BY_ID, remote.DomainLookupByIdRet(dom=STOPPED))
-        running.handle(remote.DOMAIN_LOOKUP_BY_UUID, remote.DomainLookupByUuidRet(dom=RUNNING))
-        yield running
+def server(server: ScriptedServer) -> ScriptedServer:
+    server.handle(remote.DOMAIN_LOOKUP_BY_ID, remote.DomainLookupByIdRet(dom=STOPPED))
+    server.handle(remote.DOMAIN_LOOKUP_BY_UUID, remote.DomainLookupByUuidRet(dom=RUNNING))
+    return server
 
 
 def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
     """Return the calls after opening and looking up, without those of closing."""
-    opening = (66, 1, 60, 2)
-    calls = [call for call in server.calls if call.procedure not in opening]
-    return [(call.procedure, call.payload) for call in calls[1:]]
+    return asked_after_opening(server)[1:]
 
 
 def test_what_the_handle_knows_costs_no_call(

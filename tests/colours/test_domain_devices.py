@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.colours.asking import WEB, asked
 from tests.colours.driving import Open
 from virtproto.constants import DomainBlockJobType, DomainInterfaceAddressesSource
 from virtproto.errors import ArgumentTypeError, NoSupportError, OperationDeniedError, UsageError
 from virtproto.records import BlockInfo, BlockJobInfo, DomainInterface, IPAddress, SecurityLabel
 from virtproto.testing import ReplyError, ScriptedServer
 from virtproto.wire import qemu, remote
-from virtproto.wire.remote.types import NonnullDomain
 from virtproto.xdr.message import Message
 from virtproto.xdr.procedure import Procedure
 from virtproto.xdr.typedparams import STRING, UINT, ULLONG, TypedParams
-
-WEB = NonnullDomain(name="web", uuid=bytes(range(16)), id=7)
-# Opening, looking the domain up, closing.
-OPENING = (66, 1, 60, 2, 23)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
-        yield running
-
-
-def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
-    """Return number and arguments of the calls after opening."""
-    return [
-        (call.procedure, call.payload) for call in server.calls if call.procedure not in OPENING
-    ]
 
 
 def call(procedure: Procedure[Any, Any], args: Message) -> tuple[int, bytes]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.colours.asking import WEB, asked
 from tests.colours.driving import Open
 from virtproto.constants import DomainControlState, DomainModificationImpact
 from virtproto.records import (
@@ -18,28 +17,9 @@ from virtproto.records import (
 )
 from virtproto.testing import ScriptedServer
 from virtproto.wire import remote
-from virtproto.wire.remote.types import NonnullDomain
 from virtproto.xdr.message import Message
 from virtproto.xdr.procedure import Procedure
 from virtproto.xdr.typedparams import BOOLEAN, LLONG, STRING, ULLONG, TypedParams
-
-WEB = NonnullDomain(name="web", uuid=bytes(range(16)), id=7)
-OPENING = (66, 1, 60, 2, remote.DOMAIN_LOOKUP_BY_NAME.number)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
-        yield running
-
-
-def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
-    """Return number and arguments of the calls after opening."""
-    return [
-        (call.procedure, call.payload) for call in server.calls if call.procedure not in OPENING
-    ]
 
 
 def typed(*items: Any) -> TypedParams:

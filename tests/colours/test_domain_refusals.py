@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.colours.asking import asked
 from tests.colours.driving import Open
 from virtproto.errors import ArgumentTypeError, OperationDeniedError, UsageError
 from virtproto.testing import ScriptedServer
 from virtproto.wire import remote
-from virtproto.wire.remote.types import NonnullDomain
-
-WEB = NonnullDomain(name="web", uuid=bytes(range(16)), id=7)
-OPENING = (66, 1, 60, 2, remote.DOMAIN_LOOKUP_BY_NAME.number)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
-        yield running
-
-
-def asked(server: ScriptedServer) -> list[int]:
-    return [call.procedure for call in server.calls if call.procedure not in OPENING]
-
 
 # Every method that changes something, or that libvirt treats as if it did, with good arguments.
 CHANGES: list[tuple[str, tuple[Any, ...]]] = [
@@ -101,7 +83,7 @@ def test_changes_are_refused_on_a_read_only_connection(
     with open_in_colour(uri, readonly=True) as connection:
         domain = connection.get_domain_by_name("web")
         for method, args in CHANGES:
-            with pytest.raises(OperationDeniedError, match=rf"^Domain\.{method} ") as caught:
+            with pytest.raises(OperationDeniedError, match=rf"Domain\.{method} ") as caught:
                 getattr(domain, method)(*args)
             assert caught.value.code == 29
             assert caught.value.object == domain

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,9 +17,7 @@ from virtproto.testing.actions import Answer
 from virtproto.wire import qemu, remote
 from virtproto.wire.remote import connect_event as calls
 from virtproto.wire.remote.connect import (
-    CONNECT_GET_LIB_VERSION,
     CONNECT_SUPPORTS_FEATURE,
-    ConnectGetLibVersionRet,
     ConnectSupportsFeatureArgs,
     ConnectSupportsFeatureRet,
 )
@@ -60,24 +57,8 @@ class Registrar:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    version = ConnectGetLibVersionRet(lib_ver=12008000)
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: version}) as running:
-        running.listen(tmp_path / "s")
-        yield running
-
-
-@pytest.fixture
 def registrar(server: ScriptedServer) -> Registrar:
     return Registrar(server)
-
-
-@pytest.fixture
-def connection(
-    server: ScriptedServer, uri: str, open_in_colour: Open
-) -> Iterator[virtproto.Connection]:
-    with open_in_colour(uri) as opened:
-        yield opened
 
 
 def noting(seen: list[Any]) -> Callable[..., None]:

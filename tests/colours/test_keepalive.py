@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 import virtproto
-from tests.colours.driving import Open, until
+from tests.colours.driving import until
 from virtproto.errors import (
     ArgumentTypeError,
     ConnectionClosedError,
@@ -21,26 +20,6 @@ from virtproto.errors import (
 )
 from virtproto.testing import ScriptedServer
 from virtproto.wire import keepalive
-from virtproto.wire.remote.connect import (
-    CONNECT_GET_LIB_VERSION,
-    ConnectGetLibVersionRet,
-)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    version = ConnectGetLibVersionRet(lib_ver=12008000)
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: version}) as running:
-        running.listen(tmp_path / "s")
-        yield running
-
-
-@pytest.fixture
-def connection(
-    server: ScriptedServer, uri: str, open_in_colour: Open
-) -> Iterator[virtproto.Connection]:
-    with open_in_colour(uri) as opened:
-        yield opened
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import virtproto
+from tests.colours.asking import asked_after_opening
 from tests.colours.driving import ADMINISTRATIONS, Open
 from virtproto.errors import ArgumentTypeError, OperationDeniedError, UsageError
 from virtproto.protocol.events import CallReceived
@@ -43,17 +44,13 @@ FOUND: dict[Procedure[Any, Any], Any] = {
         nwfilter=BINDING
     ),
 }
-LOOKUPS = {procedure.number for procedure in FOUND}
-OPENING = {66, 1, 60, 2}
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        for procedure, answer in FOUND.items():
-            running.handle(procedure, answer)
-        yield running
+def server(server: ScriptedServer) -> ScriptedServer:
+    for procedure, answer in FOUND.items():
+        server.handle(procedure, answer)
+    return server
 
 
 def find(connection: virtproto.Connection, kind: str) -> Any:
@@ -75,11 +72,7 @@ def find(connection: virtproto.Connection, kind: str) -> Any:
 
 def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
     """Return number and arguments of the calls after opening and finding."""
-    return [
-        (call.procedure, call.payload)
-        for call in server.calls
-        if call.procedure not in OPENING | LOOKUPS
-    ]
+    return asked_after_opening(server, *FOUND)
 
 
 # Every method that changes something, or gives away what is private, with good arguments.

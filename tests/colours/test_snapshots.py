@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.colours.asking import WEB, asked_after_opening
 from tests.colours.driving import Open
 from virtproto.errors import (
     ArgumentTypeError,
@@ -19,39 +18,33 @@ from virtproto.errors import (
 from virtproto.testing import ReplyError, ScriptedServer
 from virtproto.wire import remote
 from virtproto.wire.remote.types import (
-    NonnullDomain,
     NonnullDomainCheckpoint,
     NonnullDomainSnapshot,
 )
+from virtproto.xdr.procedure import Procedure
 
-WEB = NonnullDomain(name="web", uuid=bytes(range(16)), id=7)
 FIRST = NonnullDomainSnapshot(name="first", dom=WEB)
 SECOND = NonnullDomainSnapshot(name="second", dom=WEB)
 POINT = NonnullDomainCheckpoint(name="point", dom=WEB)
-# Opening, looking domain, snapshot and checkpoint up, closing.
-OPENING = (66, 1, 60, 2, 23, 189, 415)
+# What is found by name besides the domain.
+FOUND: dict[Procedure[Any, Any], Any] = {
+    remote.DOMAIN_SNAPSHOT_LOOKUP_BY_NAME: remote.DomainSnapshotLookupByNameRet(snap=FIRST),
+    remote.DOMAIN_CHECKPOINT_LOOKUP_BY_NAME: remote.DomainCheckpointLookupByNameRet(
+        checkpoint=POINT
+    ),
+}
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as running:
-        running.listen(tmp_path / "s")
-        running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
-        running.handle(
-            remote.DOMAIN_SNAPSHOT_LOOKUP_BY_NAME, remote.DomainSnapshotLookupByNameRet(snap=FIRST)
-        )
-        running.handle(
-            remote.DOMAIN_CHECKPOINT_LOOKUP_BY_NAME,
-            remote.DomainCheckpointLookupByNameRet(checkpoint=POINT),
-        )
-        yield running
+def server(server: ScriptedServer) -> ScriptedServer:
+    for procedure, answer in FOUND.items():
+        server.handle(procedure, answer)
+    return server
 
 
 def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
     """Return number and arguments of the calls after the lookups."""
-    return [
-        (call.procedure, call.payload) for call in server.calls if call.procedure not in OPENING
-    ]
+    return asked_after_opening(server, remote.DOMAIN_LOOKUP_BY_NAME, *FOUND)
 
 
 def test_what_handles_know_costs_no_call(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +46,7 @@ from virtproto.testing import (
     SendStreamData,
 )
 from virtproto.testing.actions import Answer
-from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    version = ConnectGetLibVersionRet(lib_ver=12008000)
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: version}) as running:
-        running.listen(tmp_path / "s")
-        yield running
-
-
-@pytest.fixture
-def connection(
-    server: ScriptedServer, uri: str, open_in_colour: Open
-) -> Iterator[virtproto.Connection]:
-    with open_in_colour(uri) as opened:
-        yield opened
+from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION
 
 
 def test_data_is_read_to_its_end_and_finished(

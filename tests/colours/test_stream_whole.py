@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 import virtproto
-from tests.colours.driving import Open
 from tests.colours.streaming import (
     END,
     SPARSE,
@@ -35,23 +31,6 @@ from virtproto.testing import (
     SendStreamHole,
 )
 from virtproto.testing.actions import Action
-from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
-    version = ConnectGetLibVersionRet(lib_ver=12008000)
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: version}) as running:
-        running.listen(tmp_path / "s")
-        yield running
-
-
-@pytest.fixture
-def connection(
-    server: ScriptedServer, uri: str, open_in_colour: Open
-) -> Iterator[virtproto.Connection]:
-    with open_in_colour(uri) as opened:
-        yield opened
 
 
 def test_holes_are_zeros_or_stops(server: ScriptedServer, connection: virtproto.Connection) -> None:

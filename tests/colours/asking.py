@@ -1,0 +1,40 @@
+"""What a scripted daemon was asked, and the domain that it knows.
+
+Responsible for telling a test's own calls from those of opening, closing and finding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from virtproto.testing import ScriptedServer
+from virtproto.wire import remote
+from virtproto.wire.remote.types import NonnullDomain
+from virtproto.xdr.procedure import Procedure
+
+__all__ = ["WEB", "asked", "asked_after_opening"]
+
+# What the fixture ``server`` answers when it is asked for a domain by name.
+WEB = NonnullDomain(name="web", uuid=bytes(range(16)), id=7)
+
+_OPENING_AND_CLOSING: tuple[Procedure[Any, Any], ...] = (
+    remote.AUTH_LIST,
+    remote.CONNECT_SUPPORTS_FEATURE,
+    remote.CONNECT_OPEN,
+    remote.CONNECT_CLOSE,
+)
+
+
+def asked_after_opening(
+    server: ScriptedServer, *finding: Procedure[Any, Any]
+) -> list[tuple[int, bytes]]:
+    """Return number and arguments of each call but those of opening, closing and ``finding``."""
+    left_out = {procedure.number for procedure in (*_OPENING_AND_CLOSING, *finding)}
+    return [
+        (call.procedure, call.payload) for call in server.calls if call.procedure not in left_out
+    ]
+
+
+def asked(server: ScriptedServer) -> list[tuple[int, bytes]]:
+    """Return number and arguments of what was asked once the domain was found by its name."""
+    return asked_after_opening(server, remote.DOMAIN_LOOKUP_BY_NAME)
