@@ -6,13 +6,15 @@ import copy
 import inspect
 import subprocess
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 import virtproto.aio
 import virtproto.sync
 from virtproto.model.object_handle import handle
+from virtproto.model.rooms import Furnished, find_method
 from virtproto.wire.remote.types import NonnullDomain
 
 COLOURS = {"sync": virtproto.sync, "aio": virtproto.aio}
@@ -61,6 +63,45 @@ def test_what_there_is_not_is_an_attribute_error(colour: str) -> None:
     with pytest.raises(AttributeError, match=r"^type object 'Domain' has no attribute 'nothing'"):
         type(dom).nothing  # noqa: B018
     assert not hasattr(dom, "_private")
+
+
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Any:
+    """Return a class with one room of ``stand`` and ``sit``; ``body`` is its module."""
+    (tmp_path / "house_of_one_room").mkdir()
+    (tmp_path / "house_of_one_room" / "hall.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("house_of_one_room", "house_of_one_room.hall"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    class House(metaclass=Furnished):
+        ROOMS_PACKAGE = "house_of_one_room"
+        ROOMS: ClassVar = {"hall": ("Hall", "stand sit")}
+
+        def __getattr__(self, name: str) -> Any:
+            return find_method(self, name)
+
+    return House
+
+
+def test_a_room_that_cannot_be_loaded_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls = house(tmp_path, monkeypatch, "import sys\nsys.no_such_thing\n")
+    for place in (cls, cls()):
+        with pytest.raises(AttributeError, match="no_such_thing"):
+            place.stand  # noqa: B018
+        with pytest.raises(AttributeError, match="no attribute 'lie'"):
+            place.lie  # noqa: B018
+
+
+def test_a_promise_that_a_room_breaks_is_an_attribute_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cls = house(tmp_path, monkeypatch, "class Hall:\n    def sit(self): return 'down'\n")
+    for place in (cls, cls()):
+        with pytest.raises(AttributeError, match="no attribute 'stand'"):
+            place.stand  # noqa: B018
+    assert cls().sit() == "down"
 
 
 @pytest.mark.parametrize("colour", COLOURS)

@@ -25,13 +25,10 @@ class Furnished(type):
     ROOMS_PACKAGE: str
 
     def __getattr__(cls, name: str) -> Any:
-        # Nothing private is in a room; slots that are not set yet and copy's questions end here.
-        if not name.startswith("_"):
-            for module, (_, methods) in cls.ROOMS.items():
-                if name in methods.split():
-                    load_room(cls, module)
-                    return getattr(cls, name)
-        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+        module = _room_of(cls, name)
+        if module is None:
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+        return _load_method(cls, module, name)
 
     def __dir__(cls) -> list[str]:
         load_rooms(cls)
@@ -39,14 +36,31 @@ class Furnished(type):
 
 
 def find_method(obj: object, name: str) -> Any:
-    """Return a method that a missing attribute of ``obj`` means; raise AttributeError otherwise."""
-    cls = type(obj)
+    """Return a method that a missing attribute of ``obj`` means; raise AttributeError otherwise.
+
+    What is raised while its room is loaded goes through as it is.
+    """
+    cls: Any = type(obj)
+    module = _room_of(cls, name)
+    if module is None:
+        raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+    return _load_method(cls, module, name).__get__(obj, cls)
+
+
+def _room_of(cls: Furnished, name: str) -> str | None:
+    """Return the module that has a method, None where no room has it."""
+    # Nothing private is in a room; slots that are not set yet and copy's questions end here.
     if not name.startswith("_"):
-        try:
-            return getattr(cls, name).__get__(obj, cls)
-        except AttributeError:
-            pass
-    raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+        for module, (_, methods) in cls.ROOMS.items():
+            if name in methods.split():
+                return module
+    return None
+
+
+def _load_method(cls: Furnished, module: str, name: str) -> Any:
+    load_room(cls, module)
+    # The plain way, which does not come here again for what a room promises and has not.
+    return type.__getattribute__(cls, name)
 
 
 def load_rooms(cls: Furnished) -> None:
