@@ -148,11 +148,20 @@ class EventKind(NamedTuple):
 
 def _value(message: Any, name: str) -> Any:
     """Return a member of an event; newer messages wrap the older ones of the same event."""
-    if name in type(message).__slots__:
+    members = type(message).__slots__
+    if name in members:
         return getattr(message, name)
-    inner = message.msg if "msg" in type(message).__slots__ else message
-    # Only the reason of power management events is in newer messages alone; it has always been 0.
-    return getattr(inner, name, 0)
+    if "msg" in members:
+        return getattr(message.msg, name)
+    if name == "reason" and type(message).XDR_NAME in _WITHOUT_REASON:
+        return 0
+    raise AttributeError(f"{type(message).__name__} has no member {name!r}")
+
+
+# Messages of power management that are older than the reason, which has always been 0.
+_WITHOUT_REASON = frozenset(
+    f"remote_domain_event_{each}_msg" for each in ("pmwakeup", "pmsuspend", "pmsuspend_disk")
+)
 
 
 # What tells more of a domain's lifecycle event, by the event's own number.
