@@ -116,7 +116,7 @@ class ConnectionCalls(ConnectionHandle):
 
     def _require_writable(self, method: str) -> None:
         if self._readonly:
-            raise read_only(f"Connection.{method}", None)
+            raise read_only(f"Connection.{method}")
 
 
 def run_recipe(channel: Channel, recipe: Recipe[T], timeout_s: float | None) -> T:

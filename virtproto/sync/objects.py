@@ -96,6 +96,7 @@ class RemoteObject(ObjectHandle):
             error.object = self
             raise
 
-    def _require_writable(self, method: str) -> None:
+    def _require_writable(self, method: str, enum: str = "", asked: int = 0) -> None:
         if self._connection.is_readonly():
-            raise read_only(f"{type(self).__name__}.{method}", self)
+            name = f"{type(self).__name__}.{method}"
+            raise read_only(name, self, enum=enum, asked=asked)

@@ -104,7 +104,7 @@ def test_a_destination_that_is_read_only(way: Callable[[], Any], name: str) -> N
     error = play(way(), [], Peer(readonly=True)).error
     assert isinstance(error, LibvirtError)
     assert error.code == DENIED
-    assert f"Domain.{name}" in str(error)
+    assert str(error).endswith(f"Domain.{name} while dest_conn is read-only")
 
 
 @pytest.mark.parametrize("extra", [{"dname": "x"}, {"uri": "tcp://a"}, {"bandwidth": 1}])

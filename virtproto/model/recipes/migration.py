@@ -141,7 +141,7 @@ def migrate_to_uri2(
 def _writable_destination(method: str) -> Conversation[ConnectionHandle]:
     destination = yield from the_destination()
     if destination.is_readonly():
-        raise read_only(f"Domain.{method}", None)
+        raise read_only(f"Domain.{method}", where="dest_conn")
     return destination
 
 
