@@ -10,6 +10,17 @@ from virtproto.xdr.typedparams import BOOLEAN, INT, LLONG, STRING, UINT, ULLONG
 
 __all__ = ["KNOWN"]
 
+# Of domains' interfaces and of networks' ports alike.
+_BANDWIDTH = {
+    "inbound.average": UINT,
+    "inbound.peak": UINT,
+    "inbound.burst": UINT,
+    "inbound.floor": UINT,
+    "outbound.average": UINT,
+    "outbound.peak": UINT,
+    "outbound.burst": UINT,
+}
+
 KNOWN: dict[str, dict[str, int]] = {
     # Scheduling of a domain on its host (virDomainSetSchedulerParameters).
     "SCHEDULER": {
@@ -112,15 +123,7 @@ KNOWN: dict[str, dict[str, int]] = {
     # How a disk is copied (virDomainBlockCopy).
     "BLOCK_COPY": {"bandwidth": ULLONG, "granularity": UINT, "buf-size": ULLONG},
     # What a domain's network interface may use (virDomainSetInterfaceParameters).
-    "BANDWIDTH": {
-        "inbound.average": UINT,
-        "inbound.peak": UINT,
-        "inbound.burst": UINT,
-        "inbound.floor": UINT,
-        "outbound.average": UINT,
-        "outbound.peak": UINT,
-        "outbound.burst": UINT,
-    },
+    "BANDWIDTH": _BANDWIDTH,
     # How often an interface announces itself (virDomainAnnounceInterface).
     "ANNOUNCE_INTERFACE": {"initial": UINT, "max": UINT, "rounds": UINT, "step": UINT},
     # The secret of a confidential guest (virDomainSetLaunchSecurityState).
@@ -130,15 +133,7 @@ KNOWN: dict[str, dict[str, int]] = {
         "sev-secret-set-address": ULLONG,
     },
     # Bandwidth of what is plugged into a network (virNetworkPortSetParameters).
-    "NETWORK_PORT": {
-        "inbound.average": UINT,
-        "inbound.peak": UINT,
-        "inbound.burst": UINT,
-        "inbound.floor": UINT,
-        "outbound.average": UINT,
-        "outbound.peak": UINT,
-        "outbound.burst": UINT,
-    },
+    "NETWORK_PORT": _BANDWIDTH,
     # Worker threads of a daemon's server (virAdmServerSetThreadPoolParameters).
     "ADMIN_THREAD_POOL": {
         "minWorkers": UINT,
