@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtproto.model.recipes import Recipe
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.wire.remote.types import NonnullDomain
 
 __all__ = [
@@ -53,7 +53,7 @@ def get_blkio_parameters(domain: NonnullDomain, *, flags: int) -> Recipe[dict[st
 
 
 def set_blkio_parameters(
-    domain: NonnullDomain, *, params: Mapping[str, ParamValue], flags: int
+    domain: NonnullDomain, *, params: Mapping[str, ParamInput], flags: int
 ) -> Recipe[None]:
     """Change the domain's share of the host's disks. Source: virDomainSetBlkioParameters."""
     return _BLKIO.set(dom=domain, params=params, flags=flags)
@@ -67,7 +67,7 @@ def get_block_iotune(
 
 
 def set_block_iotune(
-    domain: NonnullDomain, *, disk: str, params: Mapping[str, ParamValue], flags: int
+    domain: NonnullDomain, *, disk: str, params: Mapping[str, ParamInput], flags: int
 ) -> Recipe[None]:
     """Change the throttling of a disk. Source: virDomainSetBlockIoTune."""
     return _IOTUNE.set(dom=domain, disk=disk, params=params, flags=flags)
@@ -81,7 +81,7 @@ def get_interface_parameters(
 
 
 def set_interface_parameters(
-    domain: NonnullDomain, *, intf: str, params: Mapping[str, ParamValue], flags: int
+    domain: NonnullDomain, *, intf: str, params: Mapping[str, ParamInput], flags: int
 ) -> Recipe[None]:
     """Change an interface's bandwidth. Source: virDomainSetInterfaceParameters."""
     return _BANDWIDTH.set(dom=domain, device=intf, params=params, flags=flags)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from virtproto.model.recipes import Recipe
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
 
 __all__ = [
     "get_node_cells_free_memory",
@@ -100,6 +100,6 @@ def get_node_memory_parameters(*, flags: int) -> Recipe[dict[str, ParamValue]]:
     return _MERGING.get(flags=flags)
 
 
-def set_node_memory_parameters(*, params: Mapping[str, ParamValue], flags: int) -> Recipe[None]:
+def set_node_memory_parameters(*, params: Mapping[str, ParamInput], flags: int) -> Recipe[None]:
     """Change how equal pages are merged. Source: virNodeSetMemoryParameters."""
     return _MERGING.set(params=params, flags=flags)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtproto.model.recipes import Recipe
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.wire.remote.types import NonnullDomain
 
 __all__ = [
@@ -98,7 +98,7 @@ def get_memory_parameters(domain: NonnullDomain, *, flags: int) -> Recipe[dict[s
 
 
 def set_memory_parameters(
-    domain: NonnullDomain, *, params: Mapping[str, ParamValue], flags: int
+    domain: NonnullDomain, *, params: Mapping[str, ParamInput], flags: int
 ) -> Recipe[None]:
     """Change limits on a domain's memory. Source: virDomainSetMemoryParameters."""
     return _LIMITS.set(dom=domain, params=params, flags=flags)
@@ -110,7 +110,7 @@ def get_numa_parameters(domain: NonnullDomain, *, flags: int) -> Recipe[dict[str
 
 
 def set_numa_parameters(
-    domain: NonnullDomain, *, params: Mapping[str, ParamValue], flags: int
+    domain: NonnullDomain, *, params: Mapping[str, ParamInput], flags: int
 ) -> Recipe[None]:
     """Say where a domain's memory comes from. Source: virDomainSetNumaParameters."""
     return _NUMA.set(dom=domain, params=params, flags=flags)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.model.recipes import Recipe
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.xdr.procedure import Procedure
 
 __all__ = ["STRING_OKAY", "ParameterSet", "get_parameters", "read_parameters", "set_parameters"]
@@ -53,7 +53,7 @@ def set_parameters(
     procedure: Procedure[Any, Any],
     build: Callable[[TypedParams], Any],
     *,
-    values: Mapping[str, ParamValue],
+    values: Mapping[str, ParamInput],
     known: Mapping[str, int],
     limit: int,
     current: Callable[[], Recipe[TypedParams]] | None = None,
@@ -99,7 +99,7 @@ class ParameterSet:
         """Return the parameters by name."""
         return from_params((yield from self._current(flags, whose)))
 
-    def set(self, *, params: Mapping[str, ParamValue], flags: int, **whose: Any) -> Recipe[None]:
+    def set(self, *, params: Mapping[str, ParamInput], flags: int, **whose: Any) -> Recipe[None]:
         """Change the parameters that are given, each sent as the type it has to have."""
         message = self._change.args
         assert message is not None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtproto.model.recipes import Recipe
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
     from virtproto.wire.remote.types import NonnullDomain
     from virtproto.xdr.typedparams import TypedParams
 
@@ -31,7 +31,7 @@ def save(
     *,
     file: str,
     dxml: str | None,
-    params: Mapping[str, ParamValue] | None,
+    params: Mapping[str, ParamInput] | None,
     flags: int,
 ) -> Recipe[None]:
     """Save a domain by the oldest call that can say all of it.
@@ -52,9 +52,9 @@ def save(
         yield wire.DOMAIN_SAVE, wire.DomainSaveArgs(dom=domain, to=file)
 
 
-def to_save_params(file: str, dxml: str | None, params: Mapping[str, ParamValue]) -> TypedParams:
+def to_save_params(file: str, dxml: str | None, params: Mapping[str, ParamInput]) -> TypedParams:
     """Return parameters of saving or restoring, together with the two that callers give apart."""
-    own: dict[str, ParamValue] = {_FILE: file}
+    own: dict[str, ParamInput] = {_FILE: file}
     if dxml is not None:
         own[_DXML] = dxml
     for name in own:

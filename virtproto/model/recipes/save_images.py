@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtproto.model.recipes import Recipe
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
 
 __all__ = ["restore_domain"]
 
@@ -23,7 +23,7 @@ def restore_domain(
     *,
     file: str,
     dxml: str | None,
-    params: Mapping[str, ParamValue] | None,
+    params: Mapping[str, ParamInput] | None,
     flags: int,
 ) -> Recipe[None]:
     """Let a saved domain run on; ``file`` is absolute already.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.model.recipes import Recipe
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.wire.remote.types import NonnullDomain
     from virtproto.xdr.procedure import Procedure
 
@@ -55,7 +55,7 @@ def _read(domain: NonnullDomain, flags: int) -> Recipe[TypedParams]:
 
 
 def set_scheduler_parameters(
-    domain: NonnullDomain, *, params: Mapping[str, ParamValue], flags: int
+    domain: NonnullDomain, *, params: Mapping[str, ParamInput], flags: int
 ) -> Recipe[None]:
     """Change a domain's share. Sources: virDomainSetSchedulerParameters,
     virDomainSetSchedulerParametersFlags.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from virtproto.model.recipes import Recipe
     from virtproto.model.records.vcpus import VcpuInfo
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
     from virtproto.wire.remote.types import NonnullDomain
     from virtproto.xdr.typedparams import TypedParams
 
@@ -100,7 +100,7 @@ def _listed(cpumap: bytes) -> str:
 
 
 def set_perf_events(
-    domain: NonnullDomain, *, params: Mapping[str, ParamValue], flags: int
+    domain: NonnullDomain, *, params: Mapping[str, ParamInput], flags: int
 ) -> Recipe[None]:
     """Switch the counting of events. Source: virDomainSetPerfEvents."""
     return set_parameters(
