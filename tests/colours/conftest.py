@@ -10,6 +10,7 @@ import pytest
 import virtproto
 from tests.colours.asking import WEB
 from tests.colours.driving import CHANNELS, COLOURS, FORGETTERS, Forget, Open, OpenChannel
+from virtproto.sync.channel import Channel
 from virtproto.testing import ScriptedServer
 from virtproto.wire import remote
 
@@ -40,19 +41,25 @@ def forget_in_colour(colour: str) -> Forget:
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> str:
-    """A URI of the socket ``s`` in the test's own folder."""
-    return f"test:///default?socket={tmp_path / 's'}"
+def path(tmp_path: Path) -> str:
+    """The socket ``s`` in the test's own folder."""
+    return str(tmp_path / "s")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ScriptedServer]:
+def uri(path: str) -> str:
+    """A URI of the test's own socket."""
+    return f"test:///default?socket={path}"
+
+
+@pytest.fixture
+def server(path: str) -> Iterator[ScriptedServer]:
     """A daemon of libvirt 12.8.0 at ``uri`` that knows the domain ``WEB`` by name."""
     with ScriptedServer() as running:
         version = remote.ConnectGetLibVersionRet(lib_ver=12008000)
         running.handle(remote.CONNECT_GET_LIB_VERSION, version)
         running.handle(remote.DOMAIN_LOOKUP_BY_NAME, remote.DomainLookupByNameRet(dom=WEB))
-        running.listen(tmp_path / "s")
+        running.listen(path)
         yield running
 
 
@@ -63,3 +70,10 @@ def connection(
     """A connection to ``server`` in the test's colour, used as a blocking one."""
     with open_in_colour(uri) as opened:
         yield opened
+
+
+@pytest.fixture
+def channel(server: ScriptedServer, path: str, channel_in_colour: OpenChannel) -> Iterator[Channel]:
+    """A channel to ``server`` in the test's colour, used as a blocking one."""
+    with channel_in_colour(path) as connected:
+        yield connected

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -39,24 +37,6 @@ from virtproto.wire.remote.connect import (
 )
 
 VERSION = ConnectGetLibVersionRet(lib_ver=12008000)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: VERSION}) as running:
-        yield running
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "s")
-
-
-@pytest.fixture
-def channel(server: ScriptedServer, path: str, channel_in_colour: OpenChannel) -> Iterator[Channel]:
-    """A channel to ``server``, used as a blocking one."""
-    with channel_in_colour(server.listen(path)) as connected:
-        yield connected
 
 
 def ask(channel: Channel, timeout_s: float | None = 10.0) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.colours.driving import Open, OpenChannel
+from tests.colours.driving import Open
 from virtproto.errors import (
     ConnectionLostError,
     DeadlineError,
@@ -37,23 +36,6 @@ from virtproto.wire.remote.connect import (
     CONNECT_GET_LIB_VERSION,
     ConnectGetLibVersionRet,
 )
-
-VERSION = ConnectGetLibVersionRet(lib_ver=12008000)
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer({CONNECT_GET_LIB_VERSION: VERSION}) as running:
-        yield running
-
-
-@pytest.fixture
-def channel(
-    server: ScriptedServer, tmp_path: Path, channel_in_colour: OpenChannel
-) -> Iterator[Channel]:
-    """A channel to ``server``, used as a blocking one."""
-    with channel_in_colour(server.listen(tmp_path / "s")) as connected:
-        yield connected
 
 
 @pytest.fixture
@@ -240,7 +222,6 @@ def test_a_connection_asks_first_and_counts_what_comes(
     server: ScriptedServer, uri: str, pipes: list[int], open_in_colour: Open
 ) -> None:
     server.handle(DOMAIN_OPEN_GRAPHICS_FD, ReplyWithFds(b"", pipes[:1]))
-    server.listen(uri.partition("socket=")[2])
     with open_in_colour(uri) as connection:
         for _ in range(2):
             _, came = connection._exchange_with_fds(DOMAIN_OPEN_GRAPHICS_FD, b"", [])
@@ -262,7 +243,6 @@ def test_a_daemon_that_passes_none_is_not_asked_for_some(
     from virtproto.wire.remote.connect import CONNECT_SUPPORTS_FEATURE, ConnectSupportsFeatureRet
 
     server.handle(CONNECT_SUPPORTS_FEATURE, ConnectSupportsFeatureRet(supported=0))
-    server.listen(uri.partition("socket=")[2])
     with open_in_colour(uri) as connection:
         before = len(server.calls)
         with pytest.raises(LibvirtError, match="passes no file descriptors") as caught:
@@ -283,7 +263,6 @@ def test_no_descriptors_go_to_a_daemon_that_does_not_know_the_call(
     unknown = ReplyError(code=39, domain=7, message="unknown procedure: 7")
     server.handle(CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet(lib_ver=release))
     server.handle(WITH_FILES, b"taken" if known else unknown)
-    server.listen(uri.partition("socket=")[2])
     with open_in_colour(uri) as connection:
         for _ in range(2):
             if known:
