@@ -202,6 +202,12 @@ def test_errors_leave_secrets_out(item: tuple[str, Any, Any]) -> None:
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_refused_text_is_not_within_reach_of_the_error() -> None:
+    with pytest.raises(EncodeError, match="no UTF-8 form") as caught:
+        TypedParams.from_items([("pass", STRING, "s3cret\ud800")])
+    assert caught.value.__context__ is None
+
+
 @pytest.mark.parametrize(
     ("item", "text"),
     [

@@ -312,10 +312,18 @@ def _checked(kind: int, value: Any, path: str) -> Value:
 def _check_string(value: Any, path: str) -> str:
     if not isinstance(value, str):
         raise EncodeError(f"a string is wanted, got {type(value).__name__}", path=path)
-    try:
-        raw = value.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise EncodeError("the string has no UTF-8 form", path=path) from None
-    if b"\0" in raw:
+    if not _has_utf8_form(value):
+        raise EncodeError("the string has no UTF-8 form", path=path)
+    if "\0" in value:
         raise EncodeError("a string cannot hold a NUL byte", path=path)
     return value
+
+
+def _has_utf8_form(value: str) -> bool:
+    # Whoever raises does so outside of this: UnicodeEncodeError holds the string, which may be
+    # secret, and would stay within reach as the new error's context.
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
