@@ -8,7 +8,13 @@ import pytest
 
 from tests.model.recipes.driving import drive
 from virtproto.constants import DomainDiskErrorCode, VcpuHostCpuState, VcpuState
-from virtproto.errors import ArgumentTypeError, DecodeError, LibvirtError, UsageError
+from virtproto.errors import (
+    ArgumentTypeError,
+    DecodeError,
+    LibvirtError,
+    OperationInvalidError,
+    UsageError,
+)
 from virtproto.model.bitmaps import pack_cpumap
 from virtproto.model.recipes.cpu_stats import get_cpu_stats
 from virtproto.model.recipes.domain_state import get_disk_errors
@@ -27,7 +33,7 @@ from virtproto.wire.remote.types import NonnullDomain
 from virtproto.xdr.typedparams import INT, STRING, ULLONG, TypedParams
 
 DOMAIN = NonnullDomain(name="web", uuid=bytes(16), id=7)
-NOT_RUNNING = LibvirtError("not running", code=55)
+NOT_RUNNING = OperationInvalidError("not running", code=55)
 
 
 def test_disk_errors_are_counted_first() -> None:

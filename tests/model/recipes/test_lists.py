@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from tests.model.recipes.driving import drive
-from virtproto.errors import InternalError, LibvirtError, NoDomainError, UsageError
+from virtproto.errors import (
+    InternalError,
+    NoDomainError,
+    NoNodeDeviceError,
+    NoSecretError,
+    UsageError,
+    error_class,
+)
 from virtproto.model.recipes import lists
 from virtproto.model.recipes.lists import (
     list_domain_ids,
@@ -101,7 +108,7 @@ def recipe(name: str) -> Callable[..., Any]:
 @pytest.mark.parametrize("row", BY_NAME, ids=[row[1] for row in BY_NAME])
 def test_objects_are_looked_up_by_the_names_of_a_list(row: tuple[Any, ...]) -> None:
     _, objects, listing, lookup, limit, answer, wire, missing = row
-    gone = LibvirtError("gone by now", code=missing)
+    gone = error_class(missing)("gone by now", code=missing)
     calls, found = drive(recipe(objects)(), [Names("a", "b", "c"), answer, gone, answer])
     assert [name for name, _ in calls] == [listing, lookup, lookup, lookup]
     assert calls[0][1].maxnames == limit
@@ -156,7 +163,11 @@ def test_devices_are_listed_by_capability() -> None:
     names = remote.NodeListDevicesRet(names=["block_vda", "block_vdb"])
     calls, found = drive(
         list_node_devices(capability="storage", flags=0),
-        [names, LibvirtError("unplugged", code=53), remote.NodeDeviceLookupByNameRet(dev=DISK)],
+        [
+            names,
+            NoNodeDeviceError("unplugged", code=53),
+            remote.NodeDeviceLookupByNameRet(dev=DISK),
+        ],
     )
     assert [name for name, _ in calls] == ["NODE_LIST_DEVICES", *["NODE_DEVICE_LOOKUP_BY_NAME"] * 2]
     assert (calls[0][1].cap, calls[0][1].maxnames, calls[0][1].flags) == ("storage", 65536, 0)
@@ -178,7 +189,7 @@ def test_secrets_are_looked_up_by_uuid() -> None:
         [
             remote.ConnectListSecretsRet(uuids=[UUID_TEXT, UUID_TEXT]),
             remote.SecretLookupByUuidRet(secret=SECRET),
-            LibvirtError("undefined", code=66),
+            NoSecretError("undefined", code=66),
         ],
     )
     assert [name for name, _ in calls] == ["CONNECT_LIST_SECRETS", *["SECRET_LOOKUP_BY_UUID"] * 2]

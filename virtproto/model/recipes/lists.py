@@ -6,6 +6,15 @@ Responsible for which calls list and find objects of each kind; how they are lis
 
 from __future__ import annotations
 
+from virtproto.errors import (
+    NoDomainError,
+    NoInterfaceError,
+    NoNetworkError,
+    NoNodeDeviceError,
+    NoNWFilterError,
+    NoSecretError,
+    NoStoragePoolError,
+)
 from virtproto.model.recipes.lookups import Lookup, checked_most, listed_names
 from virtproto.model.refs import uuid_to_raw
 from virtproto.wire import remote as wire
@@ -45,15 +54,19 @@ __all__ = [
     "list_storage_pools",
 ]
 
-# How each kind is found, with the error code of a lookup that finds nothing (virErrorNumber).
-_DOMAIN_BY_ID = Lookup(lambda: wire.DOMAIN_LOOKUP_BY_ID, key="id", result="dom", missing=42)
-_DOMAIN = Lookup(lambda: wire.DOMAIN_LOOKUP_BY_NAME, result="dom", missing=42)
-_NETWORK = Lookup(lambda: wire.NETWORK_LOOKUP_BY_NAME, result="net", missing=43)
-_POOL = Lookup(lambda: wire.STORAGE_POOL_LOOKUP_BY_NAME, result="pool", missing=49)
-_DEVICE = Lookup(lambda: wire.NODE_DEVICE_LOOKUP_BY_NAME, result="dev", missing=53)
-_INTERFACE = Lookup(lambda: wire.INTERFACE_LOOKUP_BY_NAME, result="iface", missing=57)
-_NWFILTER = Lookup(lambda: wire.NWFILTER_LOOKUP_BY_NAME, result="nwfilter", missing=62)
-_SECRET = Lookup(lambda: wire.SECRET_LOOKUP_BY_UUID, key="uuid", result="secret", missing=66)
+# How each kind is found, with the error of a lookup that finds nothing.
+_DOMAIN_BY_ID = Lookup(
+    lambda: wire.DOMAIN_LOOKUP_BY_ID, key="id", result="dom", missing=NoDomainError
+)
+_DOMAIN = Lookup(lambda: wire.DOMAIN_LOOKUP_BY_NAME, result="dom", missing=NoDomainError)
+_NETWORK = Lookup(lambda: wire.NETWORK_LOOKUP_BY_NAME, result="net", missing=NoNetworkError)
+_POOL = Lookup(lambda: wire.STORAGE_POOL_LOOKUP_BY_NAME, result="pool", missing=NoStoragePoolError)
+_DEVICE = Lookup(lambda: wire.NODE_DEVICE_LOOKUP_BY_NAME, result="dev", missing=NoNodeDeviceError)
+_INTERFACE = Lookup(lambda: wire.INTERFACE_LOOKUP_BY_NAME, result="iface", missing=NoInterfaceError)
+_NWFILTER = Lookup(lambda: wire.NWFILTER_LOOKUP_BY_NAME, result="nwfilter", missing=NoNWFilterError)
+_SECRET = Lookup(
+    lambda: wire.SECRET_LOOKUP_BY_UUID, key="uuid", result="secret", missing=NoSecretError
+)
 
 
 def _objects(procedure: P, limit: int, lookup: Lookup) -> Recipe[list[Any]]:

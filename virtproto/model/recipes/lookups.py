@@ -6,13 +6,14 @@ that it is looked up. Must not know: which kinds of objects there are.
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError, UsageError
+from virtproto.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from virtproto.errors import LibvirtError
     from virtproto.model.recipes import Recipe
     from virtproto.xdr.procedure import Procedure
 
@@ -42,13 +43,18 @@ class Lookup:
 
     ``procedure()`` returns what finds one, and is asked late, so that a kind that nobody lists
     loads no messages. Its arguments take the ``key``, its reply has the object as ``result``, and
-    ``missing`` is the error code with which it says that there is no such object.
+    ``missing`` is the error with which it says that there is no such object.
     """
 
     __slots__ = ("_key", "_missing", "_procedure", "_result")
 
     def __init__(
-        self, procedure: Callable[[], P], *, result: str, missing: int, key: str = "name"
+        self,
+        procedure: Callable[[], P],
+        *,
+        result: str,
+        missing: type[LibvirtError],
+        key: str = "name",
     ) -> None:
         self._procedure = procedure
         self._result = result
@@ -64,9 +70,7 @@ class Lookup:
         for key in keys:
             try:
                 ret = yield procedure, message(**where, **{self._key: key})
-            except LibvirtError as error:
-                if error.code != self._missing:
-                    raise
-            else:
-                found.append(getattr(ret, self._result))
+            except self._missing:
+                continue
+            found.append(getattr(ret, self._result))
         return found

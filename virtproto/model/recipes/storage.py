@@ -6,6 +6,7 @@ Responsible for asking for as many names as there are volumes; how they are list
 
 from __future__ import annotations
 
+from virtproto.errors import NoStorageVolError
 from virtproto.model.recipes.lookups import Lookup, listed_names
 from virtproto.wire import remote as wire
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["list_storage_vol_names", "list_volumes"]
 
-# The code is that of a lookup that finds nothing (VIR_ERR_NO_STORAGE_VOL).
-_VOLUME = Lookup(lambda: wire.STORAGE_VOL_LOOKUP_BY_NAME, result="vol", missing=50)
+_VOLUME = Lookup(lambda: wire.STORAGE_VOL_LOOKUP_BY_NAME, result="vol", missing=NoStorageVolError)
 
 
 def list_storage_vol_names(pool: NonnullStoragePool, *, maxnames: int) -> Recipe[list[str]]:

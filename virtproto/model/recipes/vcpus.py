@@ -5,7 +5,7 @@ Responsible for the sizes that the daemon wants to be told, and for which questi
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError
+from virtproto.errors import OperationInvalidError
 from virtproto.model.bitmaps import unpack_cpumap
 from virtproto.model.cpulists import format_cpulist
 from virtproto.model.parameters import KNOWN
@@ -31,9 +31,6 @@ __all__ = [
     "set_vcpu",
 ]
 
-# VIR_ERR_OPERATION_INVALID: here, that the domain does not run.
-_OPERATION_INVALID = 55
-
 
 def _map_length() -> Recipe[int]:
     """Return how many bytes a map of the host's CPUs has, as libvirt counts them."""
@@ -57,9 +54,9 @@ def get_vcpu_info(domain: NonnullDomain, *, flags: int) -> Recipe[list[VcpuInfo]
                 wire.DomainGetVcpusArgs(dom=domain, maxinfo=count, maplen=maplen),
             )
             return vcpus(running, maplen)
-        except LibvirtError as error:
-            if error.code != _OPERATION_INVALID:
-                raise
+        except OperationInvalidError:
+            # It does not run.
+            pass
     pinned = yield (
         wire.DOMAIN_GET_VCPU_PIN_INFO,
         wire.DomainGetVcpuPinInfoArgs(dom=domain, ncpumaps=count, maplen=maplen, flags=flags),
