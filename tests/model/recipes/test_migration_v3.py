@@ -48,12 +48,6 @@ from virtproto.wire import remote
 from virtproto.xdr.typedparams import TypedParams
 
 
-@pytest.fixture(params=[PLAIN, PARAMS], ids=["terms", "params"])
-def names(request: pytest.FixtureRequest) -> Names:
-    found: Names = request.param
-    return found
-
-
 def cookies(played: Played, names: Names) -> list[bytes]:
     """Return the cookies that went out, from Prepare on."""
     phases = (names.prepare, names.perform, names.finish, names.confirm)

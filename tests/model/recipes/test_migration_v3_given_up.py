@@ -13,8 +13,6 @@ from tests.model.recipes.phases import (
     DROPPED,
     FAILED,
     LIVE,
-    PARAMS,
-    PLAIN,
     POSTCOPY,
     PROTECTED,
     REFUSED,
@@ -28,13 +26,6 @@ from virtproto.errors import (
     LibvirtError,
 )
 from virtproto.wire import remote
-
-
-@pytest.fixture(params=[PLAIN, PARAMS], ids=["terms", "params"])
-def names(request: pytest.FixtureRequest) -> Names:
-    found: Names = request.param
-    return found
-
 
 JOB = {"type": 0, "timeElapsed": 0, "timeRemaining": 0, "dataTotal": 0, "dataProcessed": 0}
 JOB |= {"dataRemaining": 0, "memTotal": 0, "memProcessed": 0, "memRemaining": 0}
