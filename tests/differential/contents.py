@@ -6,14 +6,13 @@ them.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.lab.c_binding import CBinding, CBindingError
+from tests.lab.c_binding import CBinding
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.linux_guest import LinuxGuest, Nic
 from tests.lab.running import running
@@ -54,7 +53,6 @@ _SPARE_CHANNEL = """<channel type='unix'><target type='virtio' name='org.lab.spa
 
 _NONE = "none"
 _FIRST_SNAPSHOT = "<domainsnapshot><name>first</name></domainsnapshot>"
-_FIRST_CHECKPOINT = "<domaincheckpoint><name>first</name></domaincheckpoint>"
 
 # What both stages call the same.
 _SAME_NAMES = {
@@ -98,17 +96,10 @@ _TEST_NAMES = {
 def ready_for_test(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) -> Mapping[str, Any]:
     """Make ready a test driver; return the names of what there is."""
 
-    def arrange(path: tuple[Any, ...], method: str, *args: object) -> None:
-        # An old release may refuse; then there is nothing of that name to be asked.
-        with contextlib.suppress(CBindingError):
-            binding.ask_at(path, method, *args)
-
-    domain = (("lookupByName", "test"),)
-    arrange((), "defineXML", _SPARE_XML)
-    arrange(domain, "snapshotCreateXML", _FIRST_SNAPSHOT)
-    arrange(domain, "checkpointCreateXML", _FIRST_CHECKPOINT)
+    binding.ask("defineXML", _SPARE_XML)
+    binding.ask_domain("test", "snapshotCreateXML", _FIRST_SNAPSHOT)
     pool = (("storagePoolLookupByName", "default-pool"),)
-    arrange(pool, "createXML", _VOLUME_XML.format(name="vol"))
+    binding.ask_at(pool, "createXML", _VOLUME_XML.format(name="vol"))
     return {
         **_TEST_NAMES,
         "folder": str(daemon.folder),
@@ -146,6 +137,7 @@ def ready_for_qemu(daemon: PrivateDaemon, binding: CBinding, held: ExitStack) ->
         "memory_kib": guest.memory_kib,
         "idle_memory_kib": idle.memory_kib,
         "weight": "cpu_shares",
+        "pages_to_scan": binding.ask("getMemoryParameters", 0)["shm_pages_to_scan"],
         "other_xml": _OTHER_XML.format(kind="qemu", os=_OTHER_OS, devices=_OTHER_DEVICES),
         "mac": _MAC,
     }

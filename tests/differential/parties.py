@@ -48,7 +48,12 @@ from tests.lab.c_binding import (
 from tests.lab.stream_feed import Feed, joined
 from virtproto import aio
 
-__all__ = ["AioParty", "Answer", "BindingParty", "OurParty", "Party", "SyncParty"]
+__all__ = ["AioParty", "Answer", "BindingParty", "OurParty", "Party", "StageError", "SyncParty"]
+
+
+class StageError(Exception):
+    """The stage is not what a step needs: arranging it failed, or an object is not there."""
+
 
 # {"value": ...} or {"error": {...}}.
 Answer = dict[str, Any]
@@ -104,13 +109,24 @@ class BindingParty:
 
     def answer(self, question: Ask) -> Answer:
         """Return its answer to what a comparison asks of each party."""
-        answer = self.look(question.binding_on or question.on, *question.binding)
+        try:
+            answer = self._ask(question.binding_on or question.on, *question.binding)
+        except CBindingError as error:
+            if error.reaching:
+                raise StageError(f"{question.documented}: {error.fields}") from error
+            answer = {"error": error.fields}
         if "value" in answer:
             answer = {"value": question.both(question.theirs(answer["value"]))}
         return answer
 
     def look(self, on: str | Address, method: str, *args: Any) -> Answer:
-        """Return what a method of the C binding answers."""
+        """Return what a method of the C binding answers, or that an object on the way is gone."""
+        try:
+            return self._ask(on, method, *args)
+        except CBindingError as error:
+            return {"error": error.fields}
+
+    def _ask(self, on: str | Address, method: str, *args: Any) -> Answer:
         path = self._path(on)
         streams = [value for value in args if isinstance(value, StreamArgument | SocketArgument)]
         use = StreamArgument()
@@ -119,18 +135,15 @@ class BindingParty:
         if streams and isinstance(streams[0], StreamArgument):
             use = streams[0]
         given = [self._argument(value) for value in args]
-        try:
-            value = self._binding.ask_at(
-                path,
-                method,
-                *given,
-                send=use.send,
-                receive=use.receive,
-                way=use.way,
-                end=use.end,
-            )
-        except CBindingError as error:
-            return {"error": error.fields}
+        value = self._binding.ask_at(
+            path,
+            method,
+            *given,
+            send=use.send,
+            receive=use.receive,
+            way=use.way,
+            end=use.end,
+        )
         return {"value": value}
 
     def hear(self, count: int) -> list[Any]:
@@ -206,11 +219,14 @@ class OurParty:
         """Return its answer to what a comparison asks of each party."""
         method = question.documented.partition(".")[2]
         with ExitStack() as held:
+            streams: list[Any] = []
             try:
                 target = self.reach(question.on, held)
-                streams: list[Any] = []
                 given = [self._argument(value, held, streams) for value in question.args]
-                named = fill(dict(question.keywords), self._names)
+            except virtproto.LibvirtError as error:
+                raise StageError(f"{question.documented}: {error}") from error
+            named = fill(dict(question.keywords), self._names)
+            try:
                 value = self.wait(getattr(target, method)(*given, **named))
                 value = question.ours(value)
                 if streams:

@@ -25,15 +25,11 @@ from tests.differential.comparison import (
     Watching,
 )
 from tests.differential.likeness import Likeness, equal
-from tests.differential.parties import Answer, BindingParty, OurParty, Party
+from tests.differential.parties import Answer, BindingParty, OurParty, Party, StageError
 
 __all__ = ["Stage", "StageError", "perform", "watch"]
 
 _GLANCE_S = 0.02
-
-
-class StageError(Exception):
-    """A step that only arranges the stage failed."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.differential.comparison import Ask, Comparison, Outcome
-from tests.differential.likeness import Likeness, equal, rising, same_shape, within
+from tests.differential.likeness import Likeness, equal, rising, varying, within
 from tests.differential.parties import fill
 from tests.differential.writing import act, ask, where
 
@@ -18,9 +18,12 @@ from tests.differential.writing import act, ask, where
     [
         (equal, {"a": [1, "x", None]}, {"a": [1, "x", None]}),
         (equal, 1, True),
-        (rising, {"a": 1, "b": "x"}, {"a": 2, "b": "x"}),
-        (same_shape, [3, {"k": 2}], [1, {"k": 9}]),
+        (rising("a"), {"a": 1, "b": "x"}, {"a": 2, "b": "x"}),
+        (rising("*/2"), [[0, 1, 5], [1, 1, 5]], [[0, 1, 6], [1, 1, 5]]),
+        (varying("0", "1/k"), [3, {"k": 2}], [1, {"k": 9}]),
+        (rising("up") | varying("any"), {"up": 1, "any": 9}, {"up": 2, "any": 3}),
         (within(2), 5, 7),
+        (within(2, "0"), [5, 1], [7, 1]),
     ],
 )
 def test_alike(likeness: Likeness, earlier: Any, later: Any) -> None:
@@ -32,17 +35,23 @@ def test_alike(likeness: Likeness, earlier: Any, later: Any) -> None:
     [
         (equal, 1, 2, "1 and 2"),
         (equal, None, 0, "None and 0"),
-        (equal, {"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, r"\['a'\]\['b'\]\[1\]: 2 and 3"),
+        (equal, {"a": {"b": [1, 2]}}, {"a": {"b": [1, 3]}}, "a/b/1: 2 and 3"),
         (equal, [1], [1, 2], "1 items against 2"),
         (equal, {"a": 1}, {"b": 1}, r"\['a', 'b'\]"),
         (equal, "one\ntwo", "one\nthree", r"- two\n\+ three"),
-        (rising, 2, 1, "2 and 1"),
-        (rising, "x", "y", "'x' and 'y'"),
-        (rising, {"a": 1}, {}, r"\['a'\]"),
-        (same_shape, 1, 1.0, "1 and 1.0"),
-        (same_shape, True, False, "True and False"),
-        (same_shape, ["x"], ["y"], "'x' and 'y'"),
+        (rising(""), 2, 1, "2 and 1"),
+        (rising("*"), "x", "y", "'x' and 'y'"),
+        (rising("*"), {"a": 1}, {}, r"\['a'\]"),
+        # A running domain of 1 GiB and a stopped one of 2: only the time may have grown.
+        (rising("4"), [1, 1000, 1000, 2, 5], [5, 1000, 1000, 2, 6], "0: 1 and 5"),
+        (rising("4"), [1, 1000, 1000, 2, 5], [1, 2000, 1000, 2, 6], "1: 1000 and 2000"),
+        (rising("*/2"), [[0, 1, 5, 0]], [[0, 1, 6, 1]], "0/3: 0 and 1"),
+        (varying(""), 1, 2.0, "1 and 2.0"),
+        (varying(""), True, False, "True and False"),
+        (varying("*"), ["x"], ["y"], "'x' and 'y'"),
+        (rising("up") | varying("any"), {"up": 2}, {"up": 1}, "up: 2 and 1"),
         (within(2), 5, 8, "5 and 8"),
+        (within(2, "0"), [5, 5], [5, 6], "1: 5 and 6"),
     ],
 )
 def test_not_alike(likeness: Likeness, earlier: Any, later: Any, where_it_differs: str) -> None:

@@ -41,11 +41,16 @@ Step = Sequence[Any]
 
 
 class CBindingError(Exception):
-    """The C binding raised libvirtError; ``fields`` has all nine fields of the error by name."""
+    """The C binding raised libvirtError; ``fields`` has all nine fields of the error by name.
 
-    def __init__(self, fields: dict[str, Any]) -> None:
+    ``reaching`` tells that it was one of the lookups on the way to the question's objects that
+    failed, so that the method itself was not called.
+    """
+
+    def __init__(self, fields: dict[str, Any], *, reaching: bool = False) -> None:
         super().__init__(fields.get("message"))
         self.fields = fields
+        self.reaching = reaching
 
 
 class CBindingMisuseError(Exception):
@@ -197,7 +202,7 @@ class CBinding:
             raise self._gone()
         answer = json.loads(line, object_hook=_value)
         if "error" in answer:
-            raise CBindingError(answer["error"])
+            raise CBindingError(answer["error"], reaching=answer["reaching"])
         if "misuse" in answer:
             raise CBindingMisuseError(answer["misuse"])
         return answer["value"]

@@ -17,7 +17,8 @@ Arguments that JSON lacks: {"hex"} bytes, {"tuple": [...]}, {"pairs": [[key, val
 {"callback"} which keeps what it is told but for the connection and its own last argument,
 {"connection": URI}.
 Answer: {"value": ...} with bytes as {"hex"} and objects as {"object": class, what names it...},
-with {"error": {...}}, all nine fields, or {"misuse": text} where the binding refused by itself.
+with {"error": {...}, "reaching": bool}, all nine fields and whether an object of the question was
+still looked up, or {"misuse": text} where the binding refused by itself.
 """
 
 import contextlib
@@ -62,6 +63,8 @@ class _Asker:
         self._connection: Any = None
         self._others: dict[str, Any] = {}
         self._near: socket.socket | None = None
+        # Whether the question's objects are still being looked up.
+        self.reaching = False
         self._events: queue.Queue[Any] = queue.Queue()
         # One object, because some registrations are undone by naming the callback.
         self._callback = lambda _connection, *told: self._events.put(_plain(told[:-1]))
@@ -76,10 +79,12 @@ class _Asker:
         if "heard" in question:
             return self._hear(question["heard"], question["timeout"])
         self._near = None
+        self.reaching = True
         target = self._follow(question["on"])
         with contextlib.ExitStack() as held:
             method, *arguments = question["ask"]
             given = [self._argument(value, held) for value in arguments]
+            self.reaching = False
             libvirt.virResetLastError()
             result = _plain(_bound(target, method)(*given))
             if result is None and libvirt.virGetLastError() is not None:
@@ -255,7 +260,8 @@ def main() -> None:
             if error.err is None:
                 answer = {"misuse": str(error)}
             else:
-                answer = {"error": dict(zip(_ERROR_FIELDS, error.err, strict=False))}
+                fields = dict(zip(_ERROR_FIELDS, error.err, strict=False))
+                answer = {"error": fields, "reaching": asker.reaching}
         except Exception as error:  # the binding's own, or a question that is none
             answer = {"misuse": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)

@@ -50,11 +50,11 @@ _LIFECYCLE = (
     ),
     scenario(
         "defined and started with flags",
-        "?test qemu",
+        "test qemu",
         ask("Connection.define_domain", "defineXMLFlags", "$other_xml", 1),
-        act("Domain.create", "createWithFlags", PAUSED, on=OTHER),
+        act("Domain.create", "createWithFlags", PAUSED, on=OTHER, outcome="!test qemu"),
         _STATE,
-        act("Domain.destroy", "destroyFlags", 1, on=OTHER),
+        act("Domain.destroy", "destroyFlags", 1, on=OTHER, outcome="!test qemu"),
         _STATE,
         act("Domain.undefine", "undefineFlags", 1, on=OTHER),
         _STATE,
@@ -141,7 +141,7 @@ _LIFECYCLE = (
     ),
     scenario(
         "sleep",
-        "?test !qemu",
+        "!test !qemu",
         _DEFINE,
         _START,
         act("Domain.pm_suspend_for_duration", "pMSuspendForDuration", 0, 0, 0, on=OTHER),
@@ -182,7 +182,7 @@ _SAVING = (
     ),
     scenario(
         "saved and restored with flags",
-        "?test qemu",
+        "!test qemu",
         _DEFINE,
         _START,
         act(

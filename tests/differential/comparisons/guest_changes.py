@@ -24,19 +24,28 @@ def _answer(text: str) -> object:
 _AGENT = (
     scenario(
         "file systems frozen and thawed",
-        "?test qemu",
-        ask("Domain.fs_freeze", "fsFreeze", ["/mnt"], 0, outcome="either"),
-        ask("Domain.fs_thaw", "fsThaw", [], 0, binding_args=(None, 0), outcome="either"),
+        "test qemu",
+        ask("Domain.fs_freeze", "fsFreeze", ["/mnt"], 0, outcome="!test qemu"),
+        ask("Domain.fs_thaw", "fsThaw", [], 0, binding_args=(None, 0)),
         ask("Domain.fs_freeze", "fsFreeze", [], 0, binding_args=(None, 0)),
-        ask("Domain.fs_freeze", "fsFreeze", [], 0, binding_args=(None, 0), outcome="either"),
+        ask("Domain.fs_freeze", "fsFreeze", [], 0, binding_args=(None, 0), outcome="test !qemu"),
         ask("Domain.fs_thaw", "fsThaw", [], 0, binding_args=(None, 0)),
         afterwards=[Do("domain", "fsThaw")],
     ),
     scenario(
+        "all file systems frozen and thawed, none named",
+        "test qemu",
+        ask("Domain.fs_freeze", "fsFreeze"),
+        ask("Domain.fs_thaw", "fsThaw"),
+        ask("Domain.fs_freeze", "fsFreeze", None, 0),
+        ask("Domain.fs_thaw", "fsThaw", None, 0),
+        afterwards=[Do("domain", "fsThaw")],
+    ),
+    scenario(
         "unused blocks discarded",
-        "?test qemu",
+        "test qemu",
         act("Domain.fs_trim", "fSTrim", None, 0, 0),
-        ask("Domain.fs_trim", "fSTrim", "/nowhere", 0, 0, outcome="either"),
+        ask("Domain.fs_trim", "fSTrim", "/nowhere", 0, 0, outcome="refusal"),
     ),
     scenario(
         "how long the agent may take",
@@ -73,7 +82,7 @@ _AGENT = (
         "a password",
         "test qemu",
         act("Domain.set_user_password", "setUserPassword", "root", "new", 0),
-        act("Domain.set_user_password", "setUserPassword", "root", "new", 1, outcome="either"),
+        act("Domain.set_user_password", "setUserPassword", "root", "new", 1),
     ),
 )
 

@@ -70,9 +70,9 @@ _NETWORK = (
     _leases("52:54:00:00:00:99"),
     reading("!test qemu", "Network.list_all_ports", "listAllPorts", 0),
     reading("!test qemu", "Network.get_port_by_uuid", "portLookupByUUIDString", "$port"),
-    *_with_uuid("!test qemu", "NetworkPort"),
-    reading("!test qemu", "NetworkPort.get_xml_description", "XMLDesc", 0),
-    reading("!test qemu", "NetworkPort.get_parameters", "parameters", 0),
+    *_with_uuid("qemu", "NetworkPort"),
+    reading("qemu", "NetworkPort.get_xml_description", "XMLDesc", 0),
+    reading("qemu", "NetworkPort.get_parameters", "parameters", 0),
 )
 
 _STORAGE = (
@@ -132,16 +132,19 @@ _OTHERS = (
     reading("test qemu", "Interface.get_mac", "MACString"),
     reading("test qemu", "Interface.is_active", "isActive"),
     *_described("test qemu", "Interface"),
-    *_with_uuid("!test qemu", "Secret"),
-    reading("!test qemu", "Secret.get_usage_type", "usageType"),
-    reading("!test qemu", "Secret.get_usage_id", "usageID"),
-    *_described("!test qemu", "Secret"),
-    reading("!test !qemu", "Secret.get_value", "value", 0),
-    *_named("!test qemu", "NWFilter"),
-    *_described("!test qemu", "NWFilter"),
-    reading("!test qemu", "NWFilterBinding.get_port_dev", "portDev"),
-    reading("!test qemu", "NWFilterBinding.get_filter_name", "filterName"),
-    *_described("!test qemu", "NWFilterBinding"),
+    *_with_uuid("qemu", "Secret"),
+    reading("qemu", "Secret.get_usage_type", "usageType"),
+    reading("qemu", "Secret.get_usage_id", "usageID"),
+    *_described("qemu", "Secret"),
+    reading("!qemu", "Secret.get_value", "value", 0),
+    *_named("qemu", "NWFilter"),
+    *_described("qemu", "NWFilter"),
+    reading("qemu", "NWFilterBinding.get_port_dev", "portDev"),
+    reading("qemu", "NWFilterBinding.get_filter_name", "filterName"),
+    *_described("qemu", "NWFilterBinding"),
+    reading("!qemu", "Interface.create", "create", 0),
+    reading("!qemu", "Interface.destroy", "destroy", 0),
+    reading("!qemu", "Interface.undefine", "undefine"),
 )
 
 COMPARISONS: tuple[Comparison, ...] = (*_NETWORK, *_STORAGE, *_DEVICES, *_OTHERS)
