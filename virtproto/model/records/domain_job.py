@@ -18,8 +18,8 @@ class DomainJobInfo(NamedTuple):
     """How far a save, dump, migration or backup has come (virDomainJobInfo).
 
     ``type`` is a DomainJobType, NONE while nothing goes on. ``time_elapsed_ms`` has passed since it
-    began; ``time_remaining_ms`` is a guess, for a job of type BOUNDED only. ``data_*`` is the sum of
-    ``mem_*`` (memory) and ``file_*`` (disks), in bytes. What is not known is 0; a total may grow
+    began; ``time_remaining_ms`` is a guess, for a job of type BOUNDED only. ``data_*`` is the sum
+    of ``mem_*`` (memory) and ``file_*`` (disks), in bytes. What is not known is 0; a total may grow
     while the guest writes.
     """
 
