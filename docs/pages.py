@@ -46,11 +46,14 @@ def _class_page(module: str, cls: type) -> str:
     name = f"{module}.{cls.__name__}"
     lines = [*_title(cls.__name__), f".. autoclass:: {name}", "   :no-members:", ""]
     shown: set[str] = set()
+    last = ""
     for heading, methods in _sections(cls):
         # What a class says anew of a method stands before what it was made of says.
         own = [each for each in methods if each not in shown]
         shown.update(own)
-        lines += _title(heading, "-") if own else []
+        if own and heading != last:
+            lines += _title(heading, "-")
+            last = heading
         for each in own:
             value = inspect.getattr_static(cls, each)
             kind = "autoproperty" if isinstance(value, property) else "automethod"
