@@ -1,19 +1,21 @@
-"""The printed methods: one described method each, and what is refused."""
+"""The printed methods: one described method each."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from xdrgen.api_read import read_room
+from xdrgen.constants import read_constants
 from xdrgen.emit_api import emit_api
-from xdrgen.errors import ContractError
 from xdrgen.load import PROTOCOL_DEFS, load_contract
 from xdrgen.since import read_since
 
 CONTRACT = load_contract(PROTOCOL_DEFS)
+ENUMS = read_constants(PROTOCOL_DEFS / "constants.toml").enums
 SINCE = read_since(PROTOCOL_DEFS / "since.toml").numbers(CONTRACT)
 HEAD = """\
 owner = "{owner}"
@@ -26,7 +28,7 @@ def printed(folder: Path, described: str, owner: str = "Domain", colour: str = "
     """Return the module that a description becomes."""
     path = folder / "sample.toml"
     path.write_text(HEAD.format(owner=owner) + described)
-    return emit_api(CONTRACT, [read_room(path)], SINCE, colour)["sample.py"]
+    return emit_api(CONTRACT, [read_room(path)], SINCE, ENUMS, colour)["sample.py"]
 
 
 def method(module: str) -> str:
@@ -109,6 +111,36 @@ mountpoints=to_texts('mount_points', () if mount_points is None else mount_point
 wire.DOMAIN_FSFREEZE_MOUNTPOINTS_MAX), flags=to_flags('flags', flags)))
     return ret.filesystems""",
     ),
+    "parameters that are left out are sent as none": (
+        """[set_io_thread_params]
+call = "DOMAIN_SET_IOTHREAD_PARAMS"
+doc = "Set."
+[set_io_thread_params.parameters]
+iothread_id = {}
+params = { known = "IOTHREAD", default = "None" }
+flags = { default = 0 }
+""",
+        """def set_io_thread_params(self, iothread_id: int, \
+params: Mapping[str, ParamValue] | None=None, flags: int=0) -> None:
+    self._call(wire.DOMAIN_SET_IOTHREAD_PARAMS, wire.DomainSetIothreadParamsArgs(\
+dom=self._wire, iothread_id=to_uint('iothread_id', iothread_id), \
+params=to_params('params', {} if params is None else params, KNOWN['IOTHREAD'], \
+wire.DOMAIN_IOTHREAD_PARAMS_MAX), flags=to_flags('flags', flags)))""",
+    ),
+    "a recipe between two connections may have one of them": (
+        """[move]
+recipe = "migration.migrate_to_uri"
+procedures = ["DOMAIN_MIGRATE_PERFORM"]
+peer = "own"
+doc = "Move."
+[move.parameters]
+dest_uri = { kind = "text" }
+""",
+        """def move(self, dest_uri: str) -> None:
+    from virtproto.model.recipes.migration import migrate_to_uri
+    self._run_between(migrate_to_uri(self._wire, dest_uri=to_text('dest_uri', dest_uri)), \
+self._connection)""",
+    ),
     "objects come out as handles of the colour": (
         """[list_all_snapshots]
 call = "DOMAIN_LIST_ALL_SNAPSHOTS"
@@ -170,26 +202,47 @@ count = { field = "nvcpus", doc = "how many, from 1" }
     )
 
 
-WRONG = {
-    'call = "DOMAIN_GET_NOTHING"\ndoc = "X."': "there is no procedure DOMAIN_GET_NOTHING",
-    'call = "DOMAIN_IS_ACTIVE"\ndoc = "X"': "first line ends with a full stop",
-    'doc = "X."': "expected either call or recipe",
-    'recipe = "create"\nprocedures = ["DOMAIN_CREATE"]\ndoc = "X."': "module.function",
-    'recipe = "a.b"\ndoc = "X."': "expected the procedures",
-    'call = "DOMAIN_IS_ACTIVE"\ndoc = "X."\nflavour = 1': "found flavour",
-    'call = "DOMAIN_GET_STATE"\ndoc = "X."': "nothing fills flags of remote_domain_get_state_args",
-    'call = "DOMAIN_SUSPEND"\nreturns = "int x"\ndoc = "X."': "the procedure has none",
-    'call = "DOMAIN_IS_ACTIVE"\nremember = "all"\ndoc = "X."': "expected remember to be",
+def raises_of(module: str) -> str:
+    """Return the Raises section of the only method's docstring, "" where it has none."""
+    found = re.search(r"Raises:\n(.*?)\n\n", module, re.DOTALL)
+    return " ".join(found[1].split()) if found else ""
+
+
+REFUSALS = {
+    "writes = true": "OperationDeniedError: The connection is read-only.",
+    "writes_with_flags = 9": (
+        "OperationDeniedError: The connection is read-only, and flags have ``SECURE`` or "
+        "``MIGRATABLE``."
+    ),
+    "writes_with = { flags = 1 }": (
+        "OperationDeniedError: The connection is read-only, and flags is ``SECURE``."
+    ),
+    'writes = true\nraises = { OperationDeniedError = "it may not" }': (
+        "OperationDeniedError: It may not."
+    ),
+    "writes = false": "",
 }
 
 
-@pytest.mark.parametrize("described", WRONG)
-def test_wrong_description_is_refused_with_its_place(described: str, tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match=r"sample\.toml:\d: sample: ") as caught:
-        printed(tmp_path, f"[sample]\n{described}\n")
-    assert WRONG[described] in str(caught.value)
+@pytest.mark.parametrize("how", REFUSALS)
+def test_docstring_tells_when_a_read_only_connection_is_refused(how: str, tmp_path: Path) -> None:
+    described = f"""[get_xml_description]
+call = "DOMAIN_GET_XML_DESC"
+returns = "text"
+doc = "Ask."
+{how}
+[get_xml_description.parameters]
+flags = {{ enum = "DomainXMLFlags", default = 0 }}
+"""
+    assert raises_of(printed(tmp_path, described)) == REFUSALS[how]
 
 
-def test_unknown_owner_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="there is no class Machine"):
-        printed(tmp_path, "", owner="Machine")
+def test_docstring_says_of_flags_without_constants_that_there_are_none(tmp_path: Path) -> None:
+    described = """[get_hostname]
+call = "DOMAIN_GET_HOSTNAME"
+returns = "text"
+doc = "Ask."
+[get_hostname.parameters]
+flags = { default = 0 }
+"""
+    assert "            flags: None are defined; 0.\n" in printed(tmp_path, described)

@@ -20,7 +20,18 @@ from xdrgen.emit_nodes import (
     Vector,
 )
 
-__all__ = ["OBJECTS", "PARAMETERS", "RESULTS", "ParameterKind", "kind_of", "limit_of", "object_of"]
+__all__ = [
+    "OBJECTS",
+    "OWN",
+    "PARAMETERS",
+    "RECEIVED",
+    "RESULTS",
+    "ParameterKind",
+    "kind_of",
+    "limit_of",
+    "object_of",
+    "single_of",
+]
 
 # Class of every kind of object, and the module of a colour that has it.
 OBJECTS: dict[str, tuple[str, str]] = {
@@ -61,7 +72,6 @@ PARAMETERS: dict[str, ParameterKind] = {
     "text": ParameterKind("str", "to_text"),
     "optional_text": ParameterKind("str | None", "to_optional_text"),
     "path": ParameterKind("str", "to_path", "transport.local"),
-    "optional_path": ParameterKind("str | None", "to_optional_path", "transport.local"),
     "bool": ParameterKind("bool", "to_bool"),
     "uint": ParameterKind("int", "to_uint"),
     "int": ParameterKind("int", "to_int"),
@@ -71,9 +81,6 @@ PARAMETERS: dict[str, ParameterKind] = {
     "uuid": ParameterKind("bytes | str | UUID", "uuid_to_raw", "model.refs"),
     "texts": ParameterKind("Iterable[str]", "to_texts", limited=True),
     "uints": ParameterKind("Iterable[int]", "to_uints", limited=True),
-    "ints": ParameterKind("Iterable[int]", "to_ints", limited=True),
-    "ulongs": ParameterKind("Iterable[int]", "to_ulongs", limited=True),
-    "longs": ParameterKind("Iterable[int]", "to_longs", limited=True),
     "bytes": ParameterKind("bytes | bytearray | memoryview", "to_bytes", limited=True),
     "cpumap": ParameterKind("Iterable[int]", "pack_cpumap", "model.bitmaps", limited=True),
     "page_counts": ParameterKind("Mapping[int, int]", "to_page_counts", "model.memory_pages", True),
@@ -102,6 +109,12 @@ RESULTS: dict[str, tuple[str, str, str]] = {
     "uuid_text": ("str", "uuid_to_text({})", "model.refs"),
     "cpumap": ("frozenset[int]", "unpack_cpumap({})", "model.bitmaps"),
 }
+
+# Descriptors that come with the reply, and their annotation: no member of it.
+RECEIVED = {"received_fd": "int", "received_fds": "list[int]"}
+
+# The ``peer`` of a recipe whose other end is the connection's own.
+OWN = "own"
 
 _INTEGERS = {"i": "int", "I": "uint", "q": "long", "Q": "ulong", "3xB": "uint", "2xH": "uint"}
 _UUID_SIZE = 16
@@ -142,6 +155,14 @@ def object_of(struct: str) -> str:
             word = struct.removeprefix(prefix)
             kind = f"admin_{word}" if prefix.startswith("admin") else word
             return kind if kind in OBJECTS else ""
+    return ""
+
+
+def single_of(kind: str) -> str:
+    """Return the kind of object that a kind is one or several of, "" for another kind."""
+    for single in (kind, kind.removesuffix("s")):
+        if single in OBJECTS:
+            return single
     return ""
 
 

@@ -40,6 +40,9 @@ class Parameter:
 class Method:
     """A method: either one call (or another one with flags) or a recipe of several.
 
+    ``peer`` is the parameter with the connection of a recipe's other end, or "own" where that is
+    the method's own connection.
+
     A read-only connection is refused always (``writes``), if one of these flags is set
     (``writes_with_flags``), or if the parameters have these values (``writes_with``).
     """

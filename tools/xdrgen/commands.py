@@ -16,7 +16,7 @@ from pathlib import Path
 from xdrgen.convention import EXTERNALS_FILE, FILE_ORDER
 from xdrgen.differ import compare
 from xdrgen.errors import ContractError
-from xdrgen.load import is_source_tree, load_contract
+from xdrgen.load import PROTOCOL_DEFS, is_source_tree, load_contract
 from xdrgen.model import Contract
 from xdrgen.secrecy import check_secrets, read_secrets
 from xdrgen.since import SinceTable, read_since, release_of_tree, write_since
@@ -175,12 +175,17 @@ def _libvirt_errors(defs: Path) -> dict[str, str]:
 
 
 def _methods(defs: Path, colour: str) -> dict[str, str]:
+    from xdrgen.api_check import check_api
+    from xdrgen.api_names import read_names
     from xdrgen.api_read import read_api
     from xdrgen.emit_api import emit_api
 
     contract = load_contract(defs)
     since = read_since(defs / "since.toml").numbers(contract)
-    return emit_api(contract, read_api(defs / "api"), since, colour)
+    rooms = read_api(defs / "api")
+    names = read_names(defs, PROTOCOL_DEFS.parent / "virtproto")
+    check_api(rooms, contract, names)
+    return emit_api(contract, rooms, since, names.enums, colour)
 
 
 # Each package that holds generated modules and nothing else, and what returns their texts.

@@ -8,19 +8,20 @@ Must not know: how a method is printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from xdrgen.api_bound import REFERENCES, BoundMethod, Program, programs_of
 from xdrgen.api_model import Method, Room
-from xdrgen.convention import short_name
+from xdrgen.constants import EnumDef
 from xdrgen.emit_docs import docstring
 from xdrgen.emit_house import print_house
 from xdrgen.emit_imports import Imports, import_lines
-from xdrgen.emit_method import Program, print_method
-from xdrgen.emit_nodes import Types
+from xdrgen.emit_method import print_method
 from xdrgen.model import Contract
-from xdrgen.naming import class_name, file_names
+from xdrgen.naming import class_name
 
-__all__ = ["COLOURS", "emit_api", "programs_of"]
+__all__ = ["COLOURS", "emit_api"]
 
 # What stands before a call in each colour.
 COLOURS = {"sync": "", "aio": "await "}
@@ -35,42 +36,22 @@ _OBJECT = ("..objects", "RemoteObject")
 # What a handle of these owners remembers may change with a call.
 _HANDLES = {"Domain": ("virtproto.model.domain_handle", "DomainHandle")}
 
-# The contract's name for an object of each class.
-_REFERENCES = {
-    "Domain": "remote_nonnull_domain",
-    "DomainSnapshot": "remote_nonnull_domain_snapshot",
-    "DomainCheckpoint": "remote_nonnull_domain_checkpoint",
-    "Network": "remote_nonnull_network",
-    "NetworkPort": "remote_nonnull_network_port",
-    "StoragePool": "remote_nonnull_storage_pool",
-    "StorageVol": "remote_nonnull_storage_vol",
-    "NodeDevice": "remote_nonnull_node_device",
-    "Interface": "remote_nonnull_interface",
-    "Secret": "remote_nonnull_secret",
-    "NWFilter": "remote_nonnull_nwfilter",
-    "NWFilterBinding": "remote_nonnull_nwfilter_binding",
-    "AdminServer": "admin_nonnull_server",
-    "AdminClient": "admin_nonnull_client",
-}
-
 Releases = Mapping[str, Mapping[int, str]]
+Enums = Mapping[str, EnumDef]
 
 
 def emit_api(
-    contract: Contract, rooms: Sequence[Room], since: Releases, colour: str
+    contract: Contract, rooms: Sequence[Room], since: Releases, enums: Enums, colour: str
 ) -> dict[str, str]:
     """Return the text of every method module of a colour by its path.
 
-    Raise ContractError where a room says what the contract does not bear out.
+    The rooms are sound: ``api_check`` found nothing amiss with them.
     """
     programs = programs_of(contract)
     files = {"__init__.py": _PACKAGE}
     for room in rooms:
-        if room.owner not in _REFERENCES and room.owner not in _BASES:
-            raise room.error(f"there is no class {room.owner}")
-        if room.program not in programs:
-            raise room.error(f"there is no program {room.program}")
-        files[f"{room.stem}.py"] = _module(room, programs, since, COLOURS[colour])
+        docs = _Docs(room, programs, since, enums)
+        files[f"{room.stem}.py"] = _module(room, programs, docs, COLOURS[colour])
     for owner in dict.fromkeys(room.owner for room in rooms):
         own = [room for room in rooms if room.owner == owner]
         if len(own) > 1:
@@ -83,15 +64,26 @@ def _base(owner: str) -> tuple[str, str]:
     return _BASES.get(owner, _OBJECT)
 
 
-def programs_of(contract: Contract) -> dict[str, Program]:
-    """Return what methods must know of each program of a contract, by its short name."""
-    types = Types(contract)
-    found: dict[str, Program] = {}
-    for source in contract.files.values():
-        names = file_names(source.name)
-        procedures = {short_name(one.name): one for one in source.procedures}
-        found[names.module] = Program(names, procedures, types)
-    return found
+@dataclass(frozen=True)
+class _Docs:
+    """What the docstrings of a room's methods take from elsewhere."""
+
+    room: Room
+    programs: Mapping[str, Program]
+    since: Releases
+    enums: Enums
+
+    def of(self, method: Method) -> list[str]:
+        """Return the lines of a method's docstring."""
+        return docstring(method, self._release, self.enums)
+
+    def _release(self, name: str) -> str:
+        """Return since which libvirt there is a procedure; recipes may call other programs'."""
+        every = (self.room.program, *self.programs)
+        program = next(one for one in every if name in self.programs[one].procedures)
+        first = self.since[program][self.programs[program].procedures[name].number]
+        bound = first.removeprefix("<=")
+        return f"libvirt {bound}" if bound == first else f"libvirt {bound} or older"
 
 
 _PACKAGE = '''\
@@ -100,7 +92,7 @@ _PACKAGE = '''\
 '''
 
 
-def _module(room: Room, programs: Mapping[str, Program], since: Releases, wait: str) -> str:
+def _module(room: Room, programs: Mapping[str, Program], docs: _Docs, wait: str) -> str:
     program = programs[room.program]
     imports = Imports()
     module, base = _base(room.owner)
@@ -109,15 +101,15 @@ def _module(room: Room, programs: Mapping[str, Program], since: Releases, wait: 
         base = f"{base}, {imports.at_load(*_HANDLES[room.owner])}"
     methods: list[str] = []
     for method in room.methods:
-        doc = docstring(method, _releases(room, method, programs, since))
-        methods += ["", *print_method(room, method, program, imports, wait, doc)]
+        bound = BoundMethod(room, method, program)
+        methods += ["", *print_method(bound, imports, wait, docs.of(method))]
     body = _class_head(room, base, programs)
     return "\n".join([*_head(room, imports), *body, *methods, ""])
 
 
 def _class_head(room: Room, base: str, programs: Mapping[str, Program]) -> list[str]:
     lines = ["", "", f"class {room.cls}({base}):", f'    """{room.about}"""']
-    reference = _REFERENCES.get(room.owner)
+    reference = REFERENCES.get(room.owner)
     if reference is not None:
         home = "admin" if reference.startswith("admin") else "remote"
         name = class_name(reference, programs[home].names.types)
@@ -140,28 +132,8 @@ def _head(room: Room, imports: Imports) -> list[str]:
     relative = {name: names for name, names in load.items() if name.startswith(".")}
     lines += [*import_lines(absolute, 0)[:-1], f"from {home}", "", *import_lines(relative, 0)]
     typing = dict(imports.typing)
-    if room.program not in ("remote", "admin") and room.owner in _REFERENCES:
+    if room.program not in ("remote", "admin") and room.owner in REFERENCES:
         typing["virtproto.wire"] = {"remote"}
     if typing:
         lines += ["TYPE_CHECKING = False", "if TYPE_CHECKING:", *import_lines(typing, 1)]
     return [*lines, f'__all__ = ["{room.cls}"]']
-
-
-def _releases(
-    room: Room, method: Method, programs: Mapping[str, Program], since: Releases
-) -> Callable[[str], str]:
-    """Return what tells since which libvirt there is a procedure.
-
-    Recipes may call those of other programs than their own.
-    """
-
-    def release(name: str) -> str:
-        for program in (room.program, *programs):
-            found = programs[program].procedures.get(name)
-            if found is not None:
-                first = since[program][found.number]
-                bound = first.removeprefix("<=")
-                return f"libvirt {bound}" if bound == first else f"libvirt {bound} or older"
-        raise room.error(f"there is no procedure {name}", method.name)
-
-    return release

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from xdrgen.emit_text import WIDTH, Bracket, render
 
-__all__ = ["Imports", "import_lines"]
+__all__ = ["Imports", "MethodImports", "import_lines"]
 
 
 @dataclass
 class Imports:
-    """What a module has to import, by module: at load, for type checkers, and in a method."""
+    """What a module has to import, by module: at load, and for type checkers."""
 
     load: dict[str, set[str]] = field(default_factory=dict)
     typing: dict[str, set[str]] = field(default_factory=dict)
@@ -28,6 +28,26 @@ class Imports:
     def for_types(self, module: str, name: str) -> str:
         """Return the name, which only type checkers need."""
         self.typing.setdefault(module, set()).add(name)
+        return name
+
+
+@dataclass
+class MethodImports:
+    """What one method of a module has to import: most of it when it runs, to be loaded late.
+
+    An eager module imports what the model has when it is loaded itself; objects' classes never,
+    as their modules import each other.
+    """
+
+    module: Imports
+    eager: bool
+    local: dict[str, set[str]] = field(default_factory=dict)
+
+    def late(self, module: str, name: str) -> str:
+        """Return the name, which is imported inside the method."""
+        if self.eager and not module.startswith(".."):
+            return self.module.at_load(module, name)
+        self.local.setdefault(module, set()).add(name)
         return name
 
 

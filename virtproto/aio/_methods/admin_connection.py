@@ -36,7 +36,7 @@ class AdminConnectionMethods(AdminCalls):
         that manage guests, ``admin`` for administrators.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Procedure: CONNECT_LIST_SERVERS (libvirt 7.0.0 or older).
         """
@@ -53,7 +53,7 @@ class AdminConnectionMethods(AdminCalls):
 
         Args:
             name: Such as ``libvirtd`` or ``admin``; that of the main server is the daemon's own.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             NoServerError: The daemon has no such server.
@@ -78,7 +78,7 @@ class AdminConnectionMethods(AdminCalls):
         ``1:file:/var/log/libvirt/libvirtd.log 3:journald``, where level 1 is the most talkative.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Procedure: CONNECT_GET_LOGGING_OUTPUTS (libvirt 7.0.0 or older).
         """
@@ -95,7 +95,7 @@ class AdminConnectionMethods(AdminCalls):
         daemon that it is for.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Procedure: CONNECT_GET_LOGGING_FILTERS (libvirt 7.0.0 or older).
         """
@@ -113,7 +113,7 @@ class AdminConnectionMethods(AdminCalls):
         Args:
             outputs: The outputs, as ``get_logging_outputs`` has them; None goes back to the
                 daemon's own choice.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: The daemon cannot make sense of an output.
@@ -136,7 +136,7 @@ class AdminConnectionMethods(AdminCalls):
 
         Args:
             filters: The filters, as ``get_logging_filters`` has them; None or "" drops all.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: The daemon cannot make sense of a filter.
@@ -158,7 +158,7 @@ class AdminConnectionMethods(AdminCalls):
 
         Args:
             timeout_s: In whole seconds; 0 lets it stay.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Procedure: CONNECT_SET_DAEMON_TIMEOUT (libvirt 9.0.0 or older).
         """

@@ -37,10 +37,7 @@ class AdminServerMethods(RemoteObject):
         and ``jobQueueDepth`` is how many calls wait for a thread.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoServerError: The server is gone.
+            flags: None are defined; 0.
 
         Procedure: SERVER_GET_THREADPOOL_PARAMETERS (libvirt 7.0.0 or older).
         """
@@ -60,12 +57,11 @@ class AdminServerMethods(RemoteObject):
         Args:
             params: ``minWorkers``, ``maxWorkers`` and ``prioWorkers``, as many of them as are to
                 change.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             ArgumentUnsupportedError: A parameter is not one that can be set.
             InvalidArgError: MinWorkers is more than maxWorkers.
-            NoServerError: The server is gone.
 
         Procedure: SERVER_SET_THREADPOOL_PARAMETERS (libvirt 7.0.0 or older).
         """
@@ -89,10 +85,7 @@ class AdminServerMethods(RemoteObject):
         The server ``admin`` has this connection among them.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoServerError: The server is gone.
+            flags: None are defined; 0.
 
         Procedure: SERVER_LIST_CLIENTS (libvirt 7.0.0 or older).
         """
@@ -113,11 +106,10 @@ class AdminServerMethods(RemoteObject):
 
         Args:
             client_id: The client's number.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             NoClientError: The server has no such client, or no longer.
-            NoServerError: The server is gone.
 
         Procedure: SERVER_LOOKUP_CLIENT (libvirt 7.0.0 or older).
         """
@@ -140,10 +132,7 @@ class AdminServerMethods(RemoteObject):
         who they are yet, of ``nclients_unauth_max``.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoServerError: The server is gone.
+            flags: None are defined; 0.
 
         Procedure: SERVER_GET_CLIENT_LIMITS (libvirt 7.0.0 or older).
         """
@@ -160,12 +149,11 @@ class AdminServerMethods(RemoteObject):
 
         Args:
             params: ``nclients_max`` and ``nclients_unauth_max``, as many of them as are to change.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             ArgumentUnsupportedError: A parameter is not one that can be set.
             InvalidArgError: Nclients_unauth_max is more than nclients_max.
-            NoServerError: The server is gone.
 
         Procedure: SERVER_SET_CLIENT_LIMITS (libvirt 7.0.0 or older).
         """
@@ -189,11 +177,10 @@ class AdminServerMethods(RemoteObject):
         They serve the clients that connect from now on.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             InternalError: The server has no TLS to update.
-            NoServerError: The server is gone.
 
         Procedure: SERVER_UPDATE_TLS_FILES (libvirt 7.0.0 or older).
         """

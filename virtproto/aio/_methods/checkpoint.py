@@ -41,8 +41,8 @@ class DomainCheckpointMethods(RemoteObject):
             flags: What to show. See ``DomainCheckpointXMLFlags``.
 
         Raises:
-            NoDomainCheckpointError: It has been deleted.
             OperationInvalidError: ``SIZE`` is asked of a domain that does not run.
+            OperationDeniedError: The connection is read-only, and flags have ``SECURE``.
 
         Procedure: DOMAIN_CHECKPOINT_GET_XML_DESC (libvirt 5.6.0).
         """
@@ -65,9 +65,9 @@ class DomainCheckpointMethods(RemoteObject):
             flags: What to delete; 0 is this checkpoint. See ``DomainCheckpointDeleteFlags``.
 
         Raises:
-            NoDomainCheckpointError: It has been deleted.
             OperationInvalidError: The domain does not run, and more than ``METADATA_ONLY`` is asked
                 for.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CHECKPOINT_DELETE (libvirt 5.6.0).
         """
@@ -80,10 +80,10 @@ class DomainCheckpointMethods(RemoteObject):
         """Return the checkpoint that was made before this one.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
-            NoDomainCheckpointError: It has no parent, or has been deleted.
+            NoDomainCheckpointError: It has no parent.
 
         Procedure: DOMAIN_CHECKPOINT_GET_PARENT (libvirt 5.6.0).
         """
@@ -106,9 +106,6 @@ class DomainCheckpointMethods(RemoteObject):
         Args:
             flags: Which to list; 0 is its direct children, ``DESCENDANTS`` adds all below. See
                 ``DomainCheckpointListFlags``.
-
-        Raises:
-            NoDomainCheckpointError: It has been deleted.
 
         Procedure: DOMAIN_CHECKPOINT_LIST_ALL_CHILDREN (libvirt 5.6.0).
         """

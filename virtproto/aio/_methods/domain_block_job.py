@@ -90,6 +90,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: No disk of the domain is called that, or it has no job.
             OperationInvalidError: The domain does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_JOB_SET_SPEED (libvirt 0.9.4).
         """
@@ -119,6 +120,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             InvalidArgError: No disk of the domain is called that, or it has no job.
             OperationInvalidError: The domain does not run.
             BlockCopyActiveError: The copy has not caught up yet, and cannot be pivoted to.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_JOB_ABORT (libvirt 0.9.4).
         """
@@ -153,6 +155,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             InvalidArgError: No disk of the domain is called that.
             OperationInvalidError: The domain does not run.
             OperationFailedError: The disk has a job already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_PULL (libvirt 0.9.4).
         """
@@ -196,6 +199,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run.
             OperationFailedError: The disk has a job already.
             BlockCopyActiveError: The disk is being copied already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_REBASE (libvirt 0.9.10).
         """
@@ -242,6 +246,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             BlockCopyActiveError: The disk is being copied already.
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_COPY (libvirt 1.2.8).
         """
@@ -291,6 +296,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             InvalidArgError: No disk of the domain is called that, or an image is not in its chain.
             OperationInvalidError: The domain does not run.
             OperationFailedError: The disk has a job already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_COMMIT (libvirt 0.10.2).
         """
@@ -335,6 +341,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
                 is not.
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BACKUP_BEGIN (libvirt 6.0.0).
         """
@@ -355,7 +362,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         It shows what the daemon filled in: names of files, the port of the NBD server.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             NoDomainBackupError: No backup is under way.

@@ -41,7 +41,6 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
                 out, or a form fit for another host. See ``DomainXMLFlags``.
 
         Raises:
-            NoDomainError: It is gone.
             OperationDeniedError: Flags ask for what a read-only connection may not see.
 
         Procedure: DOMAIN_GET_XML_DESC (libvirt 0.0.3).
@@ -62,6 +61,7 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It is transient, or it has what the flags say nothing of.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_UNDEFINE (libvirt 0.1.1), DOMAIN_UNDEFINE_FLAGS (libvirt 0.9.4).
         """
@@ -87,6 +87,7 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It is transient.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_AUTOSTART (libvirt 0.2.1).
         """
@@ -116,6 +117,7 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It is transient.
             UnknownProcedureError: The daemon is older than 11.2.0.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_AUTOSTART_ONCE (libvirt 11.2.0).
         """
@@ -149,6 +151,7 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
             InvalidArgError: There is no such end or action.
             ConfigUnsupportedError: The two do not go together.
             OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_LIFECYCLE_ACTION (libvirt 3.9.0).
         """

@@ -59,7 +59,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         Args:
             types: What to ask for, combined with ``|``; 0 is everything. See
                 ``DomainGuestInfoTypes``.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
@@ -67,6 +67,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             AgentUnresponsiveError: The agent does not answer.
             OperationUnsupportedError: The agent cannot tell one of the types.
             InvalidArgError: The daemon does not know one of the types.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_GUEST_INFO (libvirt 5.7.0).
         """
@@ -88,12 +89,13 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         on a read-only connection.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             AgentUnresponsiveError: The agent does not answer.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_FSINFO (libvirt 1.2.11).
         """
@@ -111,13 +113,14 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         Args:
             mount_point: Which file system, by where it is mounted; None is all of them.
             minimum: The shortest stretch worth the trouble, in bytes; 0 is all that is free.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             ArgumentUnsupportedError: The domain has no channel to an agent, or a mount point is
                 named, which QEMU's driver does not take.
             AgentUnresponsiveError: The agent does not answer.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_FSTRIM (libvirt 1.0.1).
         """
@@ -141,13 +144,14 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         Args:
             mount_points: Which file systems, by where they are mounted; None, or none named, is all
                 of them.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run, or file systems are frozen already.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             AgentUnresponsiveError: The agent does not answer.
             InternalError: The agent could not freeze one of them.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_FSFREEZE (libvirt 1.2.5).
         """
@@ -171,12 +175,13 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Args:
             mount_points: Which file systems; QEMU's agent thaws all of them, whatever is named.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             AgentUnresponsiveError: The agent does not answer.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_FSTHAW (libvirt 1.2.5).
         """
@@ -208,11 +213,12 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         Args:
             timeout_s: How long, in seconds; 0 does not wait at all, ``BLOCK`` waits for ever,
                 ``DEFAULT`` is the daemon's choice. See ``DomainAgentResponseTimeout``.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: The number means nothing.
             OperationInvalidError: The hypervisor's driver does not have it.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_AGENT_SET_RESPONSE_TIMEOUT (libvirt 5.10.0).
         """
@@ -234,13 +240,14 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Args:
             user: The user's name in the guest.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             AgentUnresponsiveError: The agent does not answer.
             InternalError: The guest has no such user, or the user no such file.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_AUTHORIZED_SSH_KEYS_GET (libvirt 6.10.0).
         """
@@ -277,6 +284,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             ArgumentUnsupportedError: The domain has no channel to an agent.
             AgentUnresponsiveError: The agent does not answer.
             InternalError: The guest has no such user.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_AUTHORIZED_SSH_KEYS_SET (libvirt 6.10.0).
         """

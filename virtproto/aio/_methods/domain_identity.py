@@ -43,6 +43,7 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
             ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
             NoHostnameError: No source knows a name.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_HOSTNAME (libvirt 0.10.0).
         """
@@ -64,6 +65,7 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It runs, is transient, has a managed save image, or another
                 domain has that name.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_RENAME (libvirt 1.2.19).
         """
@@ -148,6 +150,7 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: A title has several lines, or key and uri do not go with the type.
             OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_METADATA (libvirt 0.9.10).
         """

@@ -56,6 +56,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It runs already.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_CREATE (libvirt 0.1.1), DOMAIN_LOOKUP_BY_UUID (libvirt 0.0.5),
         DOMAIN_CREATE_WITH_FLAGS (libvirt 0.8.2).
@@ -83,6 +84,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It runs already.
             UsageError: The connection is not over a UNIX socket.
             ArgumentUnsupportedError: The hypervisor is not one for containers.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CREATE_WITH_FILES (libvirt 1.1.1).
         """
@@ -99,6 +101,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SUSPEND (libvirt 0.0.3).
         """
@@ -110,6 +113,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run, or its guest sleeps and has to be woken.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_RESUME (libvirt 0.0.3).
         """
@@ -125,6 +129,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InternalError: It does not sleep.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_PM_WAKEUP (libvirt 0.9.11).
         """
@@ -154,6 +159,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
             ArgumentUnsupportedError: A duration is given and the hypervisor cannot wake it by
                 itself, or there is no channel to an agent.
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_PM_SUSPEND_FOR_DURATION (libvirt 0.9.10).
         """
@@ -181,6 +187,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run.
             InvalidArgError: The hypervisor does not know one of the ways.
             AgentUnresponsiveError: The agent in the guest is to do it and does not answer.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SHUTDOWN (libvirt 0.0.3), DOMAIN_SHUTDOWN_FLAGS (libvirt 0.9.10).
         """
@@ -200,6 +207,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run.
             InvalidArgError: The hypervisor does not know one of the ways.
             AgentUnresponsiveError: The agent in the guest is to do it and does not answer.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_REBOOT (libvirt 0.1.0).
         """
@@ -216,6 +224,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_RESET (libvirt 0.9.7).
         """
@@ -234,6 +243,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_DESTROY (libvirt 0.0.3), DOMAIN_DESTROY_FLAGS (libvirt 0.9.4).
         """
@@ -255,6 +265,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_INJECT_NMI (libvirt 0.9.2).
         """
@@ -282,6 +293,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: No code is given, or there is no such code set.
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SEND_KEY (libvirt 0.9.3).
         """
@@ -313,6 +325,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             NoSupportError: The hypervisor is not one for containers.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SEND_PROCESS_SIGNAL (libvirt 1.0.1).
         """
@@ -348,6 +361,7 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
             AgentUnresponsiveError: The agent in the guest does not answer.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_USER_PASSWORD (libvirt 1.2.16).
         """

@@ -36,9 +36,6 @@ class DomainStateMethods(RemoteObject, DomainHandle):
     async def is_active(self) -> bool:
         """Return whether the domain is running, paused included.
 
-        Raises:
-            NoDomainError: It is gone.
-
         Procedure: DOMAIN_IS_ACTIVE (libvirt 0.7.3).
         """
         ret = await self._ask(wire.DOMAIN_IS_ACTIVE, self._reference())
@@ -48,9 +45,6 @@ class DomainStateMethods(RemoteObject, DomainHandle):
         """Return whether a definition of the domain is stored.
 
         A transient domain has none: it vanishes when it stops.
-
-        Raises:
-            NoDomainError: It is gone.
 
         Procedure: DOMAIN_IS_PERSISTENT (libvirt 0.7.3).
         """
@@ -62,9 +56,6 @@ class DomainStateMethods(RemoteObject, DomainHandle):
 
         If so, the stored definition may differ from what is running.
 
-        Raises:
-            NoDomainError: It is gone.
-
         Procedure: DOMAIN_IS_UPDATED (libvirt 0.8.6).
         """
         ret = await self._ask(wire.DOMAIN_IS_UPDATED, self._reference())
@@ -74,9 +65,6 @@ class DomainStateMethods(RemoteObject, DomainHandle):
         """Return state, memory (KiB), virtual CPUs and CPU time (ns).
 
         The cheapest summary of a domain there is. The state is a number of ``DomainState``.
-
-        Raises:
-            NoDomainError: It is gone.
 
         Procedure: DOMAIN_GET_INFO (libvirt 0.0.3).
         """
@@ -92,9 +80,6 @@ class DomainStateMethods(RemoteObject, DomainHandle):
 
         Args:
             flags: None are defined; 0.
-
-        Raises:
-            NoDomainError: It is gone.
 
         Procedure: DOMAIN_GET_STATE (libvirt 0.9.2).
         """
@@ -147,6 +132,7 @@ class DomainStateMethods(RemoteObject, DomainHandle):
             AgentUnresponsiveError: The agent in the guest does not answer.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_TIME (libvirt 1.2.5).
         """
@@ -175,6 +161,7 @@ class DomainStateMethods(RemoteObject, DomainHandle):
             ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
             InternalError: The guest's system refuses that time.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_TIME (libvirt 1.2.5).
         """

@@ -25,9 +25,6 @@ class InterfaceMethods(RemoteObject):
     async def is_active(self) -> bool:
         """Return whether the interface is up.
 
-        Raises:
-            NoInterfaceError: The interface is gone.
-
         Procedure: INTERFACE_IS_ACTIVE (libvirt 0.7.3).
         """
         ret = await self._ask(wire.INTERFACE_IS_ACTIVE, self._reference())
@@ -42,9 +39,6 @@ class InterfaceMethods(RemoteObject):
             flags: ``INACTIVE`` asks for the stored configuration; 0 is how it is now. See
                 ``InterfaceXMLFlags``.
 
-        Raises:
-            NoInterfaceError: The interface is gone.
-
         Procedure: INTERFACE_GET_XML_DESC (libvirt 0.6.4).
         """
         ret = await self._ask(wire.INTERFACE_GET_XML_DESC, self._reference() + pack_flags(flags))
@@ -54,12 +48,12 @@ class InterfaceMethods(RemoteObject):
         """Bring the interface up.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: It is up already.
             NoSupportError: The daemon was built without means to do that.
-            NoInterfaceError: The interface is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_CREATE (libvirt 0.6.4).
         """
@@ -73,7 +67,7 @@ class InterfaceMethods(RemoteObject):
 
         Raises:
             NoSupportError: The daemon was built without means to do that.
-            NoInterfaceError: The interface is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_UNDEFINE (libvirt 0.6.4).
         """
@@ -87,12 +81,12 @@ class InterfaceMethods(RemoteObject):
         lost.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: It is down already.
             NoSupportError: The daemon was built without means to do that.
-            NoInterfaceError: The interface is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: INTERFACE_DESTROY (libvirt 0.6.4).
         """

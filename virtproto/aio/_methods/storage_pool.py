@@ -35,9 +35,6 @@ class StoragePoolMethods(RemoteObject):
     async def is_active(self) -> bool:
         """Return whether the pool is in use, so that its volumes can be reached.
 
-        Raises:
-            NoStoragePoolError: The pool is gone.
-
         Procedure: STORAGE_POOL_IS_ACTIVE (libvirt 0.7.3).
         """
         ret = await self._ask(wire.STORAGE_POOL_IS_ACTIVE, self._reference())
@@ -47,9 +44,6 @@ class StoragePoolMethods(RemoteObject):
         """Return whether a definition of the pool is stored.
 
         Without one the pool is gone once it is stopped; the volumes stay where they are.
-
-        Raises:
-            NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_IS_PERSISTENT (libvirt 0.7.3).
         """
@@ -62,9 +56,6 @@ class StoragePoolMethods(RemoteObject):
         Args:
             flags: ``INACTIVE`` asks for the stored definition also of a pool in use. See
                 ``StorageXMLFlags``.
-
-        Raises:
-            NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_GET_XML_DESC (libvirt 0.4.1).
         """
@@ -83,7 +74,7 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is in use already.
-            NoStoragePoolError: The pool is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_CREATE (libvirt 0.4.1).
         """
@@ -95,7 +86,7 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is in use.
-            NoStoragePoolError: The pool is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_UNDEFINE (libvirt 0.4.1).
         """
@@ -109,7 +100,7 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is not in use.
-            NoStoragePoolError: The pool is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_DESTROY (libvirt 0.4.1).
         """
@@ -118,9 +109,6 @@ class StoragePoolMethods(RemoteObject):
 
     async def get_autostart(self) -> bool:
         """Return whether the pool is put into use together with the host.
-
-        Raises:
-            NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_GET_AUTOSTART (libvirt 0.4.1).
         """
@@ -137,7 +125,7 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             InvalidArgError: The pool has no stored definition.
-            NoStoragePoolError: The pool is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_SET_AUTOSTART (libvirt 0.4.1).
         """
@@ -153,11 +141,11 @@ class StoragePoolMethods(RemoteObject):
         Others may have changed that: a file copied into a directory is a volume only afterwards.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The pool is not in use.
-            NoStoragePoolError: The pool is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_REFRESH (libvirt 0.4.1).
         """
@@ -176,7 +164,7 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is in use, or the flags are not for its kind.
-            NoStoragePoolError: The pool is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_BUILD (libvirt 0.4.1).
         """
@@ -197,7 +185,7 @@ class StoragePoolMethods(RemoteObject):
             OperationInvalidError: The pool is in use.
             SystemCallError: Its directory is not empty.
             NoSupportError: Pools of its kind cannot be deleted.
-            NoStoragePoolError: The pool is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_DELETE (libvirt 0.4.1).
         """
@@ -206,9 +194,6 @@ class StoragePoolMethods(RemoteObject):
 
     async def get_info(self) -> StoragePoolInfo:
         """Return the pool's state and sizes, in bytes.
-
-        Raises:
-            NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_GET_INFO (libvirt 0.4.1).
         """
@@ -222,7 +207,6 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is not in use.
-            NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_NUM_OF_VOLUMES (libvirt 0.4.1).
         """
@@ -237,7 +221,6 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is not in use.
-            NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_LIST_VOLUMES (libvirt 0.4.1).
         """
@@ -254,7 +237,6 @@ class StoragePoolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The pool is not in use.
-            NoStoragePoolError: The pool is gone.
 
         Procedures: STORAGE_POOL_NUM_OF_VOLUMES (libvirt 0.4.1), STORAGE_POOL_LIST_VOLUMES (libvirt
         0.4.1), STORAGE_VOL_LOOKUP_BY_NAME (libvirt 0.4.1).
@@ -270,11 +252,10 @@ class StoragePoolMethods(RemoteObject):
         """Return the pool's volumes as they were at its last refresh.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The pool is not in use.
-            NoStoragePoolError: The pool is gone.
 
         Procedure: STORAGE_POOL_LIST_ALL_VOLUMES (libvirt 0.10.2).
         """
@@ -325,6 +306,7 @@ class StoragePoolMethods(RemoteObject):
             XMLError: Xml is not what a volume's should be.
             StorageVolExistError: The pool holds a volume of that name.
             OperationInvalidError: The pool is not in use.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_CREATE_XML (libvirt 0.4.1).
         """
@@ -364,6 +346,7 @@ class StoragePoolMethods(RemoteObject):
             StorageVolExistError: The pool holds a volume of that name.
             NoStorageVolError: The other volume is gone.
             OperationInvalidError: One of the pools is not in use.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_CREATE_XML_FROM (libvirt 0.6.4).
         """

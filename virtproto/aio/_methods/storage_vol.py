@@ -38,9 +38,6 @@ class StorageVolMethods(RemoteObject):
         That is what a guest's disk is given. For volumes that are reached over the network it is a
         name there instead, such as that of a pool and an image.
 
-        Raises:
-            NoStorageVolError: The volume is gone.
-
         Procedure: STORAGE_VOL_GET_PATH (libvirt 0.4.1).
         """
         ret = await self._ask(wire.STORAGE_VOL_GET_PATH, self._reference())
@@ -52,10 +49,7 @@ class StorageVolMethods(RemoteObject):
         That is its sizes in bytes, its format and permissions, and what it is based on.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoStorageVolError: The volume is gone.
+            flags: None are defined; 0.
 
         Procedure: STORAGE_VOL_GET_XML_DESC (libvirt 0.4.1).
         """
@@ -73,7 +67,7 @@ class StorageVolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: Its pool is not in use, or the volume is just being made.
-            NoStorageVolError: The volume is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_DELETE (libvirt 0.4.1).
         """
@@ -97,7 +91,7 @@ class StorageVolMethods(RemoteObject):
                 capacity is 0 without DELTA or SHRINK.
             OperationInvalidError: Its pool is not in use.
             NoSupportError: Volumes of its kind cannot be resized.
-            NoStorageVolError: The volume is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_RESIZE (libvirt 0.9.10).
         """
@@ -117,11 +111,11 @@ class StorageVolMethods(RemoteObject):
         What file systems, snapshots and the disks themselves keep elsewhere is not reached.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: Its pool is not in use.
-            NoStorageVolError: The volume is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_WIPE (libvirt 0.8.0).
         """
@@ -136,13 +130,13 @@ class StorageVolMethods(RemoteObject):
 
         Args:
             algorithm: By which method. See ``StorageVolWipeAlgorithm``.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: The algorithm is not known.
             SystemCallError: The host has no scrub.
             OperationInvalidError: Its pool is not in use.
-            NoStorageVolError: The volume is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_WIPE_PATTERN (libvirt 0.9.10).
         """
@@ -165,7 +159,6 @@ class StorageVolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: Its pool is not in use.
-            NoStorageVolError: The volume is gone.
 
         Procedures: STORAGE_VOL_GET_INFO (libvirt 0.4.1), STORAGE_VOL_GET_INFO_FLAGS (libvirt
         3.0.0).
@@ -201,7 +194,7 @@ class StorageVolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: Its pool is not in use.
-            NoStorageVolError: The volume is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_DOWNLOAD (libvirt 0.9.0).
         """
@@ -239,7 +232,7 @@ class StorageVolMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: Its pool is not in use, or the volume is just being made.
-            NoStorageVolError: The volume is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_UPLOAD (libvirt 0.9.0).
         """

@@ -32,10 +32,7 @@ class AdminClientMethods(RemoteObject):
         ``selinux_context`` is there where the host has that.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoClientError: The client is gone.
+            flags: None are defined; 0.
 
         Procedure: CLIENT_GET_INFO (libvirt 7.0.0 or older).
         """
@@ -51,10 +48,7 @@ class AdminClientMethods(RemoteObject):
         The client learns of it as of any lost connection. It may connect again.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoClientError: The client is gone.
+            flags: None are defined; 0.
 
         Procedure: CLIENT_CLOSE (libvirt 7.0.0 or older).
         """

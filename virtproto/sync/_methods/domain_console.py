@@ -55,6 +55,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run.
             OperationFailedError: Somebody has the console open.
             InternalError: There is no such console, or it is not of a kind that can be opened.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_OPEN_CONSOLE (libvirt 0.8.6).
         """
@@ -91,6 +92,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run.
             OperationFailedError: Somebody has the channel open.
             InternalError: There is no such channel, or it is not of a kind that can be opened.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_OPEN_CHANNEL (libvirt 1.0.2).
         """
@@ -129,6 +131,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run.
             InternalError: It has no graphics of that number.
             OperationUnsupportedError: Graphics of that kind take no socket.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_OPEN_GRAPHICS (libvirt 0.9.7).
         """
@@ -158,6 +161,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run.
             InternalError: It has no graphics of that number.
             OperationUnsupportedError: Graphics of that kind take no socket.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_OPEN_GRAPHICS_FD (libvirt 1.2.8).
         """
@@ -181,13 +185,14 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
         Args:
             type: Which server: ``VNC``, or ``ANY`` for all that there are. See
                 ``DomainGraphicsReloadType``.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             InvalidArgError: The daemon does not know that type.
             InternalError: The server uses no TLS.
             OperationUnsupportedError: The hypervisor cannot do it.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GRAPHICS_RELOAD (libvirt 10.2.0).
         """

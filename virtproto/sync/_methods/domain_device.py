@@ -65,6 +65,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             OperationFailedError: A device with that target or address is there already.
             ConfigUnsupportedError: The hypervisor cannot do it.
             OperationUnsupportedError: That kind of device cannot be plugged into a running domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_ATTACH_DEVICE (libvirt 0.1.9), DOMAIN_ATTACH_DEVICE_FLAGS (libvirt
         0.7.7).
@@ -105,6 +106,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: No device fits, or several do.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_DETACH_DEVICE (libvirt 0.1.9), DOMAIN_DETACH_DEVICE_FLAGS (libvirt
         0.7.7).
@@ -143,6 +145,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             DeviceMissingError: No device has that alias; of a running domain, QEMU's driver calls
                 that an InternalError.
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_DETACH_DEVICE_ALIAS (libvirt 4.4.0).
         """
@@ -175,6 +178,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
             XMLDetailError: The XML is not well formed.
             XMLError: Something in the XML is missing or wrong.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_UPDATE_DEVICE_FLAGS (libvirt 0.8.0).
         """
@@ -196,7 +200,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Args:
             dev: The disk's target (``vda``) or the path of its image.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: No disk of the domain is called that.
@@ -227,10 +231,11 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             path: The disk's target (``vda``) or the path of its image.
             offset: Where to begin, in bytes.
             size: How many bytes, up to 4194304.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: No disk of the domain is called that, or it is not a raw image.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_PEEK (libvirt 0.4.2).
         """
@@ -267,6 +272,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: The domain does not run.
             InvalidArgError: No disk of the domain is called that, or the size does not fit.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_RESIZE (libvirt 0.9.8).
         """
@@ -355,6 +361,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The host has no such control group, or the domain does not run
                 and the flags ask for the running one.
             InvalidArgError: A parameter is not known, or its value is not what the host allows.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_BLKIO_PARAMETERS (libvirt 0.9.0), DOMAIN_GET_BLKIO_PARAMETERS
         (libvirt 0.9.0).
@@ -427,6 +434,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             InvalidArgError: No disk of the domain is called that, or the limits exclude each other.
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
             OperationUnsupportedError: The hypervisor lacks one of the limits.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_BLOCK_IO_TUNE (libvirt 0.9.8), DOMAIN_GET_BLOCK_IO_TUNE (libvirt
         0.9.8).
@@ -464,6 +472,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: The limits exclude each other.
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_THROTTLE_GROUP (libvirt 11.2.0).
         """
@@ -519,11 +528,12 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             dev: The disk's target, ``vda``, or one of the images it rests on, ``vda[1]``, by the
                 index that the definition of the running domain shows.
             threshold: The place in the image, in bytes; 0 asks for no event.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: No image of the domain is called that.
             OperationInvalidError: The domain does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_BLOCK_THRESHOLD (libvirt 3.1.0).
         """
@@ -615,6 +625,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             InvalidArgError: No interface of the domain is called that, or the values do not go
                 together.
             OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_INTERFACE_PARAMETERS (libvirt 0.9.9), DOMAIN_GET_INTERFACE_PARAMETERS
         (libvirt 0.9.9).
@@ -644,7 +655,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Args:
             src: Whom to ask. See ``DomainInterfaceAddressesSource``.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
@@ -689,6 +700,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: There are no files.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_FD_ASSOCIATE (libvirt 9.0.0).
         """
@@ -720,11 +732,12 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             device: The host's name of the interface (``vnet0``) or its MAC address; None is all of
                 them.
             params: How often and when; what is not named is the hypervisor's choice.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             InvalidArgError: No interface of the domain is called that.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_ANNOUNCE_INTERFACE (libvirt 12.5.0).
         """

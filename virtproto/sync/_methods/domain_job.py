@@ -82,6 +82,7 @@ class DomainJobMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: There is no job, or none that can be aborted.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_ABORT_JOB (libvirt 0.7.7), DOMAIN_ABORT_JOB_FLAGS (libvirt 8.5.0).
         """

@@ -30,11 +30,12 @@ class DomainLxcMethods(RemoteObject, DomainHandle):
         container. The descriptors are the caller's, who closes them in the end.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The container does not run.
             NoSupportError: The domain is not a container of the LXC driver.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_OPEN_NAMESPACE (libvirt 1.0.2).
         """

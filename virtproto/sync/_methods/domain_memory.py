@@ -52,6 +52,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             InvalidArgError: It is 0.
             OperationInvalidError: It runs and the hypervisor cannot.
             NumberOverflowError: It is more than a daemon can count.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_MAX_MEMORY (libvirt 0.0.3).
         """
@@ -78,6 +79,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run and flags do not ask for the stored definition
                 alone.
             NumberOverflowError: It is more than a daemon can count.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_MEMORY (libvirt 0.1.1), DOMAIN_SET_MEMORY_FLAGS (libvirt 0.9.0).
         """
@@ -109,6 +111,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_MEMORY_STATS_PERIOD (libvirt 1.1.1).
         """
@@ -160,6 +163,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             InvalidArgError: Flags name no kind of address, or both.
             InternalError: There is no memory at the address.
             UsageError: Size is more than 4 MiB.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MEMORY_PEEK (libvirt 0.4.2).
         """
@@ -215,6 +219,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
                 has no such limits.
             ArgumentUnsupportedError: There is no such limit.
             UsageError: A value is of a type that its limit cannot have.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_MEMORY_PARAMETERS (libvirt 0.8.5), DOMAIN_GET_MEMORY_PARAMETERS
         (libvirt 0.8.5).
@@ -268,6 +273,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
                 the mode would change.
             ConfigUnsupportedError: Mode and nodes do not go together.
             ArgumentUnsupportedError: There is no such parameter.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_NUMA_PARAMETERS (libvirt 0.9.9), DOMAIN_GET_NUMA_PARAMETERS (libvirt
         0.9.9).
@@ -300,6 +306,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             InvalidArgError: Flags name several ways to measure.
             ConfigUnsupportedError: It is too short or too long.
             InternalError: It is being measured already.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_START_DIRTY_RATE_CALC (libvirt 7.2.0).
         """

@@ -87,6 +87,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             OperationAbortedError: The job was aborted.
             OperationInvalidError: The domain does not run, or flags ask for a tunnel without
                 PEER2PEER.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
         0.9.2), DOMAIN_GET_INFO (libvirt 0.0.3), DOMAIN_GET_XML_DESC (libvirt 0.0.3),
@@ -159,6 +160,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             OperationAbortedError: The job was aborted.
             OperationInvalidError: The domain does not run, or flags ask for a tunnel without
                 PEER2PEER.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
         0.9.2), DOMAIN_GET_INFO (libvirt 0.0.3), DOMAIN_GET_XML_DESC (libvirt 0.0.3),
@@ -224,6 +226,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             OperationFailedError: The hypervisors gave up.
             OperationAbortedError: The job was aborted.
             OperationInvalidError: The domain does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
         0.9.2), DOMAIN_ABORT_JOB (libvirt 0.7.7), DOMAIN_GET_JOB_INFO (libvirt 0.7.7),
@@ -280,6 +283,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             OperationFailedError: The hypervisors gave up.
             OperationAbortedError: The job was aborted.
             OperationInvalidError: The domain does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
         0.9.2), DOMAIN_ABORT_JOB (libvirt 0.7.7), DOMAIN_GET_JOB_INFO (libvirt 0.7.7),
@@ -310,10 +314,11 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
 
         Args:
             downtime: Milliseconds, from 1.
-            flags: 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_SET_MAX_DOWNTIME (libvirt 0.8.0).
         """
@@ -331,7 +336,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         """Return how long the guest may stand still when it changes hosts, in milliseconds.
 
         Args:
-            flags: 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
@@ -357,6 +362,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run, or is not in the state that flags name.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_SET_MAX_SPEED (libvirt 0.9.0).
         """
@@ -382,6 +388,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: The domain does not run, and flags name a state of running ones.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_GET_MAX_SPEED (libvirt 0.9.5).
         """
@@ -397,11 +404,12 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
 
         Args:
             cache_size: Bytes; the hypervisor may round it to a power of 2.
-            flags: 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             OperationUnsupportedError: The hypervisor has no such cache.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_SET_COMPRESSION_CACHE (libvirt 1.0.3).
         """
@@ -419,7 +427,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         """Return how much memory is kept to send changed pages as differences, in bytes.
 
         Args:
-            flags: 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
@@ -442,10 +450,11 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         costs the guest.
 
         Args:
-            flags: 0 with today's daemons.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: No migration with POSTCOPY is under way.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_START_POST_COPY (libvirt 1.3.3).
         """

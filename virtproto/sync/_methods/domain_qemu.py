@@ -43,6 +43,7 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: The domain does not run.
             InternalError: The command is not JSON, and should be.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MONITOR_COMMAND (libvirt 0.8.3).
         """
@@ -77,6 +78,7 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: The domain does not run.
             InternalError: The command is not JSON, and should be.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MONITOR_COMMAND_WITH_FILES (libvirt 8.2.0).
         """
@@ -110,13 +112,14 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
             timeout_s: How long to wait for the answer, in seconds; 0 does not wait at all,
                 ``BLOCK`` waits for ever, ``DEFAULT`` is the daemon's choice. See
                 ``DomainQemuAgentCommandTimeout``.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             AgentUnresponsiveError: The agent does not answer in time.
             InternalError: The agent refused the command, or it is not JSON.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_AGENT_COMMAND (libvirt 0.10.0).
         """

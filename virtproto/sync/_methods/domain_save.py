@@ -70,6 +70,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
             SystemCallError: The host cannot create the file.
             OperationAbortedError: The job was aborted.
             UnknownProcedureError: Params are given and the daemon is older than 8.4.0.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SAVE (libvirt 0.0.3), DOMAIN_SAVE_FLAGS (libvirt 0.9.4),
         DOMAIN_SAVE_PARAMS (libvirt 8.4.0).
@@ -103,6 +104,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
             InvalidArgError: Flags contradict each other.
             SystemCallError: The host cannot create the file.
             OperationAbortedError: The job was aborted.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MANAGED_SAVE (libvirt 0.8.0).
         """
@@ -131,6 +133,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
 
         Raises:
             SystemCallError: There is no managed save image, or the host cannot remove it.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MANAGED_SAVE_REMOVE (libvirt 0.8.0).
         """
@@ -150,6 +153,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
 
         Raises:
             OperationInvalidError: There is no managed save image.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MANAGED_SAVE_DEFINE_XML (libvirt 3.7.0).
         """
@@ -199,6 +203,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
             InvalidArgError: Flags contradict each other: of crash, live and reset one may stand.
             SystemCallError: The host cannot create the file.
             OperationAbortedError: The job was aborted.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CORE_DUMP (libvirt 0.1.9).
         """
@@ -234,6 +239,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
                 contradict each other.
             OperationUnsupportedError: The format wants MEMORY_ONLY.
             SystemCallError: The host cannot create the file.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CORE_DUMP_WITH_FORMAT (libvirt 1.2.3).
         """
@@ -262,6 +268,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: There is no such screen.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SCREENSHOT (libvirt 0.9.2).
         """

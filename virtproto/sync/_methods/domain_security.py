@@ -63,10 +63,11 @@ class DomainSecurityMethods(RemoteObject, DomainHandle):
         a guest that is not confidential. Not allowed on a read-only connection.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_LAUNCH_SECURITY_INFO (libvirt 4.5.0).
         """
@@ -84,11 +85,12 @@ class DomainSecurityMethods(RemoteObject, DomainHandle):
 
         Args:
             params: The secret.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The domain is not confidential, or not paused at its start.
             InvalidArgError: A parameter is missing or not known.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_LAUNCH_SECURITY_STATE (libvirt 8.0.0).
         """

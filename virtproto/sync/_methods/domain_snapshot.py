@@ -107,7 +107,7 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
 
         Args:
             name: The snapshot's name.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             NoDomainSnapshotError: There is none of that name.
@@ -132,7 +132,7 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
         The current one is the last that was taken or reverted to, and the parent of the next.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Procedure: DOMAIN_HAS_CURRENT_SNAPSHOT (libvirt 0.8.0).
         """
@@ -143,7 +143,7 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
         """Return the current snapshot: the last that was taken or reverted to.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             NoDomainSnapshotError: The domain has no current snapshot.
@@ -180,6 +180,7 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
             ConfigUnsupportedError: A disk, or the flags, do not allow such a snapshot.
             AgentUnresponsiveError: ``QUIESCE`` was asked for, and the guest's agent does not
                 answer.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SNAPSHOT_CREATE_XML (libvirt 0.8.0).
         """
@@ -223,7 +224,7 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
 
         Args:
             name: The checkpoint's name.
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
             NoDomainCheckpointError: There is none of that name.
@@ -264,6 +265,7 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
             OperationInvalidError: The domain does not run.
             OperationFailedError: There is a checkpoint of that name.
             ConfigUnsupportedError: A disk's format has no room for it.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CHECKPOINT_CREATE_XML (libvirt 5.6.0).
         """

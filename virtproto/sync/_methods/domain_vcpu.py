@@ -88,6 +88,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run and flags do not ask for the stored definition
                 alone.
             ConfigUnsupportedError: No CPUs that would make up the count can be plugged.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_VCPUS (libvirt 0.1.4), DOMAIN_SET_VCPUS_FLAGS (libvirt 0.8.5).
         """
@@ -128,6 +129,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run and flags ask for the live domain.
             InvalidArgError: No CPU is named, or there is none of that number.
             OperationUnsupportedError: The CPU cannot be taken out.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_VCPU (libvirt 3.1.0).
         """
@@ -155,6 +157,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             AgentUnresponsiveError: The agent in the guest does not answer.
             ArgumentUnsupportedError: The domain has no channel to an agent.
             OperationInvalidError: It does not run.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_GUEST_VCPUS (libvirt 2.0.0).
         """
@@ -181,6 +184,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run.
             InvalidArgError: The guest has no such CPU.
             OperationUnsupportedError: The guest cannot go without the CPU.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_GUEST_VCPUS (libvirt 2.0.0).
         """
@@ -236,6 +240,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             SystemCallError: The host has none of the CPUs.
             OperationInvalidError: It does not run and flags do not ask for the stored definition
                 alone.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_PIN_VCPU (libvirt 0.1.4), DOMAIN_PIN_VCPU_FLAGS (libvirt 0.9.3).
         """
@@ -290,6 +295,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             InvalidArgError: No CPU is named.
             OperationInvalidError: It does not run and flags ask for the live domain, or the host
                 has none of the CPUs.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_PIN_EMULATOR (libvirt 0.10.0).
         """
@@ -339,6 +345,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: There is no such I/O thread, or the host has none of the CPUs.
             OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_PIN_IOTHREAD (libvirt 1.2.14).
         """
@@ -364,6 +371,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: There is such an I/O thread already.
             OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_ADD_IOTHREAD (libvirt 1.2.15).
         """
@@ -388,6 +396,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: There is no such I/O thread, or a disk uses it.
             OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_DEL_IOTHREAD (libvirt 1.2.15).
         """
@@ -424,6 +433,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             InvalidArgError: There is no such I/O thread, or a value is out of range.
             ArgumentUnsupportedError: There is no such parameter.
             OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_IOTHREAD_PARAMS (libvirt 4.10.0).
         """
@@ -516,6 +526,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run and flags ask for the live domain.
             ArgumentUnsupportedError: There is no such event, or the host cannot count it.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_PERF_EVENTS (libvirt 1.3.3), DOMAIN_GET_PERF_EVENTS (libvirt 1.3.3).
         """
@@ -584,6 +595,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run and flags ask for the live domain.
             ArgumentUnsupportedError: There is no such parameter.
             InvalidArgError: A value is out of range.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_SCHEDULER_PARAMETERS (libvirt 0.2.3),
         DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS (libvirt 0.9.2), DOMAIN_GET_SCHEDULER_TYPE (libvirt

@@ -49,9 +49,6 @@ class NetworkMethods(RemoteObject):
 
         A network that does not run has no bridge on the host, and no guest can be plugged in.
 
-        Raises:
-            NoNetworkError: The network is gone.
-
         Procedure: NETWORK_IS_ACTIVE (libvirt 0.7.3).
         """
         ret = self._ask(wire.NETWORK_IS_ACTIVE, self._reference())
@@ -61,9 +58,6 @@ class NetworkMethods(RemoteObject):
         """Return whether a definition of the network is stored.
 
         Without one the network is gone once it stops.
-
-        Raises:
-            NoNetworkError: The network is gone.
 
         Procedure: NETWORK_IS_PERSISTENT (libvirt 0.7.3).
         """
@@ -81,9 +75,6 @@ class NetworkMethods(RemoteObject):
             flags: ``INACTIVE`` asks for the stored definition also of a running network. See
                 ``NetworkXMLFlags``.
 
-        Raises:
-            NoNetworkError: The network is gone.
-
         Procedure: NETWORK_GET_XML_DESC (libvirt 0.2.0).
         """
         ret = self._ask(wire.NETWORK_GET_XML_DESC, self._reference() + pack_flags(flags))
@@ -97,7 +88,7 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The network runs already.
-            NoNetworkError: The network is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_CREATE (libvirt 0.2.0).
         """
@@ -111,7 +102,7 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The network has no stored definition.
-            NoNetworkError: The network is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_UNDEFINE (libvirt 0.2.0).
         """
@@ -126,7 +117,7 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The network does not run.
-            NoNetworkError: The network is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_DESTROY (libvirt 0.2.0).
         """
@@ -165,6 +156,7 @@ class NetworkMethods(RemoteObject):
             OperationInvalidError: No element, or more than one, fits; or it is there already.
             OperationUnsupportedError: The section cannot be changed that way.
             XMLDetailError: Xml is not well-formed.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), NETWORK_UPDATE (libvirt
         0.10.2).
@@ -188,7 +180,6 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             InternalError: The network has no bridge.
-            NoNetworkError: The network is gone.
 
         Procedure: NETWORK_GET_BRIDGE_NAME (libvirt 0.2.0).
         """
@@ -197,9 +188,6 @@ class NetworkMethods(RemoteObject):
 
     def get_autostart(self) -> bool:
         """Return whether the network is started together with the host.
-
-        Raises:
-            NoNetworkError: The network is gone.
 
         Procedure: NETWORK_GET_AUTOSTART (libvirt 0.2.1).
         """
@@ -216,6 +204,7 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: The network has no stored definition.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_SET_AUTOSTART (libvirt 0.2.1).
         """
@@ -233,10 +222,7 @@ class NetworkMethods(RemoteObject):
 
         Args:
             mac: Only leases of this hardware address (``52:54:00:12:34:56``); None is all.
-            flags: Must be 0.
-
-        Raises:
-            NoNetworkError: The network is gone.
+            flags: None are defined; 0.
 
         Procedure: NETWORK_GET_DHCP_LEASES (libvirt 1.2.6).
         """
@@ -257,10 +243,7 @@ class NetworkMethods(RemoteObject):
         """Return the network's ports: where the interfaces of guests are plugged in.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoNetworkError: The network is gone.
+            flags: None are defined; 0.
 
         Procedure: NETWORK_LIST_ALL_PORTS (libvirt 5.5.0).
         """
@@ -293,6 +276,7 @@ class NetworkMethods(RemoteObject):
             XMLDetailError: Xml is not well-formed.
             OperationInvalidError: The network does not run.
             NetworkPortExistError: There is a port of that UUID.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_PORT_CREATE_XML (libvirt 5.5.0).
         """
@@ -348,7 +332,6 @@ class NetworkMethods(RemoteObject):
             NoNetworkMetadataError: The network has none of that type, or of that namespace.
             InvalidArgError: Uri does not fit the type.
             OperationInvalidError: It does not run and flags ask for the running network.
-            NoNetworkError: The network is gone.
 
         Procedure: NETWORK_GET_METADATA (libvirt 9.7.0).
         """
@@ -387,7 +370,7 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             InvalidArgError: The title has more than one line, or key and uri do not fit the type.
-            NoNetworkError: The network is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_SET_METADATA (libvirt 9.7.0).
         """

@@ -32,11 +32,7 @@ class NetworkPortMethods(RemoteObject):
         That is its owner, hardware address and bandwidth, and what it is plugged into.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoNetworkPortError: The port is gone.
-            NoNetworkError: Its network is gone.
+            flags: None are defined; 0.
 
         Procedure: NETWORK_PORT_GET_XML_DESC (libvirt 5.5.0).
         """
@@ -50,11 +46,10 @@ class NetworkPortMethods(RemoteObject):
         whoever plugged it in.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
-            NoNetworkPortError: The port is gone.
-            NoNetworkError: Its network is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_PORT_DELETE (libvirt 5.5.0).
         """
@@ -69,10 +64,7 @@ class NetworkPortMethods(RemoteObject):
         guaranteed, in KiB/s: ``inbound.average`` and so on. 0 is no limit.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoNetworkPortError: The port is gone.
+            flags: None are defined; 0.
 
         Procedure: NETWORK_PORT_GET_PARAMETERS (libvirt 5.5.0).
         """
@@ -94,10 +86,10 @@ class NetworkPortMethods(RemoteObject):
 
         Args:
             params: New limits by name, such as ``inbound.average``.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
-            NoNetworkPortError: The port is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_PORT_SET_PARAMETERS (libvirt 5.5.0).
         """

@@ -29,9 +29,6 @@ class NodeDeviceMethods(RemoteObject):
             flags: ``INACTIVE`` asks for the stored definition also of a device in use. See
                 ``NodeDeviceXMLFlags``.
 
-        Raises:
-            NoNodeDeviceError: The device is gone.
-
         Procedure: NODE_DEVICE_GET_XML_DESC (libvirt 0.5.0).
         """
         ret = self._call(
@@ -47,6 +44,7 @@ class NodeDeviceMethods(RemoteObject):
             OperationInvalidError: A guest uses it.
             InvalidArgError: The device is of a kind that is never detached.
             NoSupportError: The hypervisor cannot do that.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_RE_ATTACH (libvirt 0.6.1).
         """
@@ -62,7 +60,7 @@ class NodeDeviceMethods(RemoteObject):
         Args:
             driver: The driver that holds it for the guest, such as ``vfio``; None leaves that to
                 the hypervisor.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: A guest uses it.
@@ -70,6 +68,7 @@ class NodeDeviceMethods(RemoteObject):
                 known.
             ArgumentUnsupportedError: The host cannot hand devices to guests.
             NoSupportError: The hypervisor cannot do that.
+            OperationDeniedError: The connection is read-only.
 
         Procedures: NODE_DEVICE_DETTACH (libvirt 0.6.1), NODE_DEVICE_DETACH_FLAGS (libvirt 1.0.5).
         """
@@ -95,6 +94,7 @@ class NodeDeviceMethods(RemoteObject):
             InvalidArgError: The device is of a kind that is never reset.
             InternalError: The device has no way to be reset.
             NoSupportError: The hypervisor cannot do that.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_RESET (libvirt 0.6.1).
         """
@@ -105,12 +105,12 @@ class NodeDeviceMethods(RemoteObject):
         """Bring a defined device, such as a mediated one, into being.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The device is in use already.
             NoSupportError: There is nothing that could make it.
-            NoNodeDeviceError: The device is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_CREATE (libvirt 7.3.0).
         """
@@ -126,12 +126,12 @@ class NodeDeviceMethods(RemoteObject):
         One that is in use stays until ``destroy``.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             OperationInvalidError: The device has no stored definition.
             ConfigUnsupportedError: Devices of its kind have none.
-            NoNodeDeviceError: The device is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_UNDEFINE (libvirt 7.3.0).
         """
@@ -145,9 +145,6 @@ class NodeDeviceMethods(RemoteObject):
         """Return whether the device is brought into being by itself.
 
         That is as soon as the host runs, or the device that it belongs to is there.
-
-        Raises:
-            NoNodeDeviceError: The device is gone.
 
         Procedure: NODE_DEVICE_GET_AUTOSTART (libvirt 7.8.0).
         """
@@ -167,7 +164,7 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationUnsupportedError: Devices of its kind cannot be defined.
-            NoNodeDeviceError: The device is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_SET_AUTOSTART (libvirt 7.8.0).
         """
@@ -180,9 +177,6 @@ class NodeDeviceMethods(RemoteObject):
     def is_active(self) -> bool:
         """Return whether the device is there, rather than only defined.
 
-        Raises:
-            NoNodeDeviceError: The device is gone.
-
         Procedure: NODE_DEVICE_IS_ACTIVE (libvirt 7.8.0).
         """
         ret = self._call(
@@ -193,9 +187,6 @@ class NodeDeviceMethods(RemoteObject):
 
     def is_persistent(self) -> bool:
         """Return whether the device's definition is stored, or it stays by itself.
-
-        Raises:
-            NoNodeDeviceError: The device is gone.
 
         Procedure: NODE_DEVICE_IS_PERSISTENT (libvirt 7.8.0).
         """
@@ -212,7 +203,7 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             ConfigUnsupportedError: Devices of its kind stay.
-            NoNodeDeviceError: The device is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_DESTROY (libvirt 0.6.3).
         """
@@ -221,9 +212,6 @@ class NodeDeviceMethods(RemoteObject):
 
     def list_capabilities(self) -> list[str]:
         """Return what the device can do: ``pci``, ``net``, ``storage`` and the like.
-
-        Raises:
-            NoNodeDeviceError: The device is gone.
 
         Procedures: NODE_DEVICE_NUM_OF_CAPS (libvirt 0.5.0), NODE_DEVICE_LIST_CAPS (libvirt 0.5.0).
         """
@@ -243,7 +231,7 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             NoSupportError: The hypervisor has no such devices.
-            NoNodeDeviceError: The device is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_DEVICE_UPDATE (libvirt 10.1.0).
         """

@@ -22,10 +22,7 @@ class NWFilterMethods(RemoteObject):
         """Return the filter's rules, and the filters that it refers to, as XML.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoNWFilterError: The filter is gone.
+            flags: None are defined; 0.
 
         Procedure: NWFILTER_GET_XML_DESC (libvirt 0.8.0).
         """
@@ -37,7 +34,7 @@ class NWFilterMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: A guest or another filter uses it.
-            NoNWFilterError: The filter is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NWFILTER_UNDEFINE (libvirt 0.8.0).
         """

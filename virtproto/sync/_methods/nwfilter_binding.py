@@ -22,10 +22,7 @@ class NWFilterBindingMethods(RemoteObject):
         """Return the binding as XML: owner, device, filter, and the filter's parameters.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoNWFilterBindingError: The binding is gone.
+            flags: None are defined; 0.
 
         Procedure: NWFILTER_BINDING_GET_XML_DESC (libvirt 4.5.0).
         """
@@ -38,7 +35,7 @@ class NWFilterBindingMethods(RemoteObject):
         Whatever passes the device then passes unfiltered.
 
         Raises:
-            NoNWFilterBindingError: The binding is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: NWFILTER_BINDING_DELETE (libvirt 4.5.0).
         """

@@ -22,10 +22,7 @@ class SecretMethods(RemoteObject):
         """Return what the secret is for and how it is kept, as XML; never its value.
 
         Args:
-            flags: Must be 0.
-
-        Raises:
-            NoSecretError: The secret is gone.
+            flags: None are defined; 0.
 
         Procedure: SECRET_GET_XML_DESC (libvirt 0.7.1).
         """
@@ -36,7 +33,7 @@ class SecretMethods(RemoteObject):
         """Drop the secret, with its value.
 
         Raises:
-            NoSecretError: The secret is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: SECRET_UNDEFINE (libvirt 0.7.1).
         """
@@ -50,11 +47,12 @@ class SecretMethods(RemoteObject):
         secret's definition says that it is private.
 
         Args:
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidSecretError: The secret is private.
-            NoSecretError: The secret is gone, or has no value yet.
+            NoSecretError: It has no value yet.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: SECRET_GET_VALUE (libvirt 0.7.1).
         """
@@ -67,11 +65,11 @@ class SecretMethods(RemoteObject):
 
         Args:
             value: 1 to 65536 bytes. They are shown nowhere, in no error either.
-            flags: Must be 0.
+            flags: None are defined; 0.
 
         Raises:
             InvalidArgError: The value is empty.
-            NoSecretError: The secret is gone.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: SECRET_SET_VALUE (libvirt 0.7.1).
         """

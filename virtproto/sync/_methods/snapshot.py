@@ -41,7 +41,7 @@ class DomainSnapshotMethods(RemoteObject):
             flags: What to show. See ``DomainSnapshotXMLFlags``.
 
         Raises:
-            NoDomainSnapshotError: It has been deleted.
+            OperationDeniedError: The connection is read-only, and flags have ``SECURE``.
 
         Procedure: DOMAIN_SNAPSHOT_GET_XML_DESC (libvirt 0.8.0).
         """
@@ -61,9 +61,9 @@ class DomainSnapshotMethods(RemoteObject):
             flags: What to delete; 0 is this snapshot. See ``DomainSnapshotDeleteFlags``.
 
         Raises:
-            NoDomainSnapshotError: It has been deleted.
             OperationUnsupportedError: The hypervisor cannot delete such a snapshot.
             ConfigUnsupportedError: The hypervisor cannot delete external snapshots.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SNAPSHOT_DELETE (libvirt 0.8.0).
         """
@@ -83,11 +83,11 @@ class DomainSnapshotMethods(RemoteObject):
             flags: How to go back; 0 is as it was. See ``DomainSnapshotRevertFlags``.
 
         Raises:
-            NoDomainSnapshotError: It has been deleted.
             SnapshotRevertRiskyError: The definition may not fit the snapshot, or the domain would
                 need another process; ``FORCE`` does it nevertheless.
             OperationUnsupportedError: The hypervisor cannot revert to such a snapshot.
             ConfigUnsupportedError: The hypervisor cannot revert to external snapshots.
+            OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_REVERT_TO_SNAPSHOT (libvirt 0.8.0).
         """
@@ -100,10 +100,10 @@ class DomainSnapshotMethods(RemoteObject):
         """Return the snapshot that was the current one when this one was taken.
 
         Args:
-            flags: None are defined: 0.
+            flags: None are defined; 0.
 
         Raises:
-            NoDomainSnapshotError: It has no parent, or has been deleted.
+            NoDomainSnapshotError: It has no parent.
 
         Procedure: DOMAIN_SNAPSHOT_GET_PARENT (libvirt 0.9.7).
         """
@@ -118,10 +118,7 @@ class DomainSnapshotMethods(RemoteObject):
         That is the last one that was taken or reverted to.
 
         Args:
-            flags: None are defined: 0.
-
-        Raises:
-            NoDomainSnapshotError: It has been deleted.
+            flags: None are defined; 0.
 
         Procedure: DOMAIN_SNAPSHOT_IS_CURRENT (libvirt 0.9.13).
         """
@@ -135,10 +132,7 @@ class DomainSnapshotMethods(RemoteObject):
         dropped, which is why that is refused.
 
         Args:
-            flags: None are defined: 0.
-
-        Raises:
-            NoDomainSnapshotError: It has been deleted.
+            flags: None are defined; 0.
 
         Procedure: DOMAIN_SNAPSHOT_HAS_METADATA (libvirt 0.9.13).
         """
@@ -151,9 +145,6 @@ class DomainSnapshotMethods(RemoteObject):
         Args:
             flags: Which to count; 0 is its direct children, ``DESCENDANTS`` adds all below. See
                 ``DomainSnapshotListFlags``.
-
-        Raises:
-            NoDomainSnapshotError: It has been deleted.
 
         Procedure: DOMAIN_SNAPSHOT_NUM_CHILDREN (libvirt 0.9.7).
         """
@@ -168,9 +159,6 @@ class DomainSnapshotMethods(RemoteObject):
         Args:
             flags: Which to list; 0 is its direct children, ``DESCENDANTS`` adds all below. See
                 ``DomainSnapshotListFlags``.
-
-        Raises:
-            NoDomainSnapshotError: It has been deleted.
 
         Procedure: DOMAIN_SNAPSHOT_LIST_CHILDREN_NAMES (libvirt 0.9.7).
         """
@@ -190,9 +178,6 @@ class DomainSnapshotMethods(RemoteObject):
             flags: Which to list; 0 is its direct children, ``DESCENDANTS`` adds all below. See
                 ``DomainSnapshotListFlags``.
 
-        Raises:
-            NoDomainSnapshotError: It has been deleted.
-
         Procedures: DOMAIN_SNAPSHOT_LIST_CHILDREN_NAMES (libvirt 0.9.7),
         DOMAIN_SNAPSHOT_LOOKUP_BY_NAME (libvirt 0.8.0).
         """
@@ -211,9 +196,6 @@ class DomainSnapshotMethods(RemoteObject):
         Args:
             flags: Which to list; 0 is its direct children, ``DESCENDANTS`` adds all below. See
                 ``DomainSnapshotListFlags``.
-
-        Raises:
-            NoDomainSnapshotError: It has been deleted.
 
         Procedure: DOMAIN_SNAPSHOT_LIST_ALL_CHILDREN (libvirt 0.9.13).
         """
