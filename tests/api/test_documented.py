@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-import virtproto.aio
-import virtproto.sync
+import virtproto.aio.admin
+import virtproto.errors
+import virtproto.sync.admin
 from virtproto.errors import LibvirtError
 
 DOCUMENTED: dict[str, dict[str, list[list[str]]]] = tomllib.loads(
     Path(__file__).with_name("documented.toml").read_text()
 )
 COLOURS = {"sync": virtproto.sync, "aio": virtproto.aio}
+ADMIN = {"sync": virtproto.sync.admin, "aio": virtproto.aio.admin}
 
 # What the documentation's classes are here, where that is not a class of the same name.
 ELSEWHERE = {
@@ -34,6 +36,31 @@ WITHOUT_ARGUMENT = {
 # Sys::Virt::Event is Perl's door to the event loop of libvirt's C library. Here the loop is
 # asyncio's (or none: the blocking front end waits in its own calls), and there is no C library.
 WITHOUT_CLASS = {"Event"}
+# What documented arguments are called here, beyond words being parted by "_": everywhere, and in
+# one method alone.
+RENAMED = {
+    "st": "stream",
+    "coderef": "callback",
+    "filename": "file",
+    "savefile": "file",
+    "destcon": "dest_conn",
+    "mem": "memory_kib",
+    "period": "period_s",
+    "timeout": "timeout_s",
+    "interval": "interval_s",
+    "holdtime": "holdtime_ms",
+}
+RENAMED_OF = {
+    ("Connection", "get_domain_by_id", "id"): "domain_id",
+    ("Domain", "block_commit", "path"): "disk",
+    ("Domain", "pin_emulator", "newmask"): "mask",
+    ("Domain", "pm_suspend_for_duration", "duration"): "duration_s",
+    ("Domain", "set_autostart", "flag"): "autostart",
+    ("Domain", "set_autostart_once", "flag"): "autostart",
+    ("Domain", "set_metadata", "val"): "value",
+    ("Secret", "set_value", "bytes"): "value",
+    ("StorageVol", "resize", "newcapacity"): "capacity",
+}
 METHODS = [
     (cls, name)
     for cls, methods in DOCUMENTED.items()
@@ -62,6 +89,53 @@ def test_documented_method_takes_what_is_documented(colour: str, cls: str, name:
     assert len(names) >= max(len(form) for form in forms), names
     flags = any("flags" in form for form in forms)
     assert "flags" in names or not flags, names
+
+
+def place_of(names: list[str], cls: str, method: str, documented: str) -> int:
+    """Return at which place a method takes a documented argument."""
+    ours = RENAMED_OF.get((cls, method, documented), RENAMED.get(documented, documented))
+    run_together = [name.replace("_", "") for name in names]
+    return run_together.index(ours.replace("_", "").lower())
+
+
+@pytest.mark.parametrize(("cls", "name"), METHODS, ids=[".".join(each) for each in METHODS])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_arguments_are_called_and_ordered_as_documented(colour: str, cls: str, name: str) -> None:
+    method = method_of(COLOURS[colour], cls, name)
+    names = list(inspect.signature(method).parameters)[1:]
+    spared = WITHOUT_ARGUMENT.get((cls, name))
+    for form in DOCUMENTED[cls][name]:
+        places = [place_of(names, cls, name, one) for one in form if one != spared]
+        assert places == sorted(set(places)), names
+
+
+def test_every_argument_with_another_name_is_documented() -> None:
+    every = {
+        (cls, name, argument)
+        for cls, name in METHODS
+        for form in DOCUMENTED[cls][name]
+        for argument in form
+    }
+    assert every >= RENAMED_OF.keys()
+    assert {argument for _, _, argument in every} >= RENAMED.keys()
+
+
+# The error that says so once an object is gone, where it is not named after the class.
+GONE = {"AdminServer": "NoServerError", "AdminClient": "NoClientError"}
+OBJECTS = [
+    *("Domain", "DomainSnapshot", "DomainCheckpoint", "Network", "NetworkPort", "StoragePool"),
+    *("StorageVol", "NodeDevice", "Interface", "Secret", "NWFilter", "NWFilterBinding"),
+    *GONE,
+]
+
+
+@pytest.mark.parametrize("cls", OBJECTS)
+@pytest.mark.parametrize("colour", COLOURS)
+def test_class_tells_what_is_raised_once_its_object_is_gone(colour: str, cls: str) -> None:
+    module = ADMIN[colour] if cls in GONE else COLOURS[colour]
+    error = GONE.get(cls, f"No{cls}Error")
+    assert issubclass(getattr(virtproto.errors, error), LibvirtError)
+    assert f"every call on it raises {error}" in " ".join(getattr(module, cls).__doc__.split())
 
 
 @pytest.mark.parametrize("colour", COLOURS)

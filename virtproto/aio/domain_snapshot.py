@@ -19,6 +19,8 @@ class DomainSnapshot(DomainSnapshotMethods, DomainPart, DomainSnapshotHandle):
 
     Two handles are equal when they mean the same snapshot (name) of the same domain (UUID) on the
     same connection.
+
+    Once the snapshot is deleted, every call on it raises NoDomainSnapshotError.
     """
 
     __slots__ = ()

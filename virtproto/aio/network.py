@@ -18,6 +18,9 @@ class Network(NetworkMethods, NetworkHandle):
 
     Made by its connection's lookups and lists. Two handles are equal when they mean the same one
     on the same connection.
+
+    Once the network is gone, as a transient one is when it stops, every call on it raises
+    NoNetworkError.
     """
 
     __slots__ = ()

@@ -19,6 +19,9 @@ class NetworkPort(NetworkPortMethods, NetworkPortHandle):
     """A port of a virtual network: where one interface is plugged in.
 
     Made by its network. Two handles are equal when they mean the same port on the same connection.
+
+    Once the port is gone, every call on it raises NoNetworkPortError; once its network is,
+    NoNetworkError.
     """
 
     __slots__ = ()

@@ -18,6 +18,9 @@ class StoragePool(StoragePoolMethods, StoragePoolHandle):
 
     Made by its connection's lookups and lists. Two handles are equal when they mean the same one
     on the same connection.
+
+    Once the pool is gone, as a transient one is when it stops, every call on it raises
+    NoStoragePoolError.
     """
 
     __slots__ = ()

@@ -86,6 +86,8 @@ class AdminServer(AdminServerMethods, AdminServerHandle):
     """A daemon's server: a set of sockets, with worker threads and clients of its own.
 
     Two handles are equal when they mean the same server on the same connection.
+
+    Once the daemon has no such server, every call on it raises NoServerError.
     """
 
     __slots__ = ()
@@ -102,6 +104,8 @@ class AdminClient(AdminClientMethods, AdminClientHandle):
     """A client that is connected to a daemon's server.
 
     Two handles are equal when they mean the same client of the same server on the same connection.
+
+    Once the client is gone, every call on it raises NoClientError.
     """
 
     __slots__ = ()

@@ -19,6 +19,9 @@ class Domain(DomainMethods, DomainHandle):
     Two handles are equal when they mean the same domain (UUID) on the same connection. The id is
     the one the daemon named when the handle was made, or this handle's own ``create`` and
     ``destroy`` brought about; a domain that others start or stop does not change it.
+
+    Once the domain is gone, as a transient one is when it stops, every call on it raises
+    NoDomainError.
     """
 
     __slots__ = ()

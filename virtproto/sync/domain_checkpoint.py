@@ -19,6 +19,8 @@ class DomainCheckpoint(DomainCheckpointMethods, DomainPart, DomainCheckpointHand
 
     Two handles are equal when they mean the same checkpoint (name) of the same domain (UUID) on the
     same connection.
+
+    Once the checkpoint is deleted, every call on it raises NoDomainCheckpointError.
     """
 
     __slots__ = ()

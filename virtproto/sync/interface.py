@@ -18,6 +18,8 @@ class Interface(InterfaceMethods, InterfaceHandle):
 
     Made by its connection's lookups and lists. Two handles are equal when they mean the same one
     on the same connection.
+
+    Once the interface is gone, every call on it raises NoInterfaceError.
     """
 
     __slots__ = ()

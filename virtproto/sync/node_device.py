@@ -19,6 +19,8 @@ class NodeDevice(NodeDeviceMethods, NodeDeviceHandle):
 
     Made by its connection's lookups and lists. Two handles are equal when they mean the same device
     on the same connection.
+
+    Once the device is gone, every call on it raises NoNodeDeviceError.
     """
 
     __slots__ = ()

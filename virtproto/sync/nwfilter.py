@@ -18,6 +18,8 @@ class NWFilter(NWFilterMethods, NWFilterHandle):
 
     Made by its connection's lookups and lists. Two handles are equal when they mean the same one
     on the same connection.
+
+    Once the filter is gone, every call on it raises NoNWFilterError.
     """
 
     __slots__ = ()

@@ -18,6 +18,8 @@ class NWFilterBinding(NWFilterBindingMethods, NWFilterBindingHandle):
 
     Made by its connection's lookups and lists. Two handles are equal when they mean the same one
     on the same connection.
+
+    Once the binding is gone, every call on it raises NoNWFilterBindingError.
     """
 
     __slots__ = ()

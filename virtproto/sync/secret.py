@@ -18,6 +18,8 @@ class Secret(SecretMethods, SecretHandle):
 
     Made by its connection's lookups and lists. Two handles are equal when they mean the same one
     on the same connection.
+
+    Once the secret is gone, every call on it raises NoSecretError.
     """
 
     __slots__ = ()

@@ -18,6 +18,9 @@ class StorageVol(StorageVolMethods, StorageVolHandle):
 
     Made by its pool, or its connection's lookups. Two handles are equal when they mean the same one
     on the same connection.
+
+    Once the volume is gone, every call on it raises NoStorageVolError; once its pool is,
+    NoStoragePoolError.
     """
 
     __slots__ = ()
