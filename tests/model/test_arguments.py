@@ -62,10 +62,9 @@ def test_lists_of_numbers_name_the_place() -> None:
     with pytest.raises(UsageError, match=r"^ids\[1\]: -1 is not within"):
         arguments.to_uints("ids", [0, -1], 5)
     with pytest.raises(UsageError, match=r"^ids: more than the 2 allowed"):
-        arguments.to_ints("ids", [1, 2, 3], 2)
+        arguments.to_uints("ids", [1, 2, 3], 2)
     with pytest.raises(ArgumentTypeError, match=r"^ids: expected several whole numbers, not int"):
-        arguments.to_ulongs("ids", 5, 2)  # type: ignore[arg-type]
-    assert arguments.to_longs("ids", range(-1, 1), 2) == [-1, 0]
+        arguments.to_uints("ids", 5, 2)  # type: ignore[arg-type]
 
 
 def test_text_passes_whole_or_not_at_all() -> None:
@@ -189,10 +188,7 @@ def test_what_only_looks_like_a_mapping_is_refused_by_name(wrong: Any) -> None:
 
 SEVERAL: list[Callable[[str, Any, int], Any]] = [
     arguments.to_texts,
-    arguments.to_ints,
     arguments.to_uints,
-    arguments.to_longs,
-    arguments.to_ulongs,
 ]
 
 
@@ -231,7 +227,7 @@ def test_what_a_callers_iterable_raises_passes_as_it_is() -> None:
         raise TypeError("of the caller's own")
 
     with pytest.raises(TypeError, match=r"^of the caller's own$") as caught:
-        arguments.to_ints("ids", broken(), 3)
+        arguments.to_uints("ids", broken(), 3)
     assert not isinstance(caught.value, ArgumentTypeError)
 
 

@@ -18,7 +18,6 @@ def test_paths_become_absolute_as_libvirts_client_makes_them(
     monkeypatch.chdir(tmp_path)
     assert local.to_path("file", "a/../save.img") == f"{tmp_path}/save.img"
     assert local.to_path("file", "//var/./x") == "/var/x"
-    assert local.to_optional_path("file", None) is None
     with pytest.raises(UsageError, match=r"^file: a path is required"):
         local.to_path("file", "")
 

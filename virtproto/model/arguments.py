@@ -43,9 +43,7 @@ __all__ = [
     "to_bytes",
     "to_flags",
     "to_int",
-    "to_ints",
     "to_long",
-    "to_longs",
     "to_mapping",
     "to_object",
     "to_objects",
@@ -58,7 +56,6 @@ __all__ = [
     "to_uint",
     "to_uints",
     "to_ulong",
-    "to_ulongs",
     "utf8_size",
 ]
 
@@ -175,24 +172,6 @@ def to_uints(parameter: str, values: Iterable[int], limit: int) -> list[int]:
     """Return whole numbers of 32 bits from 0 on, at most ``limit`` of them."""
     numbers = listed(parameter, values, "whole numbers", limit)
     return [to_uint(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
-
-
-def to_ints(parameter: str, values: Iterable[int], limit: int) -> list[int]:
-    """Return whole numbers of 32 bits with a sign, at most ``limit`` of them."""
-    numbers = listed(parameter, values, "whole numbers", limit)
-    return [to_int(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
-
-
-def to_ulongs(parameter: str, values: Iterable[int], limit: int) -> list[int]:
-    """Return whole numbers of 64 bits from 0 on, at most ``limit`` of them."""
-    numbers = listed(parameter, values, "whole numbers", limit)
-    return [to_ulong(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
-
-
-def to_longs(parameter: str, values: Iterable[int], limit: int) -> list[int]:
-    """Return whole numbers of 64 bits with a sign, at most ``limit`` of them."""
-    numbers = listed(parameter, values, "whole numbers", limit)
-    return [to_long(f"{parameter}[{place}]", number) for place, number in enumerate(numbers)]
 
 
 def to_bytes(parameter: str, value: bytes | bytearray | memoryview, limit: int) -> bytes:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     # A descriptor, or an object that has one.
     FileDescriptor = int | HasDescriptor
 
-__all__ = ["to_fd", "to_fds", "to_optional_path", "to_path", "to_socket"]
+__all__ = ["to_fd", "to_fds", "to_path", "to_socket"]
 
 
 def to_path(parameter: str, value: str) -> str:
@@ -41,11 +41,6 @@ def to_path(parameter: str, value: str) -> str:
         raise UsageError(f"{parameter}: relative to a current directory that is gone") from None
     # Two slashes at the start mean something to POSIX, but not to libvirt.
     return to_text(parameter, "/" + absolute.lstrip("/"))
-
-
-def to_optional_path(parameter: str, value: str | None) -> str | None:
-    """Return a path as ``to_path`` does, None where there is none."""
-    return None if value is None else to_path(parameter, value)
 
 
 def to_fd(parameter: str, value: FileDescriptor) -> int:
