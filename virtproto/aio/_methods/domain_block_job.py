@@ -55,7 +55,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No disk of the domain is called that.
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
 
         Procedure: DOMAIN_GET_BLOCK_JOB_INFO (libvirt 0.9.4).
         """
@@ -89,7 +89,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No disk of the domain is called that, or it has no job.
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_JOB_SET_SPEED (libvirt 0.9.4).
@@ -118,7 +118,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No disk of the domain is called that, or it has no job.
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             BlockCopyActiveError: The copy has not caught up yet, and cannot be pivoted to.
             OperationDeniedError: The connection is read-only.
 
@@ -153,8 +153,9 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No disk of the domain is called that.
-            OperationInvalidError: The domain does not run.
-            OperationFailedError: The disk has a job already.
+            OperationInvalidError: It does not run.
+            OperationUnsupportedError: The disk has a job already.
+            BlockCopyActiveError: The disk is being copied already.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_PULL (libvirt 0.9.4).
@@ -196,9 +197,9 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: No disk of the domain is called that, or the base is not among its
                 images.
-            OperationInvalidError: The domain does not run.
-            OperationFailedError: The disk has a job already.
+            OperationInvalidError: It does not run.
             BlockCopyActiveError: The disk is being copied already.
+            OperationUnsupportedError: The disk has a job already.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_REBASE (libvirt 0.9.10).
@@ -241,11 +242,15 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             flags: What to copy, and onto what. See ``DomainBlockCopyFlags``.
 
         Raises:
-            InvalidArgError: No disk of the domain is called that, or a parameter is not known.
-            OperationInvalidError: The domain does not run.
+            InvalidArgError: No disk of the domain is called that, or the granularity is not a power
+                of two.
+            OperationInvalidError: It does not run.
             BlockCopyActiveError: The disk is being copied already.
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
+            ArgumentUnsupportedError: A parameter is not known.
+            NoSourceError: The XML names no source.
+            OperationUnsupportedError: The disk has a job already.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_COPY (libvirt 1.2.8).
@@ -294,8 +299,9 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No disk of the domain is called that, or an image is not in its chain.
-            OperationInvalidError: The domain does not run.
-            OperationFailedError: The disk has a job already.
+            OperationInvalidError: It does not run.
+            OperationUnsupportedError: The disk has a job already.
+            BlockCopyActiveError: The disk is being copied already.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_COMMIT (libvirt 0.10.2).
@@ -334,12 +340,11 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
                 the backup. See ``DomainBackupBeginFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            OperationUnsupportedError: The hypervisor cannot do it.
+            OperationUnsupportedError: It does not run, or the hypervisor cannot do it.
             ConfigUnsupportedError: A disk cannot be backed up in that way.
             NoDomainCheckpointError: The backup is to be incremental since a checkpoint that there
                 is not.
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationDeniedError: The connection is read-only.
 

@@ -59,11 +59,11 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 (``CONFIG``), or both; 0 is the running domain. See ``DomainDeviceModifyFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
-            XMLDetailError: The XML is not well formed.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: A device with that target or address is there already.
-            ConfigUnsupportedError: The hypervisor cannot do it.
+            ConfigUnsupportedError: There is no such kind of device, or the hypervisor cannot do it.
             OperationUnsupportedError: That kind of device cannot be plugged into a running domain.
             OperationDeniedError: The connection is read-only.
 
@@ -101,11 +101,12 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 (``CONFIG``), or both; 0 is the running domain. See ``DomainDeviceModifyFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state.
             DeviceMissingError: There is no such device.
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
-            OperationFailedError: No device fits, or several do.
+            OperationFailedError: Several devices fit.
+            ConfigUnsupportedError: There is no such kind of device.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_DETACH_DEVICE (libvirt 0.1.9), DOMAIN_DETACH_DEVICE_FLAGS (libvirt
@@ -146,9 +147,8 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 ``DomainDeviceModifyFlags``.
 
         Raises:
-            DeviceMissingError: No device has that alias; of a running domain, QEMU's driver calls
-                that an InternalError.
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            InternalError: No device has that alias (QEMU's driver).
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_DETACH_DEVICE_ALIAS (libvirt 4.4.0).
@@ -179,9 +179,12 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         Raises:
             DeviceMissingError: There is no such device.
             OperationUnsupportedError: That part of the device cannot change while the domain runs.
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
-            XMLDetailError: The XML is not well formed.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
+            InternalError: There is no such disk in the running domain (QEMU's driver).
+            ConfigUnsupportedError: There is no such kind of device, or the hypervisor cannot change
+                it.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_UPDATE_DEVICE_FLAGS (libvirt 0.8.0).
@@ -207,7 +210,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            InvalidArgError: No disk of the domain is called that.
+            InvalidArgError: No disk of the domain is called that, or it is an empty drive.
 
         Procedure: DOMAIN_GET_BLOCK_INFO (libvirt 0.8.1).
         """
@@ -238,7 +241,9 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            InvalidArgError: No disk of the domain is called that, or it is not a raw image.
+            InvalidArgError: No disk of the domain is called that.
+            OperationUnsupportedError: The image is not raw (QEMU's driver).
+            UsageError: Size is more than 4 MiB.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_PEEK (libvirt 0.4.2).
@@ -269,13 +274,16 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Args:
             disk: The disk's target (``vda``) or the path of its image.
-            new_size: The size it is to have: in KiB, or in bytes if the flags hold ``BYTES``.
+            new_size: The size it is to have: in KiB, unless the flags hold ``BYTES``, which makes
+                it bytes.
             flags: The unit of the size, and how far to go; 0 is KiB. See
                 ``DomainBlockResizeFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            InvalidArgError: No disk of the domain is called that, or the size does not fit.
+            OperationInvalidError: It does not run.
+            InvalidArgError: No disk of the domain is called that.
+            NumberOverflowError: The size in KiB is more than bytes can be counted.
+            InternalError: The image cannot be that large (QEMU's driver).
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_BLOCK_RESIZE (libvirt 0.9.8).
@@ -311,7 +319,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 all disks, where the daemon can do that.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InvalidArgError: No disk of the domain is called that.
 
         Procedures: DOMAIN_BLOCK_STATS_FLAGS (libvirt 0.9.5), DOMAIN_BLOCK_STATS (libvirt 0.3.2).
@@ -337,8 +345,8 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 (``CONFIG``); 0 is the running one where it runs. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: The host has no such control group, or the domain does not run
-                and the flags ask for the running one.
+            OperationInvalidError: The host has no such control group, or it does not run and the
+                flags ask for the running one.
 
         Procedure: DOMAIN_GET_BLKIO_PARAMETERS (libvirt 0.9.0).
         """
@@ -362,9 +370,10 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: The host has no such control group, or the domain does not run
-                and the flags ask for the running one.
-            InvalidArgError: A parameter is not known, or its value is not what the host allows.
+            OperationInvalidError: The host has no such control group, or it does not run and the
+                flags ask for the running one.
+            InvalidArgError: A value is not what the host allows.
+            ArgumentUnsupportedError: A parameter is not known.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_BLKIO_PARAMETERS (libvirt 0.9.0), DOMAIN_GET_BLKIO_PARAMETERS
@@ -402,7 +411,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No disk of the domain is called that.
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state.
 
         Procedure: DOMAIN_GET_BLOCK_IO_TUNE (libvirt 0.9.8).
         """
@@ -436,8 +445,9 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No disk of the domain is called that, or the limits exclude each other.
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationUnsupportedError: The hypervisor lacks one of the limits.
+            ArgumentUnsupportedError: A parameter is not known.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_BLOCK_IO_TUNE (libvirt 0.9.8), DOMAIN_GET_BLOCK_IO_TUNE (libvirt
@@ -475,7 +485,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: The limits exclude each other.
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_THROTTLE_GROUP (libvirt 11.2.0).
@@ -535,12 +545,12 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         Args:
             dev: The disk's target, ``vda``, or one of the images it rests on, ``vda[1]``, by the
                 index that the definition of the running domain shows.
-            threshold: The place in the image, in bytes; 0 asks for no event.
+            threshold: The place in the image; 0 asks for no event.
             flags: None are defined; 0.
 
         Raises:
             InvalidArgError: No image of the domain is called that.
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_BLOCK_THRESHOLD (libvirt 3.1.0).
@@ -566,8 +576,10 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 domain shows as its ``<target>``, or its MAC address.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InvalidArgError: No interface of the domain is called that.
+            InternalError: The interface has no name on the host, as with type 'user' (QEMU's
+                driver).
 
         Procedure: DOMAIN_INTERFACE_STATS (libvirt 0.3.2).
         """
@@ -598,7 +610,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: No interface of the domain is called that.
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state.
 
         Procedure: DOMAIN_GET_INTERFACE_PARAMETERS (libvirt 0.9.9).
         """
@@ -632,7 +644,9 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: No interface of the domain is called that, or the values do not go
                 together.
-            OperationInvalidError: The domain does not run, and the flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            ArgumentUnsupportedError: A parameter is not known.
+            ConfigUnsupportedError: Interfaces of that type have no limits, such as 'user'.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_INTERFACE_PARAMETERS (libvirt 0.9.9), DOMAIN_GET_INTERFACE_PARAMETERS
@@ -666,10 +680,10 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            AgentUnresponsiveError: The guest's agent does not answer.
-            ArgumentUnsupportedError: The domain has no channel to an agent, or the daemon does not
-                know that source.
+            OperationInvalidError: It does not run.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured, or the daemon does not know that
+                source.
             OperationDeniedError: The agent is asked on a read-only connection.
 
         Procedure: DOMAIN_INTERFACE_ADDRESSES (libvirt 1.2.14).
@@ -743,7 +757,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InvalidArgError: No interface of the domain is called that.
             OperationDeniedError: The connection is read-only.
 

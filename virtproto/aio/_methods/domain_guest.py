@@ -62,9 +62,9 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
-            AgentUnresponsiveError: The agent does not answer.
+            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: No guest agent is configured.
+            AgentUnresponsiveError: The guest agent does not answer.
             OperationUnsupportedError: The agent cannot tell one of the types.
             InvalidArgError: The daemon does not know one of the types.
             OperationDeniedError: The connection is read-only.
@@ -92,9 +92,9 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
-            AgentUnresponsiveError: The agent does not answer.
+            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: No guest agent is configured.
+            AgentUnresponsiveError: The guest agent does not answer.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_FSINFO (libvirt 1.2.11).
@@ -112,14 +112,14 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Args:
             mount_point: Which file system, by where it is mounted; None is all of them.
-            minimum: The shortest stretch worth the trouble, in bytes; 0 is all that is free.
+            minimum: The shortest stretch that is worth the trouble; 0 is all that is free.
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            ArgumentUnsupportedError: The domain has no channel to an agent, or a mount point is
-                named, which QEMU's driver does not take.
-            AgentUnresponsiveError: The agent does not answer.
+            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: No guest agent is configured, or a mount point is named, which
+                QEMU's driver does not take.
+            AgentUnresponsiveError: The guest agent does not answer.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_FSTRIM (libvirt 1.0.1).
@@ -147,9 +147,9 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run, or file systems are frozen already.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
-            AgentUnresponsiveError: The agent does not answer.
+            OperationInvalidError: It does not run, or file systems are frozen already.
+            ArgumentUnsupportedError: No guest agent is configured.
+            AgentUnresponsiveError: The guest agent does not answer.
             InternalError: The agent could not freeze one of them.
             OperationDeniedError: The connection is read-only.
 
@@ -178,9 +178,9 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
-            AgentUnresponsiveError: The agent does not answer.
+            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: No guest agent is configured.
+            AgentUnresponsiveError: The guest agent does not answer.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_FSTHAW (libvirt 1.2.5).
@@ -243,9 +243,9 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
-            AgentUnresponsiveError: The agent does not answer.
+            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: No guest agent is configured.
+            AgentUnresponsiveError: The guest agent does not answer.
             InternalError: The guest has no such user, or the user no such file.
             OperationDeniedError: The connection is read-only.
 
@@ -280,9 +280,9 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             flags: What to do with the keys; 0 replaces. See ``DomainAuthorizedSSHKeysSetFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
-            AgentUnresponsiveError: The agent does not answer.
+            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: No guest agent is configured.
+            AgentUnresponsiveError: The guest agent does not answer.
             InternalError: The guest has no such user.
             OperationDeniedError: The connection is read-only.
 

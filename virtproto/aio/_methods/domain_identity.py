@@ -39,8 +39,8 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
             flags: Which source to ask; 0 leaves it to the driver. See ``DomainGetHostnameFlags``.
 
         Raises:
-            AgentUnresponsiveError: The agent in the guest does not answer.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
             OperationInvalidError: It does not run.
             NoHostnameError: No source knows a name.
             OperationDeniedError: The connection is read-only.
@@ -111,6 +111,7 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
         Raises:
             NoDomainMetadataError: There is no such metadata.
             InvalidArgError: A title or description was asked for with a uri, or an element without.
+            OperationInvalidError: It does not run and flags ask for the live state.
 
         Procedure: DOMAIN_GET_METADATA (libvirt 0.9.10).
         """
@@ -149,7 +150,8 @@ class DomainIdentityMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: A title has several lines, or key and uri do not go with the type.
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            XMLDetailError: The XML of an element is not well-formed.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_METADATA (libvirt 0.9.10).

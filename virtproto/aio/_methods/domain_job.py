@@ -59,7 +59,7 @@ class DomainJobMethods(RemoteObject, DomainHandle):
             flags: Which job; 0 is the one under way. See ``DomainGetJobStatsFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run, and no finished job is asked for.
+            OperationInvalidError: It does not run, and no finished job is asked for.
 
         Procedure: DOMAIN_GET_JOB_STATS (libvirt 1.0.3).
         """

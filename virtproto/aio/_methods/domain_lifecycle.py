@@ -155,9 +155,9 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: The agent in the guest does not answer.
+            AgentUnresponsiveError: The guest agent does not answer.
             ArgumentUnsupportedError: A duration is given and the hypervisor cannot wake it by
-                itself, or there is no channel to an agent.
+                itself, or no guest agent is configured.
             OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
@@ -186,7 +186,9 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: The hypervisor does not know one of the ways.
-            AgentUnresponsiveError: The agent in the guest is to do it and does not answer.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: Flags name the guest agent alone, and no guest agent is
+                configured.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SHUTDOWN (libvirt 0.0.3), DOMAIN_SHUTDOWN_FLAGS (libvirt 0.9.10).
@@ -206,7 +208,9 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: The hypervisor does not know one of the ways.
-            AgentUnresponsiveError: The agent in the guest is to do it and does not answer.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: Flags name the guest agent alone, and no guest agent is
+                configured.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_REBOOT (libvirt 0.1.0).
@@ -358,8 +362,8 @@ class DomainLifecycleMethods(RemoteObject, DomainHandle):
                 ``DomainSetUserPasswordFlags``.
 
         Raises:
-            AgentUnresponsiveError: The agent in the guest does not answer.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
             OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 

@@ -33,7 +33,7 @@ class DomainLxcMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The container does not run.
+            OperationInvalidError: It does not run.
             NoSupportError: The domain is not a container of the LXC driver.
             OperationDeniedError: The connection is read-only.
 

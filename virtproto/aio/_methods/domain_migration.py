@@ -85,8 +85,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             NoSupportError: The hypervisors have no way to migrate in common.
             OperationFailedError: The hypervisors gave up.
             OperationAbortedError: The job was aborted.
-            OperationInvalidError: The domain does not run, or flags ask for a tunnel without
-                PEER2PEER.
+            OperationInvalidError: It does not run, or flags ask for a tunnel without PEER2PEER.
             OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
@@ -158,8 +157,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             NoSupportError: The hypervisors have no way to migrate in common.
             OperationFailedError: The hypervisors gave up.
             OperationAbortedError: The job was aborted.
-            OperationInvalidError: The domain does not run, or flags ask for a tunnel without
-                PEER2PEER.
+            OperationInvalidError: It does not run, or flags ask for a tunnel without PEER2PEER.
             OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
@@ -199,21 +197,25 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         dname: str | None = None,
         bandwidth: int = 0,
     ) -> None:
-        """Have the source daemon move the domain by itself, without a connection from here to there.
+        """Have the source daemon move the domain by itself.
 
-        With ``PEER2PEER`` among the flags, which QEMU asks for, the source daemon connects to the
-        destination's and leads the migration; with ``TUNNELLED`` as well, the guest's memory
-        travels on that connection too. Without it the hypervisors do it among themselves, where
-        they can. Again there are two forms: ``migrate_to_uri(dest_uri, params, flags)`` and
-        ``migrate_to_uri(dest_uri, None, flags, dname, bandwidth)``.
+        No connection from here to there is needed. With ``PEER2PEER`` among the flags, which QEMU
+        asks for, the source daemon connects to the destination's and leads the migration; with
+        ``TUNNELLED`` as well, the guest's memory travels on that connection too. Without it the
+        hypervisors do it among themselves, where they can. Again there are two forms:
+        ``migrate_to_uri(dest_uri, params, flags)`` and ``migrate_to_uri(dest_uri, None, flags,
+        dname, bandwidth)``.
 
         The call takes as long as the transfer, whatever ``call_timeout_s`` says. An interrupt has
         the job aborted and waits until the source has settled before it is raised.
 
         Args:
-            dest_uri: With ``PEER2PEER`` the connection URI under which the source daemon finds the
-                destination's; without it the hypervisor's own address there, unless params have
-                ``migrate_uri`` for that.
+            dest_uri: With ``PEER2PEER`` the destination daemon's connection URI as the source
+                daemon's host sees it, such as ``qemu+tls://host/system``: neither this client nor
+                its own idea of host names counts. Without ``PEER2PEER`` it is no connection URI:
+                the address where the source's hypervisor reaches the destination's, such as
+                ``tcp://host``; where params have ``migrate_uri`` that is taken for it, and this one
+                is not looked at.
             params: Terms by name, as for ``migrate``.
             flags: How to go about it. See ``DomainMigrateFlags``.
             dname: Another name for the domain at the destination. Not together with params.
@@ -225,7 +227,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             ArgumentUnsupportedError: The source cannot migrate this way.
             OperationFailedError: The hypervisors gave up.
             OperationAbortedError: The job was aborted.
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
@@ -263,7 +265,9 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         dname: str | None = None,
         bandwidth: int = 0,
     ) -> None:
-        """Have the source daemon move the domain by itself, with both URIs and a definition to choose.
+        """Have the source daemon move the domain by itself, with more to choose.
+
+        Both URIs and the domain's definition at the destination may be told.
 
         As ``migrate_to_uri`` without params, and interrupted like it.
 
@@ -282,7 +286,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             ArgumentUnsupportedError: The source cannot migrate this way.
             OperationFailedError: The hypervisors gave up.
             OperationAbortedError: The job was aborted.
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), DOMAIN_GET_STATE (libvirt
@@ -313,11 +317,11 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         be copied in this time. A guest that writes faster never gets there; a longer pause lets it.
 
         Args:
-            downtime: Milliseconds, from 1.
+            downtime: How long, from 1.
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_SET_MAX_DOWNTIME (libvirt 0.8.0).
@@ -339,7 +343,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
 
         Procedure: DOMAIN_MIGRATE_GET_MAX_DOWNTIME (libvirt 3.7.0).
         """
@@ -364,7 +368,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
                 See ``DomainMigrateMaxSpeedFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run, or is not in the state that flags name.
+            OperationInvalidError: It does not run, or is not in the state that flags name.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_SET_MAX_SPEED (libvirt 0.9.0).
@@ -390,7 +394,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
                 See ``DomainMigrateMaxSpeedFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run, and flags name a state of running ones.
+            OperationInvalidError: It does not run, and flags name a state of running ones.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_MIGRATE_GET_MAX_SPEED (libvirt 0.9.5).
@@ -409,11 +413,11 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         of the pages that change often, at the expense of the host's memory.
 
         Args:
-            cache_size: Bytes; the hypervisor may round it to a power of 2.
+            cache_size: How large; the hypervisor may round it to a power of 2.
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationUnsupportedError: The hypervisor has no such cache.
             OperationDeniedError: The connection is read-only.
 
@@ -436,7 +440,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationUnsupportedError: The hypervisor has no such cache.
 
         Procedure: DOMAIN_MIGRATE_GET_COMPRESSION_CACHE (libvirt 1.0.3).

@@ -45,7 +45,7 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
             flags: The language it is in; 0 is JSON. See ``DomainQemuMonitorCommandFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InternalError: The command is not JSON, and should be.
             OperationDeniedError: The connection is read-only.
 
@@ -80,7 +80,7 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
             flags: The language it is in; 0 is JSON. See ``DomainQemuMonitorCommandFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InternalError: The command is not JSON, and should be.
             OperationDeniedError: The connection is read-only.
 
@@ -119,9 +119,9 @@ class DomainQemuMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
-            AgentUnresponsiveError: The agent does not answer in time.
+            OperationInvalidError: It does not run.
+            ArgumentUnsupportedError: No guest agent is configured.
+            AgentUnresponsiveError: The guest agent does not answer.
             InternalError: The agent refused the command, or it is not JSON.
             OperationDeniedError: The connection is read-only.
 

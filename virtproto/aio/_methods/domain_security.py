@@ -66,7 +66,7 @@ class DomainSecurityMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_GET_LAUNCH_SECURITY_INFO (libvirt 4.5.0).
@@ -92,8 +92,9 @@ class DomainSecurityMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain is not confidential, or not paused at its start.
+            OperationInvalidError: It is not paused at its start.
             InvalidArgError: A parameter is missing or not known.
+            OperationUnsupportedError: The guest is not confidential by SEV.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_LAUNCH_SECURITY_STATE (libvirt 8.0.0).

@@ -129,8 +129,8 @@ class DomainStateMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: The agent in the guest does not answer.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
             OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
@@ -157,10 +157,12 @@ class DomainStateMethods(RemoteObject, DomainHandle):
             flags: SYNC to take the hardware clock's time. See ``DomainSetTimeFlags``.
 
         Raises:
-            AgentUnresponsiveError: The agent in the guest does not answer.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
             OperationInvalidError: It does not run.
             InternalError: The guest's system refuses that time.
+            OperationUnsupportedError: It does not run, or the hypervisor cannot do it (QEMU's
+                driver calls either so).
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_TIME (libvirt 1.2.5).

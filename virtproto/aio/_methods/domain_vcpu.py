@@ -41,8 +41,12 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
     async def get_max_vcpus(self) -> int:
         """Return the most virtual CPUs the domain can have.
 
-        For a running domain that is what it was started with; else it is what its kind of machine
-        allows.
+        That is what the running domain was started with. Of one that does not run, QEMU's driver
+        does not tell it here: ``get_vcpus`` with ``DomainVcpuFlags.MAXIMUM`` does, from the stored
+        definition.
+
+        Raises:
+            OperationInvalidError: It does not run (QEMU's driver).
 
         Procedure: DOMAIN_GET_MAX_VCPUS (libvirt 0.2.1).
         """
@@ -61,9 +65,12 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 See ``DomainVcpuFlags``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationDeniedError: The guest is to be asked, on a read-only connection.
-            InvalidArgError: Flags ask for the live and the stored count at once.
+            InvalidArgError: Flags ask for the live and the stored count at once, or for the guest's
+                of a domain that does not run.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
 
         Procedure: DOMAIN_GET_VCPUS_FLAGS (libvirt 0.8.5).
         """
@@ -88,6 +95,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run and flags do not ask for the stored definition
                 alone.
             ConfigUnsupportedError: No CPUs that would make up the count can be plugged.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_VCPUS (libvirt 0.1.4), DOMAIN_SET_VCPUS_FLAGS (libvirt 0.8.5).
@@ -120,13 +129,14 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         machines a whole core's threads have to be chosen together.
 
         Args:
-            cpumap: Numbers of the virtual CPUs.
+            cpumap: The virtual CPUs: their numbers, or one boolean for each CPU from 0 on (``1``
+                and ``0`` are numbers, not booleans).
             state: True to plug them in, False to take them out.
             flags: What it applies to; 0 is the running domain, or else its stored definition. See
                 ``DomainSetVcpuFlags``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             InvalidArgError: No CPU is named, or there is none of that number.
             OperationUnsupportedError: The CPU cannot be taken out.
             OperationDeniedError: The connection is read-only.
@@ -154,8 +164,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: The agent in the guest does not answer.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
             OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
@@ -174,13 +184,14 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         them.
 
         Args:
-            cpumap: Numbers of the virtual CPUs.
+            cpumap: The virtual CPUs: their numbers, or one boolean for each CPU from 0 on (``1``
+                and ``0`` are numbers, not booleans).
             state: True to switch them on, False to switch them off.
             flags: None are defined; 0.
 
         Raises:
-            AgentUnresponsiveError: The agent in the guest does not answer.
-            ArgumentUnsupportedError: The domain has no channel to an agent.
+            AgentUnresponsiveError: The guest agent does not answer.
+            ArgumentUnsupportedError: No guest agent is configured.
             OperationInvalidError: It does not run.
             InvalidArgError: The guest has no such CPU.
             OperationUnsupportedError: The guest cannot go without the CPU.
@@ -204,14 +215,15 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         """Return, for each virtual CPU, what it does, where it runs and where it may run.
 
         For a domain that does not run, and whenever flags are given, only the last is known: the
-        rest is None.
+        rest is None. There are as many items as the domain has virtual CPUs now, while it runs also
+        where the stored definition, which ``CONFIG`` asks for, has another number of them.
 
         Args:
             flags: Whose affinities: of the running domain (live) or of its stored definition
                 (config); 0 is whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             InvalidArgError: Flags ask for live and stored affinities at once.
 
         Procedures: NODE_GET_INFO (libvirt 0.1.0), DOMAIN_GET_INFO (libvirt 0.0.3), DOMAIN_GET_VCPUS
@@ -231,7 +243,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Args:
             vcpu: Number of the virtual CPU, from 0.
-            mask: Numbers of the host's CPUs.
+            mask: The host's CPUs: their numbers, or one boolean for each CPU from 0 on (``1`` and
+                ``0`` are numbers, not booleans).
             flags: The running domain (live), its stored definition (config), both, or, with 0, the
                 running domain. See ``DomainModificationImpact``.
 
@@ -278,7 +291,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
 
         Procedures: NODE_GET_INFO (libvirt 0.1.0), DOMAIN_GET_EMULATOR_PIN_INFO (libvirt 0.10.0).
         """
@@ -294,14 +307,15 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         """Choose on which CPUs of the host the hypervisor's own threads may run.
 
         Args:
-            mask: Numbers of the host's CPUs.
+            mask: The host's CPUs: their numbers, or one boolean for each CPU from 0 on (``1`` and
+                ``0`` are numbers, not booleans).
             flags: The running domain (live), its stored definition (config), both, or, with 0,
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
             InvalidArgError: No CPU is named.
-            OperationInvalidError: It does not run and flags ask for the live domain, or the host
-                has none of the CPUs.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            SystemCallError: The host has none of the CPUs.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_PIN_EMULATOR (libvirt 0.10.0).
@@ -329,7 +343,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
 
         Procedure: DOMAIN_GET_IOTHREAD_INFO (libvirt 1.2.14).
         """
@@ -348,13 +362,15 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Args:
             iothread: Number of the I/O thread.
-            mask: Numbers of the host's CPUs.
+            mask: The host's CPUs: their numbers, or one boolean for each CPU from 0 on (``1`` and
+                ``0`` are numbers, not booleans).
             flags: The running domain (live), its stored definition (config), both, or, with 0,
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            InvalidArgError: There is no such I/O thread, or the host has none of the CPUs.
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            InvalidArgError: There is no such I/O thread, or no CPU is named.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            SystemCallError: The host has none of the CPUs.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_PIN_IOTHREAD (libvirt 1.2.14).
@@ -380,7 +396,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: There is such an I/O thread already.
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_ADD_IOTHREAD (libvirt 1.2.15).
@@ -405,7 +421,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
         Raises:
             InvalidArgError: There is no such I/O thread, or a disk uses it.
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_DEL_IOTHREAD (libvirt 1.2.15).
@@ -442,7 +458,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: There is no such I/O thread, or a value is out of range.
             ArgumentUnsupportedError: There is no such parameter.
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_IOTHREAD_PARAMS (libvirt 4.10.0).
@@ -515,7 +531,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
 
         Procedure: DOMAIN_GET_PERF_EVENTS (libvirt 1.3.3).
         """
@@ -537,7 +553,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             ArgumentUnsupportedError: There is no such event, or the host cannot count it.
             OperationDeniedError: The connection is read-only.
 
@@ -560,6 +576,10 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         ``posix`` with QEMU, ``credit`` with Xen, ``allocation`` with ESX, ``fair`` with the test
         driver.
 
+        Raises:
+            OperationInvalidError: It runs and the host has no control group for its CPU time
+                (QEMU's driver).
+
         Procedure: DOMAIN_GET_SCHEDULER_TYPE (libvirt 0.2.3).
         """
         ret = await self._ask(wire.DOMAIN_GET_SCHEDULER_TYPE, self._reference())
@@ -581,7 +601,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state, or the host has
+                no control group for its CPU time.
 
         Procedures: DOMAIN_GET_SCHEDULER_TYPE (libvirt 0.2.3), DOMAIN_GET_SCHEDULER_PARAMETERS
         (libvirt 0.2.3), DOMAIN_GET_SCHEDULER_PARAMETERS_FLAGS (libvirt 0.9.2).
@@ -605,7 +626,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state, or the host has
+                no control group for its CPU time.
             ArgumentUnsupportedError: There is no such parameter.
             InvalidArgError: A value is out of range.
             OperationDeniedError: The connection is read-only.

@@ -52,7 +52,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
                 keep others out. See ``DomainConsoleFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationFailedError: Somebody has the console open.
             InternalError: There is no such console, or it is not of a kind that can be opened.
             OperationDeniedError: The connection is read-only.
@@ -89,7 +89,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
             flags: ``FORCE`` throws out whoever has it. See ``DomainChannelFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             OperationFailedError: Somebody has the channel open.
             InternalError: There is no such channel, or it is not of a kind that can be opened.
             OperationDeniedError: The connection is read-only.
@@ -128,7 +128,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
                 ``DomainOpenGraphicsFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InternalError: It has no graphics of that number.
             OperationUnsupportedError: Graphics of that kind take no socket.
             OperationDeniedError: The connection is read-only.
@@ -158,7 +158,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
                 ``DomainOpenGraphicsFlags``.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InternalError: It has no graphics of that number.
             OperationUnsupportedError: Graphics of that kind take no socket.
             OperationDeniedError: The connection is read-only.
@@ -188,7 +188,7 @@ class DomainConsoleMethods(RemoteObject, DomainHandle):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The domain does not run.
+            OperationInvalidError: It does not run.
             InvalidArgError: The daemon does not know that type.
             InternalError: The server uses no TLS.
             OperationUnsupportedError: The hypervisor cannot do it.

@@ -150,7 +150,7 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
         Raises:
             InvalidArgError: There is no such end or action.
             ConfigUnsupportedError: The two do not go together.
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_LIFECYCLE_ACTION (libvirt 3.9.0).

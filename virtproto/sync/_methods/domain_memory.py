@@ -110,7 +110,8 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
                 whichever it has now. See ``DomainMemoryModFlags``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain.
+            OperationInvalidError: It does not run and flags ask for the live state.
+            InternalError: The domain has no balloon device.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SET_MEMORY_STATS_PERIOD (libvirt 1.1.1).
@@ -150,7 +151,8 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
     def memory_peek(self, offset: int, size: int, flags: DomainMemoryFlags | int = 1) -> bytes:
         """Read a range of the guest's memory.
 
-        The guest runs on meanwhile: what is read in several calls need not go together.
+        The guest runs on meanwhile: what is read in several calls need not go together. Where there
+        is no memory, zeros are read.
 
         Args:
             offset: Address of the first byte.
@@ -161,7 +163,6 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         Raises:
             OperationInvalidError: It does not run.
             InvalidArgError: Flags name no kind of address, or both.
-            InternalError: There is no memory at the address.
             UsageError: Size is more than 4 MiB.
             OperationDeniedError: The connection is read-only.
 
@@ -193,6 +194,11 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             flags: The running domain (live), its stored definition (config), or, with 0, whichever
                 it has now. See ``DomainModificationImpact``.
 
+        Raises:
+            OperationInvalidError: It does not run and flags ask for the live state, it is transient
+                and flags ask for the stored definition, or the host has no control group for its
+                memory.
+
         Procedure: DOMAIN_GET_MEMORY_PARAMETERS (libvirt 0.8.5).
         """
         from virtproto.model.recipes.memory import get_memory_parameters
@@ -215,10 +221,12 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain, or the host
-                has no such limits.
+            OperationInvalidError: It does not run and flags ask for the live state, it is transient
+                and flags ask for the stored definition, or the host has no control group for its
+                memory.
             ArgumentUnsupportedError: There is no such limit.
             UsageError: A value is of a type that its limit cannot have.
+            InvalidArgError: The hard limit is above the one of memory and swap together.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_MEMORY_PARAMETERS (libvirt 0.8.5), DOMAIN_GET_MEMORY_PARAMETERS
@@ -248,6 +256,10 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             flags: The running domain (live), its stored definition (config), or, with 0, whichever
                 it has now. See ``DomainModificationImpact``.
 
+        Raises:
+            OperationInvalidError: It does not run and flags ask for the live state, or it is
+                transient and flags ask for the stored definition.
+
         Procedure: DOMAIN_GET_NUMA_PARAMETERS (libvirt 0.9.9).
         """
         from virtproto.model.recipes.memory import get_numa_parameters
@@ -269,10 +281,11 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
                 whichever it has now. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: It does not run and flags ask for the live domain, or it runs and
-                the mode would change.
+            OperationInvalidError: It does not run and flags ask for the live state, it runs and the
+                mode would change, or the host has no control group for it.
             ConfigUnsupportedError: Mode and nodes do not go together.
             ArgumentUnsupportedError: There is no such parameter.
+            InvalidArgError: There is no such mode, or the nodes cannot be read as a set of numbers.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_NUMA_PARAMETERS (libvirt 0.9.9), DOMAIN_GET_NUMA_PARAMETERS (libvirt
@@ -297,7 +310,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         once the time is over.
 
         Args:
-            secs: For how many seconds to measure; 1 to 60 with QEMU.
+            secs: For how long to measure, in seconds; 1 to 60 with QEMU.
             flags: How it is measured; 0 looks at samples of pages. See
                 ``DomainDirtyRateCalcFlags``.
 

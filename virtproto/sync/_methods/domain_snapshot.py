@@ -173,13 +173,12 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
             flags: How to take it; 0 is a full snapshot. See ``DomainSnapshotCreateFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: There is a snapshot of that name.
             OperationInvalidError: The state of the domain does not allow it.
             ConfigUnsupportedError: A disk, or the flags, do not allow such a snapshot.
-            AgentUnresponsiveError: ``QUIESCE`` was asked for, and the guest's agent does not
-                answer.
+            AgentUnresponsiveError: ``QUIESCE`` is asked for and the guest agent does not answer.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SNAPSHOT_CREATE_XML (libvirt 0.8.0).
@@ -260,11 +259,11 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
             flags: How to make it. See ``DomainCheckpointCreateFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
-            OperationInvalidError: The domain does not run.
             OperationFailedError: There is a checkpoint of that name.
-            ConfigUnsupportedError: A disk's format has no room for it.
+            ConfigUnsupportedError: A disk's format, such as raw, has no room for it.
+            OperationUnsupportedError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CHECKPOINT_CREATE_XML (libvirt 5.6.0).
