@@ -129,7 +129,9 @@ class ConnectionAboutMethods(LivingCalls):
                 ``ConnectGetDomainCapabilitiesFlags``.
 
         Raises:
-            InvalidArgError: No emulator fits the combination.
+            InvalidArgError: There is no such architecture, machine or kind of virtualisation for
+                the emulator.
+            SystemCallError: There is no program at the emulator's path.
             OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_GET_DOMAIN_CAPABILITIES (libvirt 1.2.7).

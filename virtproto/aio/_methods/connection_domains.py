@@ -40,10 +40,10 @@ class ConnectionDomainMethods(LivingCalls):
                 ``DomainCreateFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             ConfigUnsupportedError: The hypervisor does not offer what it asks for.
-            OperationInvalidError: The domain runs already.
+            OperationFailedError: A domain of that name runs already, or has another UUID.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CREATE_XML (libvirt 0.5.0).
@@ -106,7 +106,7 @@ class ConnectionDomainMethods(LivingCalls):
             flags: Whether to check the XML against its schema first. See ``DomainDefineFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             XMLInvalidSchemaError: Flags ask for it and the XML does not follow the schema.
             OperationFailedError: Another domain has the name or the UUID.

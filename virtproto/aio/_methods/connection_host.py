@@ -36,8 +36,9 @@ class ConnectionHostMethods(LivingCalls):
     async def get_node_cpu_map(self, flags: int = 0) -> tuple[int, frozenset[int], int]:
         """Return which of the host's CPUs are online.
 
-        The result is how many CPUs there are, the numbers of those that are online (counted from
-        0), and how many these are: ``total, online, online_count = connection.get_node_cpu_map()``.
+        CPUs are numbered from 0. The result is a tuple as well:
+
+        ``total, online, online_count = connection.get_node_cpu_map()``
 
         Args:
             flags: None are defined; 0.

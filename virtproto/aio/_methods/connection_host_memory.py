@@ -48,6 +48,8 @@ class ConnectionHostMemoryMethods(LivingCalls):
         Raises:
             InternalError: The host has no cell start.
             NoSupportError: The driver does not tell.
+            InvalidArgError: The host has no cell start (test driver).
+            UsageError: End comes before start.
 
         Procedure: NODE_GET_CELLS_FREE_MEMORY (libvirt 0.3.3).
         """
@@ -77,8 +79,11 @@ class ConnectionHostMemoryMethods(LivingCalls):
             flags: None are defined; 0.
 
         Raises:
-            OperationFailedError: The host has no pages of a size, or no cell start.
+            OperationFailedError: The host has no pages of a size.
             NoSupportError: The driver does not tell.
+            InternalError: The host has no cell start, or the driver is the test driver, which fails
+                whatever is asked.
+            UsageError: End comes before start.
 
         Procedure: NODE_GET_FREE_PAGES (libvirt 1.2.6).
         """
@@ -115,8 +120,9 @@ class ConnectionHostMemoryMethods(LivingCalls):
                 ``NodeAllocPagesFlags``.
 
         Raises:
-            OperationFailedError: The host has no pages of a size, or no such cell.
+            OperationFailedError: The host has no pages of a size.
             NoSupportError: The driver cannot do that.
+            InternalError: The host has no cell start.
             OperationDeniedError: The connection is read-only.
 
         Procedure: NODE_ALLOC_PAGES (libvirt 1.2.9).
@@ -171,6 +177,7 @@ class ConnectionHostMemoryMethods(LivingCalls):
         Raises:
             OperationInvalidError: The value cannot be changed while pages are merged.
             NoSupportError: The driver cannot do that.
+            ArgumentUnsupportedError: There is no such parameter.
             OperationDeniedError: The connection is read-only.
 
         Procedures: NODE_SET_MEMORY_PARAMETERS (libvirt 0.10.2), NODE_GET_MEMORY_PARAMETERS (libvirt

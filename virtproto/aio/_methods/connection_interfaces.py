@@ -31,7 +31,7 @@ class ConnectionInterfaceMethods(LivingCalls):
             xml: The interface's definition, an ``interface`` document.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: The daemon has no driver that changes interfaces.
             OperationDeniedError: The connection is read-only.
@@ -59,7 +59,7 @@ class ConnectionInterfaceMethods(LivingCalls):
             flags: Whether to check the XML against its schema first. See ``InterfaceDefineFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: The daemon has no driver that changes interfaces.
             OperationDeniedError: The connection is read-only.

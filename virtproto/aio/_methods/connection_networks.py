@@ -39,10 +39,11 @@ class ConnectionNetworkMethods(LivingCalls):
             flags: Whether to check the XML against its schema first. See ``NetworkCreateFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another network has the name or the UUID.
             OperationInvalidError: The network is active already.
+            InternalError: Another network has the bridge.
             OperationDeniedError: The connection is read-only.
 
         Procedures: NETWORK_CREATE_XML (libvirt 0.2.0), NETWORK_CREATE_XML_FLAGS (libvirt 7.8.0).
@@ -77,9 +78,10 @@ class ConnectionNetworkMethods(LivingCalls):
             flags: Whether to check the XML against its schema first. See ``NetworkDefineFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another network has the name or the UUID.
+            InternalError: Another network has the bridge.
             OperationDeniedError: The connection is read-only.
 
         Procedures: NETWORK_DEFINE_XML (libvirt 0.2.0), NETWORK_DEFINE_XML_FLAGS (libvirt 7.7.0).

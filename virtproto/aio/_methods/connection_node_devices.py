@@ -42,7 +42,7 @@ class ConnectionNodeDeviceMethods(LivingCalls):
                 ``NodeDeviceCreateXMLFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: Devices of that kind cannot be made.
             NoNodeDeviceError: Its parent is not there.
@@ -77,7 +77,7 @@ class ConnectionNodeDeviceMethods(LivingCalls):
                 ``NodeDeviceDefineXMLFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             NoSupportError: Devices of that kind cannot be defined.
             OperationDeniedError: The connection is read-only.

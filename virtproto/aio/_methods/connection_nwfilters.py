@@ -36,7 +36,7 @@ class ConnectionNwfilterMethods(LivingCalls):
             flags: Whether to check the XML against its schema first. See ``NWFilterDefineFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another filter has the name or the UUID, or an interface cannot be
                 filtered like that.
@@ -79,7 +79,7 @@ class ConnectionNwfilterMethods(LivingCalls):
                 ``NWFilterBindingCreateFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: The device has a binding already, or cannot be filtered.
             OperationDeniedError: The connection is read-only.

@@ -44,6 +44,7 @@ class ConnectionCpuMethods(LivingCalls):
         Raises:
             XMLError: The XML describes no CPU.
             CPUIncompatibleError: Flags ask for an error where the CPUs do not fit.
+            XMLDetailError: The XML is not well-formed.
 
         Procedure: CONNECT_COMPARE_CPU (libvirt 0.7.5).
         """
@@ -66,10 +67,11 @@ class ConnectionCpuMethods(LivingCalls):
     ) -> CPUCompareResult | int:
         """Compare a CPU with the best that a hypervisor can offer on this host.
 
-        What is left out is chosen by the daemon as it would be for a domain's XML. The result tells
-        whether the CPU is identical to what is offered, whether more is offered, or whether
-        something is missing. As it may start the emulator to find out, a read-only connection is
-        refused.
+        What is None is chosen by the daemon as it would be for a domain's XML:
+        ``connection.compare_hypervisor_cpu(None, None, None, None, xml)`` is about its usual
+        emulator. The result tells whether the CPU is identical to what is offered, whether more is
+        offered, or whether something is missing. As it may start the emulator to find out, a
+        read-only connection is refused.
 
         Args:
             emulator: Path of the emulator's program on the host; None for the usual one.
@@ -85,6 +87,7 @@ class ConnectionCpuMethods(LivingCalls):
             XMLError: The XML describes no CPU.
             CPUIncompatibleError: Flags ask for an error where the CPUs do not fit.
             InvalidArgError: No emulator fits the combination.
+            XMLDetailError: The XML is not well-formed.
             OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_COMPARE_HYPERVISOR_CPU (libvirt 4.4.0).
@@ -144,8 +147,10 @@ class ConnectionCpuMethods(LivingCalls):
         """Return the best CPU that hypervisors of several hosts can offer, as XML.
 
         The CPUs are those that the hosts' hypervisors offer, as ``get_domain_capabilities`` has
-        them under ``host-model``. What is left out is chosen by the daemon as it would be for a
-        domain's XML. As it may start the emulator to find out, a read-only connection is refused.
+        them under ``host-model``. What is None is chosen by the daemon as it would be for a
+        domain's XML: ``connection.baseline_hypervisor_cpu(None, None, None, None, xmls)`` is about
+        its usual emulator. As it may start the emulator to find out, a read-only connection is
+        refused.
 
         Args:
             emulator: Path of the emulator's program on the host; None for the usual one.

@@ -36,7 +36,7 @@ class ConnectionSecretMethods(LivingCalls):
             flags: Whether to check the XML against its schema first. See ``SecretDefineFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             InternalError: Another secret has the same use.
             OperationDeniedError: The connection is read-only.

@@ -42,7 +42,7 @@ class ConnectionStorageMethods(LivingCalls):
                 ``StoragePoolCreateFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another pool has the name, the UUID or the same storage.
             OperationInvalidError: The pool is active already.
@@ -71,7 +71,7 @@ class ConnectionStorageMethods(LivingCalls):
                 ``StoragePoolDefineFlags``.
 
         Raises:
-            XMLDetailError: The XML is not well formed.
+            XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: Another pool has the name, the UUID or the same storage.
             OperationDeniedError: The connection is read-only.
@@ -323,6 +323,7 @@ class ConnectionStorageMethods(LivingCalls):
         Raises:
             NoSupportError: Pools of that type cannot be looked for.
             InvalidArgError: The type needs a srcspec.
+            InternalError: There is no such type.
             OperationDeniedError: The connection is read-only.
 
         Procedure: CONNECT_FIND_STORAGE_POOL_SOURCES (libvirt 0.4.5).
