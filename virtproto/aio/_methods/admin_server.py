@@ -109,7 +109,7 @@ class AdminServerMethods(RemoteObject):
             flags: None are defined; 0.
 
         Raises:
-            NoClientError: The server has no such client, or no longer.
+            NoClientError: It has no such client, or no longer.
 
         Procedure: SERVER_LOOKUP_CLIENT (libvirt 7.0.0 or older).
         """
@@ -180,7 +180,7 @@ class AdminServerMethods(RemoteObject):
             flags: None are defined; 0.
 
         Raises:
-            InternalError: The server has no TLS to update.
+            InternalError: It has no TLS to update.
 
         Procedure: SERVER_UPDATE_TLS_FILES (libvirt 7.0.0 or older).
         """

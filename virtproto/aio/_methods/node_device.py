@@ -42,7 +42,7 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: A guest uses it.
-            InvalidArgError: The device is of a kind that is never detached.
+            InvalidArgError: It is of a kind that is never detached.
             NoSupportError: The hypervisor cannot do that.
             OperationDeniedError: The connection is read-only.
 
@@ -67,8 +67,7 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: A guest uses it.
-            InvalidArgError: The device is of a kind that is never detached, or the driver is not
-                known.
+            InvalidArgError: It is of a kind that is never detached, or the driver is not known.
             ArgumentUnsupportedError: The host cannot hand devices to guests.
             NoSupportError: The hypervisor cannot do that.
             OperationDeniedError: The connection is read-only.
@@ -94,8 +93,8 @@ class NodeDeviceMethods(RemoteObject):
 
         Raises:
             OperationInvalidError: A guest uses it.
-            InvalidArgError: The device is of a kind that is never reset.
-            InternalError: The device has no way to be reset.
+            InvalidArgError: It is of a kind that is never reset.
+            InternalError: It has no way to be reset.
             NoSupportError: The hypervisor cannot do that.
             OperationDeniedError: The connection is read-only.
 
@@ -111,7 +110,7 @@ class NodeDeviceMethods(RemoteObject):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The device is in use already.
+            OperationInvalidError: It is in use already.
             NoSupportError: There is nothing that could make it.
             OperationDeniedError: The connection is read-only.
 
@@ -132,7 +131,7 @@ class NodeDeviceMethods(RemoteObject):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The device has no stored definition.
+            OperationInvalidError: It has no stored definition.
             ConfigUnsupportedError: Devices of its kind have none.
             OperationDeniedError: The connection is read-only.
 

@@ -87,7 +87,7 @@ class NetworkMethods(RemoteObject):
         definition says.
 
         Raises:
-            OperationInvalidError: The network runs already.
+            OperationInvalidError: It runs already.
             OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_CREATE (libvirt 0.2.0).
@@ -101,7 +101,7 @@ class NetworkMethods(RemoteObject):
         A running network goes on, and is gone once it stops.
 
         Raises:
-            OperationInvalidError: The network has no stored definition.
+            OperationInvalidError: It has no stored definition.
             OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_UNDEFINE (libvirt 0.2.0).
@@ -116,7 +116,7 @@ class NetworkMethods(RemoteObject):
         stored definition stays.
 
         Raises:
-            OperationInvalidError: The network does not run.
+            OperationInvalidError: It does not run.
             OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_DESTROY (libvirt 0.2.0).
@@ -153,9 +153,11 @@ class NetworkMethods(RemoteObject):
                 ``NetworkUpdateFlags``.
 
         Raises:
-            OperationInvalidError: No element, or more than one, fits; or it is there already.
+            OperationInvalidError: No element, or more than one, fits; it is there already; or it
+                does not run and flags ask for the live state.
             OperationUnsupportedError: The section cannot be changed that way.
-            XMLDetailError: Xml is not well-formed.
+            XMLDetailError: The XML is not well-formed.
+            XMLError: Something in the XML is missing or wrong.
             OperationDeniedError: The connection is read-only.
 
         Procedures: CONNECT_SUPPORTS_FEATURE (libvirt 7.0.0 or older), NETWORK_UPDATE (libvirt
@@ -179,7 +181,7 @@ class NetworkMethods(RemoteObject):
         """Return the name of the host's bridge that guests are plugged into.
 
         Raises:
-            InternalError: The network has no bridge.
+            InternalError: It has no bridge.
 
         Procedure: NETWORK_GET_BRIDGE_NAME (libvirt 0.2.0).
         """
@@ -203,7 +205,7 @@ class NetworkMethods(RemoteObject):
             flag: Whether it is to be started.
 
         Raises:
-            OperationInvalidError: The network has no stored definition.
+            OperationInvalidError: It has no stored definition.
             OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_SET_AUTOSTART (libvirt 0.2.1).
@@ -272,9 +274,9 @@ class NetworkMethods(RemoteObject):
                 XML against its schema. See ``NetworkPortCreateFlags``.
 
         Raises:
-            XMLError: Xml is not what a port's should be.
-            XMLDetailError: Xml is not well-formed.
-            OperationInvalidError: The network does not run.
+            XMLError: Something in the XML is missing or wrong.
+            XMLDetailError: The XML is not well-formed.
+            OperationInvalidError: It does not run.
             NetworkPortExistError: There is a port of that UUID.
             OperationDeniedError: The connection is read-only.
 
@@ -300,7 +302,7 @@ class NetworkMethods(RemoteObject):
             uuid: 16 raw bytes, text of 32 digits with hyphens or without, or a ``uuid.UUID``.
 
         Raises:
-            NoNetworkPortError: The network has no such port.
+            NoNetworkPortError: It has no such port.
 
         Procedure: NETWORK_PORT_LOOKUP_BY_UUID (libvirt 5.5.0).
         """
@@ -329,9 +331,9 @@ class NetworkMethods(RemoteObject):
                 run. See ``NetworkUpdateFlags``.
 
         Raises:
-            NoNetworkMetadataError: The network has none of that type, or of that namespace.
+            NoNetworkMetadataError: It has none of that type, or of that namespace.
             InvalidArgError: Uri does not fit the type.
-            OperationInvalidError: It does not run and flags ask for the running network.
+            OperationInvalidError: It does not run and flags ask for the live state.
 
         Procedure: NETWORK_GET_METADATA (libvirt 9.7.0).
         """
@@ -370,6 +372,8 @@ class NetworkMethods(RemoteObject):
 
         Raises:
             InvalidArgError: The title has more than one line, or key and uri do not fit the type.
+            XMLDetailError: The XML of an element is not well-formed.
+            OperationInvalidError: It does not run and flags ask for the live state.
             OperationDeniedError: The connection is read-only.
 
         Procedure: NETWORK_SET_METADATA (libvirt 9.7.0).

@@ -50,7 +50,7 @@ class SecretMethods(RemoteObject):
             flags: None are defined; 0.
 
         Raises:
-            InvalidSecretError: The secret is private.
+            InvalidSecretError: It is private.
             NoSecretError: It has no value yet.
             OperationDeniedError: The connection is read-only.
 

@@ -73,7 +73,7 @@ class StoragePoolMethods(RemoteObject):
                 See ``StoragePoolCreateFlags``.
 
         Raises:
-            OperationInvalidError: The pool is in use already.
+            OperationInvalidError: It is in use already.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_CREATE (libvirt 0.4.1).
@@ -85,7 +85,7 @@ class StoragePoolMethods(RemoteObject):
         """Drop the stored definition of the pool; its volumes stay where they are.
 
         Raises:
-            OperationInvalidError: The pool is in use.
+            OperationInvalidError: It is in use.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_UNDEFINE (libvirt 0.4.1).
@@ -99,7 +99,7 @@ class StoragePoolMethods(RemoteObject):
         Nothing is deleted. A pool without a stored definition is gone afterwards.
 
         Raises:
-            OperationInvalidError: The pool is not in use.
+            OperationInvalidError: It is not in use.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_DESTROY (libvirt 0.4.1).
@@ -124,7 +124,7 @@ class StoragePoolMethods(RemoteObject):
             flag: Whether it is to be put into use.
 
         Raises:
-            InvalidArgError: The pool has no stored definition.
+            InternalError: It has no stored definition.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_SET_AUTOSTART (libvirt 0.4.1).
@@ -144,7 +144,7 @@ class StoragePoolMethods(RemoteObject):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The pool is not in use.
+            OperationInvalidError: It is not in use.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_REFRESH (libvirt 0.4.1).
@@ -163,7 +163,7 @@ class StoragePoolMethods(RemoteObject):
                 ``StoragePoolBuildFlags``.
 
         Raises:
-            OperationInvalidError: The pool is in use, or the flags are not for its kind.
+            OperationInvalidError: It is in use, or the flags are not for its kind.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_POOL_BUILD (libvirt 0.4.1).
@@ -182,7 +182,7 @@ class StoragePoolMethods(RemoteObject):
                 ``StoragePoolDeleteFlags``.
 
         Raises:
-            OperationInvalidError: The pool is in use.
+            OperationInvalidError: It is in use.
             SystemCallError: Its directory is not empty.
             NoSupportError: Pools of its kind cannot be deleted.
             OperationDeniedError: The connection is read-only.
@@ -206,7 +206,7 @@ class StoragePoolMethods(RemoteObject):
         """Return how many volumes the pool holds.
 
         Raises:
-            OperationInvalidError: The pool is not in use.
+            OperationInvalidError: It is not in use.
 
         Procedure: STORAGE_POOL_NUM_OF_VOLUMES (libvirt 0.4.1).
         """
@@ -220,7 +220,7 @@ class StoragePoolMethods(RemoteObject):
             maxnames: The most names to return, up to 16384.
 
         Raises:
-            OperationInvalidError: The pool is not in use.
+            OperationInvalidError: It is not in use.
 
         Procedure: STORAGE_POOL_LIST_VOLUMES (libvirt 0.4.1).
         """
@@ -234,7 +234,7 @@ class StoragePoolMethods(RemoteObject):
         Those that vanish meanwhile are left out. ``list_all_volumes`` needs one call for all.
 
         Raises:
-            OperationInvalidError: The pool is not in use.
+            OperationInvalidError: It is not in use.
 
         Procedures: STORAGE_POOL_NUM_OF_VOLUMES (libvirt 0.4.1), STORAGE_POOL_LIST_VOLUMES (libvirt
         0.4.1), STORAGE_VOL_LOOKUP_BY_NAME (libvirt 0.4.1).
@@ -253,7 +253,7 @@ class StoragePoolMethods(RemoteObject):
             flags: None are defined; 0.
 
         Raises:
-            OperationInvalidError: The pool is not in use.
+            OperationInvalidError: It is not in use.
 
         Procedure: STORAGE_POOL_LIST_ALL_VOLUMES (libvirt 0.10.2).
         """
@@ -276,8 +276,8 @@ class StoragePoolMethods(RemoteObject):
             name: The volume's name; in a directory, the file's.
 
         Raises:
-            NoStorageVolError: The pool holds no such volume.
-            OperationInvalidError: The pool is not in use.
+            NoStorageVolError: It holds no such volume.
+            OperationInvalidError: It is not in use.
 
         Procedure: STORAGE_VOL_LOOKUP_BY_NAME (libvirt 0.4.1).
         """
@@ -301,9 +301,10 @@ class StoragePoolMethods(RemoteObject):
                 the XML against its schema. See ``StorageVolCreateFlags``.
 
         Raises:
-            XMLError: Xml is not what a volume's should be.
-            StorageVolExistError: The pool holds a volume of that name.
-            OperationInvalidError: The pool is not in use.
+            XMLError: Something in the XML is missing or wrong.
+            StorageVolExistError: It holds a volume of that name.
+            OperationInvalidError: It is not in use.
+            XMLDetailError: The XML is not well-formed.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_CREATE_XML (libvirt 0.4.1).
@@ -341,7 +342,7 @@ class StoragePoolMethods(RemoteObject):
                 ``StorageVolCreateFlags``.
 
         Raises:
-            StorageVolExistError: The pool holds a volume of that name.
+            StorageVolExistError: It holds a volume of that name.
             NoStorageVolError: The other volume is gone.
             OperationInvalidError: One of the pools is not in use.
             OperationDeniedError: The connection is read-only.

@@ -81,8 +81,8 @@ class StorageVolMethods(RemoteObject):
         taken with ``DELTA`` and ``SHRINK`` only.
 
         Args:
-            capacity: How much it is to hold, in bytes; with ``DELTA`` how much more, or with
-                ``SHRINK`` as well how much less.
+            capacity: How much it is to hold; with ``DELTA`` how much more, or with ``SHRINK`` as
+                well how much less.
             flags: ``ALLOCATE`` takes the room at once, ``DELTA`` counts from the present size,
                 ``SHRINK`` allows less than that. See ``StorageVolResizeFlags``.
 
@@ -91,6 +91,7 @@ class StorageVolMethods(RemoteObject):
                 capacity is 0 without DELTA or SHRINK.
             OperationInvalidError: Its pool is not in use.
             NoSupportError: Volumes of its kind cannot be resized.
+            SystemCallError: The host cannot make it that large.
             OperationDeniedError: The connection is read-only.
 
         Procedure: STORAGE_VOL_RESIZE (libvirt 0.9.10).
