@@ -28,7 +28,7 @@ def connection_tells(conn: virtproto.Connection) -> None:
     assert_type(conn.is_alive(), bool)
     assert_type(conn.get_node_info(), records.NodeInfo)
     assert_type(conn.get_node_info().memory_kib, int)
-    assert_type(conn.get_node_cpu_map(), tuple[int, frozenset[int], int])
+    assert_type(conn.get_node_cpu_map(), records.NodeCPUMap)
     assert_type(conn.get_node_cpu_stats(), dict[str, int])
     assert_type(conn.list_all_domains(), list[virtproto.Domain])
     assert_type(conn.get_cpu_model_names("x86_64"), list[str])
@@ -57,7 +57,7 @@ def domain_tells(dom: virtproto.Domain) -> None:
     assert_type(dom.get_guest_info(DomainGuestInfoTypes.OS), dict[str, ParamValue])
     source = DomainInterfaceAddressesSource.AGENT
     assert_type(dom.get_interface_addresses(source), list[records.DomainInterface])
-    assert_type(dom.get_interface_addresses(1)[0].addrs[0].prefix, int)
+    assert_type(dom.get_interface_addresses(1)[0].addresses[0].prefix, int)
     assert_type(dom.memory_peek(0, 16), bytes)
     assert_type(dom.create_snapshot("<domainsnapshot/>"), virtproto.DomainSnapshot)
     assert_type(dom.connection, virtproto.Connection)

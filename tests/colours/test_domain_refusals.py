@@ -154,7 +154,7 @@ BAD: list[tuple[str, tuple[Any, ...], type[UsageError], str]] = [
     ("set_memory_parameters", ({"hard_limit": -1},), UsageError, r"params\['hard_limit'\]: -1"),
     ("set_numa_parameters", ({"numa_mode": "x"},), ArgumentTypeError, r"params\['numa_mode'\]: "),
     ("set_numa_parameters", ({f"p{n}": "" for n in range(17)},), UsageError, "params: more"),
-    ("start_dirty_rate_calc", (None,), ArgumentTypeError, "secs: a whole number is required"),
+    ("start_dirty_rate_calc", (None,), ArgumentTypeError, "duration_s: a whole number is required"),
     ("set_vcpus", (-1,), UsageError, "count: -1 is not within"),
     ("set_vcpu", ("0-3", True), ArgumentTypeError, "cpumap: expected several CPU numbers"),
     ("set_vcpu", ([0], None), ArgumentTypeError, "state: expected True or False"),

@@ -32,7 +32,7 @@ def counters(**values: int) -> remote.DomainBlockStatsFlagsRet:
 def test_counters_are_asked_for_once_their_number_is_known() -> None:
     newer = counters(rd_operations=5, rd_bytes=6, wr_operations=7, wr_bytes=8, flush_operations=9)
     counted = remote.DomainBlockStatsFlagsRet(params=TypedParams(), nparams=5)
-    calls, stats = drive(block_stats(DOMAIN, path="vda"), [counted, newer])
+    calls, stats = drive(block_stats(DOMAIN, disk="vda"), [counted, newer])
     asked = [
         remote.DomainBlockStatsFlagsArgs(dom=DOMAIN, path="vda", nparams=count, flags=4)
         for count in (0, 5)
@@ -51,7 +51,7 @@ def test_counters_are_asked_for_once_their_number_is_known() -> None:
 
 def test_a_counter_that_is_missing_is_not_made_up() -> None:
     counted = remote.DomainBlockStatsFlagsRet(params=TypedParams(), nparams=1)
-    _, stats = drive(block_stats(DOMAIN, path="vda"), [counted, counters(rd_bytes=6)])
+    _, stats = drive(block_stats(DOMAIN, disk="vda"), [counted, counters(rd_bytes=6)])
     assert stats == {"rd_bytes": 6}
 
 
@@ -65,7 +65,7 @@ def test_a_counter_that_is_missing_is_not_made_up() -> None:
     ids=["driver", "daemon", "none"],
 )
 def test_without_the_newer_counters_the_older_call_is_made(answer: object) -> None:
-    calls, stats = drive(block_stats(DOMAIN, path="vda"), [answer, PLAIN])
+    calls, stats = drive(block_stats(DOMAIN, disk="vda"), [answer, PLAIN])
     assert [name for name, _ in calls] == ["DOMAIN_BLOCK_STATS_FLAGS", "DOMAIN_BLOCK_STATS"]
     assert calls[1][1] == remote.DomainBlockStatsArgs(dom=DOMAIN, path="vda")
     assert stats == PLAIN_DICT
@@ -73,11 +73,11 @@ def test_without_the_newer_counters_the_older_call_is_made(answer: object) -> No
 
 def test_another_refusal_of_the_newer_counters_is_final() -> None:
     with pytest.raises(InvalidArgError):
-        drive(block_stats(DOMAIN, path="vdz"), [InvalidArgError("no such disk", code=8)])
+        drive(block_stats(DOMAIN, disk="vdz"), [InvalidArgError("no such disk", code=8)])
 
 
 def test_peeking_returns_what_was_asked_for() -> None:
-    recipe = block_peek(DOMAIN, path="vda", offset=512, size=3, flags=0)
+    recipe = block_peek(DOMAIN, disk="vda", offset=512, size=3, flags=0)
     calls, data = drive(recipe, [remote.DomainBlockPeekRet(buffer=b"abc")])
     assert calls == [
         (
@@ -90,13 +90,13 @@ def test_peeking_returns_what_was_asked_for() -> None:
 
 def test_peeking_refuses_what_no_reply_could_carry() -> None:
     with pytest.raises(UsageError, match=r"^size: 4194305 bytes"):
-        next(block_peek(DOMAIN, path="vda", offset=0, size=4194305, flags=0))
-    next(block_peek(DOMAIN, path="vda", offset=0, size=4194304, flags=0))
+        next(block_peek(DOMAIN, disk="vda", offset=0, size=4194305, flags=0))
+    next(block_peek(DOMAIN, disk="vda", offset=0, size=4194304, flags=0))
 
 
 @pytest.mark.parametrize("data", [b"ab", b"abcd"])
 def test_peeking_does_not_pass_on_another_number_of_bytes(data: bytes) -> None:
-    recipe = block_peek(DOMAIN, path="vda", offset=0, size=3, flags=0)
+    recipe = block_peek(DOMAIN, disk="vda", offset=0, size=3, flags=0)
     with pytest.raises(DecodeError, match=f"buffer: {len(data)} bytes came, 3 were asked for"):
         drive(recipe, [remote.DomainBlockPeekRet(buffer=data)])
 
@@ -107,16 +107,16 @@ def test_peeking_does_not_pass_on_another_number_of_bytes(data: bytes) -> None:
 )
 def test_rebasing_refuses_flags_of_copies(flags: int, name: str) -> None:
     with pytest.raises(UsageError, match=f"^flags: .*{name} without COPY"):
-        next(block_rebase(DOMAIN, path="vda", base=None, bandwidth=0, flags=flags))
+        next(block_rebase(DOMAIN, disk="vda", base=None, bandwidth=0, flags=flags))
 
 
 def test_rebasing_refuses_a_copy_to_nowhere() -> None:
     with pytest.raises(UsageError, match=r"^base: "):
-        next(block_rebase(DOMAIN, path="vda", base=None, bandwidth=0, flags=8))
+        next(block_rebase(DOMAIN, disk="vda", base=None, bandwidth=0, flags=8))
 
 
 @pytest.mark.parametrize(("base", "flags"), [(None, 0), ("vda[1]", 16 | 64), ("/copy", 8 | 47)])
 def test_rebasing(base: str | None, flags: int) -> None:
-    recipe = block_rebase(DOMAIN, path="vda", base=base, bandwidth=5, flags=flags)
+    recipe = block_rebase(DOMAIN, disk="vda", base=base, bandwidth=5, flags=flags)
     args = remote.DomainBlockRebaseArgs(dom=DOMAIN, path="vda", base=base, bandwidth=5, flags=flags)
     assert drive(recipe, [None]) == ([("DOMAIN_BLOCK_REBASE", args)], None)

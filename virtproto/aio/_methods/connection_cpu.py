@@ -110,7 +110,7 @@ class ConnectionCpuMethods(LivingCalls):
 
     async def baseline_cpu(
         self,
-        xml: Iterable[str],
+        xmls: Iterable[str],
         flags: ConnectBaselineCPUFlags | int = 0,
     ) -> str:
         """Return the best CPU that all of several CPUs can stand in for, as XML.
@@ -120,7 +120,7 @@ class ConnectionCpuMethods(LivingCalls):
         ``baseline_hypervisor_cpu`` takes into account what hypervisors can offer.
 
         Args:
-            xml: The CPUs, each a ``cpu`` document; from 1 to 256.
+            xmls: The CPUs, each a ``cpu`` document; from 1 to 256.
             flags: Whether to name all features, and whether to leave out those that hinder
                 migration. See ``ConnectBaselineCPUFlags``.
 
@@ -133,7 +133,7 @@ class ConnectionCpuMethods(LivingCalls):
         ret = await self._call(
             wire.CONNECT_BASELINE_CPU,
             wire.ConnectBaselineCpuArgs(
-                xmlCPUs=to_texts("xml", xml, wire.CPU_BASELINE_MAX),
+                xmlCPUs=to_texts("xmls", xmls, wire.CPU_BASELINE_MAX),
                 flags=to_flags("flags", flags),
             ),
         )
@@ -145,7 +145,7 @@ class ConnectionCpuMethods(LivingCalls):
         arch: str | None,
         machine: str | None,
         virttype: str | None,
-        xml: Iterable[str],
+        xmls: Iterable[str],
         flags: ConnectBaselineCPUFlags | int = 0,
     ) -> str:
         """Return the best CPU that hypervisors of several hosts can offer, as XML.
@@ -162,7 +162,7 @@ class ConnectionCpuMethods(LivingCalls):
             machine: Machine type; None for the emulator's default.
             virttype: Kind of virtualisation, such as ``kvm`` or ``qemu``; None for the best there
                 is.
-            xml: The CPUs, each a ``cpu`` document; from 1 to 256.
+            xmls: The CPUs, each a ``cpu`` document; from 1 to 256.
             flags: Whether to name all features, and whether to leave out those that hinder
                 migration. See ``ConnectBaselineCPUFlags``.
 
@@ -182,7 +182,7 @@ class ConnectionCpuMethods(LivingCalls):
                 arch=to_optional_text("arch", arch),
                 machine=to_optional_text("machine", machine),
                 virttype=to_optional_text("virttype", virttype),
-                xmlCPUs=to_texts("xml", xml, wire.CPU_BASELINE_MAX),
+                xmlCPUs=to_texts("xmls", xmls, wire.CPU_BASELINE_MAX),
                 flags=to_flags("flags", flags),
             ),
         )

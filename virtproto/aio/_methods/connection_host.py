@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.constants import NodeSuspendTarget
     from virtproto.model.typedvalues import ParamValue
-    from virtproto.records import NodeInfo, NodeSecurityModel
+    from virtproto.records import NodeCPUMap, NodeInfo, NodeSecurityModel
 
 __all__ = ["ConnectionHostMethods"]
 
@@ -33,7 +33,7 @@ class ConnectionHostMethods(LivingCalls):
         ret = await self._ask(wire.NODE_GET_INFO, b"")
         return node_info(ret)
 
-    async def get_node_cpu_map(self, flags: int = 0) -> tuple[int, frozenset[int], int]:
+    async def get_node_cpu_map(self, flags: int = 0) -> NodeCPUMap:
         """Return which of the host's CPUs are online.
 
         CPUs are numbered from 0. The result is a tuple as well:
@@ -147,7 +147,7 @@ class ConnectionHostMethods(LivingCalls):
     async def node_suspend_for_duration(
         self,
         target: NodeSuspendTarget | int,
-        duration: int,
+        duration_s: int,
         flags: int = 0,
     ) -> None:
         """Put the whole host to sleep and have its clock wake it.
@@ -158,7 +158,7 @@ class ConnectionHostMethods(LivingCalls):
         Args:
             target: Where memory goes: it stays in RAM, goes to disk, or both. See
                 ``NodeSuspendTarget``.
-            duration: How long to sleep in seconds, 60 at least.
+            duration_s: How long to sleep in seconds, 60 at least.
             flags: None are defined; 0.
 
         Raises:
@@ -174,7 +174,7 @@ class ConnectionHostMethods(LivingCalls):
             wire.NODE_SUSPEND_FOR_DURATION,
             wire.NodeSuspendForDurationArgs(
                 target=to_uint("target", target),
-                duration=to_ulong("duration", duration),
+                duration=to_ulong("duration_s", duration_s),
                 flags=to_flags("flags", flags),
             ),
         )

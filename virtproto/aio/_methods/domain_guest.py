@@ -105,14 +105,14 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         ret = await self._ask(wire.DOMAIN_GET_FSINFO, self._reference() + pack_flags(flags))
         return filesystems(ret)
 
-    async def fs_trim(self, mount_point: str | None, minimum: int, flags: int = 0) -> None:
+    async def fs_trim(self, mount_point: str | None, minimum_bytes: int, flags: int = 0) -> None:
         """Have the guest tell its disks which blocks its file systems do not use.
 
         Where the disks pass that on (``discard='unmap'``), their images get smaller on the host.
 
         Args:
             mount_point: Which file system, by where it is mounted; None is all of them.
-            minimum: The shortest stretch that is worth the trouble; 0 is all that is free.
+            minimum_bytes: The shortest stretch that is worth the trouble; 0 is all that is free.
             flags: None are defined; 0.
 
         Raises:
@@ -130,7 +130,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             wire.DomainFstrimArgs(
                 dom=self._wire,
                 mountPoint=to_optional_text("mount_point", mount_point),
-                minimum=to_ulong("minimum", minimum),
+                minimum=to_ulong("minimum_bytes", minimum_bytes),
                 flags=to_flags("flags", flags),
             ),
         )

@@ -115,13 +115,13 @@ class StoragePoolMethods(RemoteObject):
         ret = await self._ask(wire.STORAGE_POOL_GET_AUTOSTART, self._reference())
         return bool(ret.autostart)
 
-    async def set_autostart(self, flag: bool) -> None:
+    async def set_autostart(self, autostart: bool) -> None:
         """Set whether the pool is put into use together with the host.
 
         Nothing happens to it now.
 
         Args:
-            flag: Whether it is to be put into use.
+            autostart: Whether it is to be put into use.
 
         Raises:
             InternalError: It has no stored definition.
@@ -132,7 +132,10 @@ class StoragePoolMethods(RemoteObject):
         self._require_writable("set_autostart")
         await self._call(
             wire.STORAGE_POOL_SET_AUTOSTART,
-            wire.StoragePoolSetAutostartArgs(pool=self._wire, autostart=to_bool("flag", flag)),
+            wire.StoragePoolSetAutostartArgs(
+                pool=self._wire,
+                autostart=to_bool("autostart", autostart),
+            ),
         )
 
     async def refresh(self, flags: int = 0) -> None:

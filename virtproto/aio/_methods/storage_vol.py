@@ -74,21 +74,21 @@ class StorageVolMethods(RemoteObject):
         self._require_writable("delete")
         await self._ask(wire.STORAGE_VOL_DELETE, self._reference() + pack_flags(flags))
 
-    async def resize(self, capacity: int, flags: StorageVolResizeFlags | int = 0) -> None:
+    async def resize(self, capacity_bytes: int, flags: StorageVolResizeFlags | int = 0) -> None:
         """Change how much the volume can hold.
 
         A guest that uses it is not told. What a volume loses by shrinking is gone. 0 bytes are
         taken with ``DELTA`` and ``SHRINK`` only.
 
         Args:
-            capacity: How much it is to hold; with ``DELTA`` how much more, or with ``SHRINK`` as
-                well how much less.
+            capacity_bytes: How much it is to hold; with ``DELTA`` how much more, or with ``SHRINK``
+                as well how much less.
             flags: ``ALLOCATE`` takes the room at once, ``DELTA`` counts from the present size,
                 ``SHRINK`` allows less than that. See ``StorageVolResizeFlags``.
 
         Raises:
             InvalidArgError: It would shrink without SHRINK, hold less than it has allocated, or
-                capacity is 0 without DELTA or SHRINK.
+                capacity_bytes is 0 without DELTA or SHRINK.
             OperationInvalidError: Its pool is not in use.
             NoSupportError: Volumes of its kind cannot be resized.
             SystemCallError: The host cannot make it that large.
@@ -101,7 +101,7 @@ class StorageVolMethods(RemoteObject):
             wire.STORAGE_VOL_RESIZE,
             wire.StorageVolResizeArgs(
                 vol=self._wire,
-                capacity=to_ulong("capacity", capacity),
+                capacity=to_ulong("capacity_bytes", capacity_bytes),
                 flags=to_flags("flags", flags),
             ),
         )

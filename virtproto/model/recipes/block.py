@@ -27,7 +27,7 @@ _OLD_NAMES = {"rd_operations": "rd_req", "wr_operations": "wr_req"}
 
 
 def block_peek(
-    domain: NonnullDomain, *, path: str, offset: int, size: int, flags: int
+    domain: NonnullDomain, *, disk: str, offset: int, size: int, flags: int
 ) -> Recipe[bytes]:
     """Read part of a disk. Source: virDomainBlockPeek."""
     limit = wire.DOMAIN_BLOCK_PEEK_BUFFER_MAX
@@ -35,7 +35,7 @@ def block_peek(
         raise UsageError(f"size: {size} bytes are more than the {limit} of one call")
     read = yield (
         wire.DOMAIN_BLOCK_PEEK,
-        wire.DomainBlockPeekArgs(dom=domain, path=path, offset=offset, size=size, flags=flags),
+        wire.DomainBlockPeekArgs(dom=domain, path=disk, offset=offset, size=size, flags=flags),
     )
     data: bytes = read.buffer
     if len(data) != size:
@@ -43,7 +43,7 @@ def block_peek(
     return data
 
 
-def block_stats(domain: NonnullDomain, *, path: str) -> Recipe[dict[str, ParamValue]]:
+def block_stats(domain: NonnullDomain, *, disk: str) -> Recipe[dict[str, ParamValue]]:
     """Return a disk's counters by name, of the newer call where the daemon or driver has it.
 
     The names of the older call are there in either case. Sources: virDomainBlockStatsFlags,
@@ -52,7 +52,7 @@ def block_stats(domain: NonnullDomain, *, path: str) -> Recipe[dict[str, ParamVa
 
     def build(count: int) -> wire.DomainBlockStatsFlagsArgs:
         return wire.DomainBlockStatsFlagsArgs(
-            dom=domain, path=path, nparams=count, flags=STRING_OKAY
+            dom=domain, path=disk, nparams=count, flags=STRING_OKAY
         )
 
     try:
@@ -60,15 +60,15 @@ def block_stats(domain: NonnullDomain, *, path: str) -> Recipe[dict[str, ParamVa
     except NoSupportError:
         stats = {}
     if not stats:
-        return (yield from _plain_stats(domain, path))
+        return (yield from _plain_stats(domain, disk))
     for name, old_name in _OLD_NAMES.items():
         if name in stats:
             stats[old_name] = stats[name]
     return stats
 
 
-def _plain_stats(domain: NonnullDomain, path: str) -> Recipe[dict[str, ParamValue]]:
-    ret = yield wire.DOMAIN_BLOCK_STATS, wire.DomainBlockStatsArgs(dom=domain, path=path)
+def _plain_stats(domain: NonnullDomain, disk: str) -> Recipe[dict[str, ParamValue]]:
+    ret = yield wire.DOMAIN_BLOCK_STATS, wire.DomainBlockStatsArgs(dom=domain, path=disk)
     return {
         "rd_req": ret.rd_req,
         "rd_bytes": ret.rd_bytes,
@@ -79,7 +79,7 @@ def _plain_stats(domain: NonnullDomain, path: str) -> Recipe[dict[str, ParamValu
 
 
 def block_rebase(
-    domain: NonnullDomain, *, path: str, base: str | None, bandwidth: int, flags: int
+    domain: NonnullDomain, *, disk: str, base: str | None, bandwidth: int, flags: int
 ) -> Recipe[None]:
     """Shorten a disk's chain of images, or copy it. Source: virDomainBlockRebase."""
     if flags & _COPY:
@@ -92,6 +92,6 @@ def block_rebase(
     yield (
         wire.DOMAIN_BLOCK_REBASE,
         wire.DomainBlockRebaseArgs(
-            dom=domain, path=path, base=base, bandwidth=bandwidth, flags=flags
+            dom=domain, path=disk, base=base, bandwidth=bandwidth, flags=flags
         ),
     )

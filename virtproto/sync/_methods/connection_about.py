@@ -210,7 +210,7 @@ class ConnectionAboutMethods(LivingCalls):
         )
         return ret.max_vcpus
 
-    def set_identity(self, identity: Mapping[str, ParamValue], flags: int = 0) -> None:
+    def set_identity(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
         """Tell the daemon on whose behalf the calls that follow are made.
 
         It is meant for a service in between, which itself is trusted fully: access to each object
@@ -220,7 +220,7 @@ class ConnectionAboutMethods(LivingCalls):
         ``x509-distinguished-name`` and ``selinux-context``.
 
         Args:
-            identity: What is known of the identity, by name; at most 20 entries.
+            params: What is known of the identity, by name; at most 20 entries.
             flags: None are defined; 0.
 
         Raises:
@@ -233,8 +233,8 @@ class ConnectionAboutMethods(LivingCalls):
             wire.CONNECT_SET_IDENTITY,
             wire.ConnectSetIdentityArgs(
                 params=to_params(
-                    "identity",
-                    identity,
+                    "params",
+                    params,
                     KNOWN["IDENTITY"],
                     wire.CONNECT_IDENTITY_PARAMS_MAX,
                 ),

@@ -108,7 +108,7 @@ class ConnectionCpuMethods(LivingCalls):
         )
         return member("CPUCompareResult", ret.result)
 
-    def baseline_cpu(self, xml: Iterable[str], flags: ConnectBaselineCPUFlags | int = 0) -> str:
+    def baseline_cpu(self, xmls: Iterable[str], flags: ConnectBaselineCPUFlags | int = 0) -> str:
         """Return the best CPU that all of several CPUs can stand in for, as XML.
 
         Given the CPUs of several hosts, as ``get_capabilities`` has them, a domain with the result
@@ -116,7 +116,7 @@ class ConnectionCpuMethods(LivingCalls):
         ``baseline_hypervisor_cpu`` takes into account what hypervisors can offer.
 
         Args:
-            xml: The CPUs, each a ``cpu`` document; from 1 to 256.
+            xmls: The CPUs, each a ``cpu`` document; from 1 to 256.
             flags: Whether to name all features, and whether to leave out those that hinder
                 migration. See ``ConnectBaselineCPUFlags``.
 
@@ -129,7 +129,7 @@ class ConnectionCpuMethods(LivingCalls):
         ret = self._call(
             wire.CONNECT_BASELINE_CPU,
             wire.ConnectBaselineCpuArgs(
-                xmlCPUs=to_texts("xml", xml, wire.CPU_BASELINE_MAX),
+                xmlCPUs=to_texts("xmls", xmls, wire.CPU_BASELINE_MAX),
                 flags=to_flags("flags", flags),
             ),
         )
@@ -141,7 +141,7 @@ class ConnectionCpuMethods(LivingCalls):
         arch: str | None,
         machine: str | None,
         virttype: str | None,
-        xml: Iterable[str],
+        xmls: Iterable[str],
         flags: ConnectBaselineCPUFlags | int = 0,
     ) -> str:
         """Return the best CPU that hypervisors of several hosts can offer, as XML.
@@ -158,7 +158,7 @@ class ConnectionCpuMethods(LivingCalls):
             machine: Machine type; None for the emulator's default.
             virttype: Kind of virtualisation, such as ``kvm`` or ``qemu``; None for the best there
                 is.
-            xml: The CPUs, each a ``cpu`` document; from 1 to 256.
+            xmls: The CPUs, each a ``cpu`` document; from 1 to 256.
             flags: Whether to name all features, and whether to leave out those that hinder
                 migration. See ``ConnectBaselineCPUFlags``.
 
@@ -178,7 +178,7 @@ class ConnectionCpuMethods(LivingCalls):
                 arch=to_optional_text("arch", arch),
                 machine=to_optional_text("machine", machine),
                 virttype=to_optional_text("virttype", virttype),
-                xmlCPUs=to_texts("xml", xml, wire.CPU_BASELINE_MAX),
+                xmlCPUs=to_texts("xmls", xmls, wire.CPU_BASELINE_MAX),
                 flags=to_flags("flags", flags),
             ),
         )

@@ -203,11 +203,11 @@ class ConnectionNwfilterMethods(LivingCalls):
         )
         return handle(NWFilter, self, ret.nwfilter)
 
-    def get_nwfilter_binding_by_port_dev(self, name: str) -> NWFilterBinding:
+    def get_nwfilter_binding_by_port_dev(self, port_dev: str) -> NWFilterBinding:
         """Return the binding of a network filter to one network device of the host.
 
         Args:
-            name: The device's name, such as ``vnet0``.
+            port_dev: The device's name, such as ``vnet0``.
 
         Raises:
             NoNWFilterBindingError: The device has none.
@@ -218,6 +218,6 @@ class ConnectionNwfilterMethods(LivingCalls):
 
         ret = self._call(
             wire.NWFILTER_BINDING_LOOKUP_BY_PORT_DEV,
-            wire.NwfilterBindingLookupByPortDevArgs(name=to_text("name", name)),
+            wire.NwfilterBindingLookupByPortDevArgs(name=to_text("port_dev", port_dev)),
         )
         return handle(NWFilterBinding, self, ret.nwfilter)

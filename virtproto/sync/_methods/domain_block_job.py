@@ -40,7 +40,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
     def get_block_job_info(
         self,
-        path: str,
+        disk: str,
         flags: DomainBlockJobInfoFlags | int = 0,
     ) -> BlockJobInfo | None:
         """Return how far the job on a disk has come, or None while there is none.
@@ -49,7 +49,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         for ``abort_block_job``, with or without ``PIVOT``.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             flags: ``BANDWIDTH_BYTES`` asks for the limit in bytes/s instead of MiB/s. See
                 ``DomainBlockJobInfoFlags``.
 
@@ -65,7 +65,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_GET_BLOCK_JOB_INFO,
             wire.DomainGetBlockJobInfoArgs(
                 dom=self._wire,
-                path=to_text("path", path),
+                path=to_text("disk", disk),
                 flags=to_flags("flags", flags),
             ),
         )
@@ -73,7 +73,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
     def set_block_job_speed(
         self,
-        path: str,
+        disk: str,
         bandwidth: int,
         flags: DomainBlockJobSetSpeedFlags | int = 0,
     ) -> None:
@@ -82,7 +82,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         The limit holds until the job ends.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             bandwidth: The limit in MiB/s, or in bytes/s if the flags hold ``BANDWIDTH_BYTES``; 0 is
                 no limit.
             flags: The unit of the limit. See ``DomainBlockJobSetSpeedFlags``.
@@ -99,13 +99,13 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_BLOCK_JOB_SET_SPEED,
             wire.DomainBlockJobSetSpeedArgs(
                 dom=self._wire,
-                path=to_text("path", path),
+                path=to_text("disk", disk),
                 bandwidth=to_ulong("bandwidth", bandwidth),
                 flags=to_flags("flags", flags),
             ),
         )
 
-    def abort_block_job(self, path: str, flags: DomainBlockJobAbortFlags | int = 0) -> None:
+    def abort_block_job(self, disk: str, flags: DomainBlockJobAbortFlags | int = 0) -> None:
         """Cancel the job on a disk, or end a finished copy.
 
         With ``PIVOT`` a copy or active commit that has caught up ends with the domain using the new
@@ -113,7 +113,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         with ``ASYNC`` it only asks, and the event of the disk's job tells when.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             flags: How to end it; 0 cancels it and waits. See ``DomainBlockJobAbortFlags``.
 
         Raises:
@@ -129,19 +129,19 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_BLOCK_JOB_ABORT,
             wire.DomainBlockJobAbortArgs(
                 dom=self._wire,
-                path=to_text("path", path),
+                path=to_text("disk", disk),
                 flags=to_flags("flags", flags),
             ),
         )
 
-    def block_pull(self, path: str, bandwidth: int, flags: DomainBlockPullFlags | int = 0) -> None:
+    def block_pull(self, disk: str, bandwidth: int, flags: DomainBlockPullFlags | int = 0) -> None:
         """Fill a disk's image from the images below it, so that it needs them no longer.
 
         The job goes on after the call; ``get_block_job_info`` and the event of the disk's job tell
         how far it is. Once it is done, the image stands alone.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             bandwidth: How fast, in MiB/s, or in bytes/s if the flags hold ``BANDWIDTH_BYTES``; 0 is
                 as fast as can be.
             flags: The unit of the limit. See ``DomainBlockPullFlags``.
@@ -160,7 +160,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_BLOCK_PULL,
             wire.DomainBlockPullArgs(
                 dom=self._wire,
-                path=to_text("path", path),
+                path=to_text("disk", disk),
                 bandwidth=to_ulong("bandwidth", bandwidth),
                 flags=to_flags("flags", flags),
             ),
@@ -168,7 +168,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
     def block_rebase(
         self,
-        path: str,
+        disk: str,
         base: str | None,
         bandwidth: int,
         flags: DomainBlockRebaseFlags | int = 0,
@@ -182,7 +182,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         other uses are a UsageError.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             base: The image to keep below, as a path or as ``vda[2]``; for a copy, the path to copy
                 to.
             bandwidth: How fast, in MiB/s, or in bytes/s if the flags hold ``BANDWIDTH_BYTES``; 0 is
@@ -205,7 +205,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         self._run(
             block_rebase(
                 self._wire,
-                path=to_text("path", path),
+                disk=to_text("disk", disk),
                 base=to_optional_text("base", base),
                 bandwidth=to_ulong("bandwidth", bandwidth),
                 flags=to_flags("flags", flags),
@@ -214,7 +214,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
     def block_copy(
         self,
-        path: str,
+        disk: str,
         dest_xml: str,
         params: Mapping[str, ParamValue],
         flags: DomainBlockCopyFlags | int = 0,
@@ -231,7 +231,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         constants ``DOMAIN_BLOCK_COPY_*`` have these names.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             dest_xml: Where to.
             params: How; what is not named is the hypervisor's choice.
             flags: What to copy, and onto what. See ``DomainBlockCopyFlags``.
@@ -255,7 +255,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_BLOCK_COPY,
             wire.DomainBlockCopyArgs(
                 dom=self._wire,
-                path=to_text("path", path),
+                path=to_text("disk", disk),
                 destxml=to_text("dest_xml", dest_xml),
                 params=to_params(
                     "params",

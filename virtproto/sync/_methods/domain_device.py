@@ -195,14 +195,14 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             ),
         )
 
-    def get_block_info(self, dev: str, flags: int = 0) -> BlockInfo:
+    def get_block_info(self, disk: str, flags: int = 0) -> BlockInfo:
         """Return how large a disk is: capacity, allocation and physical size, in bytes.
 
         Of a domain that does not run the image itself is looked at, which needs the host to have
         it.
 
         Args:
-            dev: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             flags: None are defined; 0.
 
         Raises:
@@ -216,13 +216,13 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_GET_BLOCK_INFO,
             wire.DomainGetBlockInfoArgs(
                 dom=self._wire,
-                path=to_text("dev", dev),
+                path=to_text("disk", disk),
                 flags=to_flags("flags", flags),
             ),
         )
         return block_info(ret)
 
-    def block_peek(self, path: str, offset: int, size: int, flags: int = 0) -> bytes:
+    def block_peek(self, disk: str, offset: int, size: int, flags: int = 0) -> bytes:
         """Read bytes from a disk's image.
 
         Meant for a look at the first sectors (which file system, which partitions). QEMU's driver
@@ -231,7 +231,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         connection.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image.
+            disk: The disk's target (``vda``) or the path of its image.
             offset: Where to begin, in bytes.
             size: How many bytes, up to 4194304.
             flags: None are defined; 0.
@@ -250,7 +250,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         return self._run(
             block_peek(
                 self._wire,
-                path=to_text("path", path),
+                disk=to_text("disk", disk),
                 offset=to_ulong("offset", offset),
                 size=to_uint("size", size),
                 flags=to_flags("flags", flags),
@@ -295,7 +295,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             ),
         )
 
-    def block_stats(self, path: str) -> dict[str, ParamValue]:
+    def block_stats(self, disk: str) -> dict[str, ParamValue]:
         """Return what a disk of the running domain has read and written.
 
         Keys that every daemon has, of which one is missing, or -1, where the hypervisor does not
@@ -311,7 +311,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         ``flush_total_times``. The constants ``DOMAIN_BLOCK_STATS_*`` have these names.
 
         Args:
-            path: The disk's target (``vda``) or the path of its image; an empty text is the sum of
+            disk: The disk's target (``vda``) or the path of its image; an empty text is the sum of
                 all disks, where the daemon can do that.
 
         Raises:
@@ -322,7 +322,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         """
         from virtproto.model.recipes.block import block_stats
 
-        return self._run(block_stats(self._wire, path=to_text("path", path)))
+        return self._run(block_stats(self._wire, disk=to_text("disk", disk)))
 
     def get_blkio_parameters(
         self,
@@ -528,16 +528,16 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             ),
         )
 
-    def set_block_threshold(self, dev: str, threshold: int, flags: int = 0) -> None:
+    def set_block_threshold(self, disk: str, threshold_bytes: int, flags: int = 0) -> None:
         """Ask for an event once a disk's image is written past a place.
 
         Meant for images on storage that has to be extended in time. The event (BLOCK_THRESHOLD)
         comes once; after it the threshold is 0, which is none, and has to be set anew.
 
         Args:
-            dev: The disk's target, ``vda``, or one of the images it rests on, ``vda[1]``, by the
+            disk: The disk's target, ``vda``, or one of the images it rests on, ``vda[1]``, by the
                 index that the definition of the running domain shows.
-            threshold: The place in the image; 0 asks for no event.
+            threshold_bytes: The place in the image; 0 asks for no event.
             flags: None are defined; 0.
 
         Raises:
@@ -552,19 +552,19 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_SET_BLOCK_THRESHOLD,
             wire.DomainSetBlockThresholdArgs(
                 dom=self._wire,
-                dev=to_text("dev", dev),
-                threshold=to_ulong("threshold", threshold),
+                dev=to_text("disk", disk),
+                threshold=to_ulong("threshold_bytes", threshold_bytes),
                 flags=to_flags("flags", flags),
             ),
         )
 
-    def interface_stats(self, path: str) -> InterfaceStats:
+    def interface_stats(self, intf: str) -> InterfaceStats:
         """Return what went through a network interface of the running domain.
 
         Counters that the hypervisor does not have are -1.
 
         Args:
-            path: The host's name of the interface (``vnet0``), which the definition of the running
+            intf: The host's name of the interface (``vnet0``), which the definition of the running
                 domain shows as its ``<target>``, or its MAC address.
 
         Raises:
@@ -579,7 +579,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
         ret = self._call(
             wire.DOMAIN_INTERFACE_STATS,
-            wire.DomainInterfaceStatsArgs(dom=self._wire, device=to_text("path", path)),
+            wire.DomainInterfaceStatsArgs(dom=self._wire, device=to_text("intf", intf)),
         )
         return interface_stats(ret)
 
@@ -731,7 +731,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
     def announce_interface(
         self,
-        device: str | None,
+        intf: str | None,
         params: Mapping[str, ParamValue],
         flags: int = 0,
     ) -> None:
@@ -743,7 +743,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         these names.
 
         Args:
-            device: The host's name of the interface (``vnet0``) or its MAC address; None is all of
+            intf: The host's name of the interface (``vnet0``) or its MAC address; None is all of
                 them.
             params: How often and when; what is not named is the hypervisor's choice.
             flags: None are defined; 0.
@@ -760,7 +760,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_ANNOUNCE_INTERFACE,
             wire.DomainAnnounceInterfaceArgs(
                 dom=self._wire,
-                device=to_optional_text("device", device),
+                device=to_optional_text("intf", intf),
                 params=to_params(
                     "params",
                     params,

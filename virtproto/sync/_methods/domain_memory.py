@@ -302,7 +302,11 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             ),
         )
 
-    def start_dirty_rate_calc(self, secs: int, flags: DomainDirtyRateCalcFlags | int = 0) -> None:
+    def start_dirty_rate_calc(
+        self,
+        duration_s: int,
+        flags: DomainDirtyRateCalcFlags | int = 0,
+    ) -> None:
         """Begin to measure how fast the guest writes to its memory.
 
         That tells whether it can be migrated while it runs. Returns at once. The result is among
@@ -310,7 +314,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
         once the time is over.
 
         Args:
-            secs: For how long to measure, in seconds; 1 to 60 with QEMU.
+            duration_s: For how long to measure, in seconds; 1 to 60 with QEMU.
             flags: How it is measured; 0 looks at samples of pages. See
                 ``DomainDirtyRateCalcFlags``.
 
@@ -328,7 +332,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_START_DIRTY_RATE_CALC,
             wire.DomainStartDirtyRateCalcArgs(
                 dom=self._wire,
-                seconds=to_int("secs", secs),
+                seconds=to_int("duration_s", duration_s),
                 flags=to_flags("flags", flags),
             ),
         )

@@ -310,14 +310,14 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             self._connection,
         )
 
-    def migrate_set_max_downtime(self, downtime: int, flags: int = 0) -> None:
+    def migrate_set_max_downtime(self, downtime_ms: int, flags: int = 0) -> None:
         """Set how long the guest may stand still when it changes hosts.
 
         A live migration copies memory while the guest runs, and stops it for the rest once that can
         be copied in this time. A guest that writes faster never gets there; a longer pause lets it.
 
         Args:
-            downtime: How long, from 1.
+            downtime_ms: How long, from 1.
             flags: None are defined; 0.
 
         Raises:
@@ -331,7 +331,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_MIGRATE_SET_MAX_DOWNTIME,
             wire.DomainMigrateSetMaxDowntimeArgs(
                 dom=self._wire,
-                downtime=to_ulong("downtime", downtime),
+                downtime=to_ulong("downtime_ms", downtime_ms),
                 flags=to_flags("flags", flags),
             ),
         )
@@ -400,14 +400,14 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
         ret = self._ask(wire.DOMAIN_MIGRATE_GET_MAX_SPEED, self._reference() + pack_flags(flags))
         return ret.bandwidth
 
-    def migrate_set_compression_cache(self, cache_size: int, flags: int = 0) -> None:
+    def migrate_set_compression_cache(self, cache_size_bytes: int, flags: int = 0) -> None:
         """Set how much memory is kept to send changed pages as differences.
 
         That is what ``COMPRESSED`` among the flags of a migration does. A larger cache finds more
         of the pages that change often, at the expense of the host's memory.
 
         Args:
-            cache_size: How large; the hypervisor may round it to a power of 2.
+            cache_size_bytes: How large; the hypervisor may round it to a power of 2.
             flags: None are defined; 0.
 
         Raises:
@@ -422,7 +422,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
             wire.DOMAIN_MIGRATE_SET_COMPRESSION_CACHE,
             wire.DomainMigrateSetCompressionCacheArgs(
                 dom=self._wire,
-                cacheSize=to_ulong("cache_size", cache_size),
+                cacheSize=to_ulong("cache_size_bytes", cache_size_bytes),
                 flags=to_flags("flags", flags),
             ),
         )

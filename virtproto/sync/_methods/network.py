@@ -196,13 +196,13 @@ class NetworkMethods(RemoteObject):
         ret = self._ask(wire.NETWORK_GET_AUTOSTART, self._reference())
         return bool(ret.autostart)
 
-    def set_autostart(self, flag: bool) -> None:
+    def set_autostart(self, autostart: bool) -> None:
         """Set whether the network is started together with the host.
 
         It is neither started nor stopped now.
 
         Args:
-            flag: Whether it is to be started.
+            autostart: Whether it is to be started.
 
         Raises:
             OperationInvalidError: It has no stored definition.
@@ -213,7 +213,7 @@ class NetworkMethods(RemoteObject):
         self._require_writable("set_autostart")
         self._call(
             wire.NETWORK_SET_AUTOSTART,
-            wire.NetworkSetAutostartArgs(net=self._wire, autostart=to_bool("flag", flag)),
+            wire.NetworkSetAutostartArgs(net=self._wire, autostart=to_bool("autostart", autostart)),
         )
 
     def get_dhcp_leases(self, mac: str | None = None, flags: int = 0) -> list[NetworkDHCPLease]:
@@ -351,7 +351,7 @@ class NetworkMethods(RemoteObject):
     def set_metadata(
         self,
         type: NetworkMetadataType | int,
-        val: str | None,
+        value: str | None,
         key: str | None = None,
         uri: str | None = None,
         flags: NetworkUpdateFlags | int = 0,
@@ -363,7 +363,7 @@ class NetworkMethods(RemoteObject):
 
         Args:
             type: Which of the three. See ``NetworkMetadataType``.
-            val: The text, or the XML element; None drops what is there.
+            value: The text, or the XML element; None drops what is there.
             key: The prefix that the element's namespace gets; None for a title or a description.
             uri: The element's XML namespace; None for a title or a description.
             flags: What it applies to: the running network, the stored definition, or both; 0 is the
@@ -384,7 +384,7 @@ class NetworkMethods(RemoteObject):
             wire.NetworkSetMetadataArgs(
                 network=self._wire,
                 type=to_int("type", type),
-                metadata=to_optional_text("val", val),
+                metadata=to_optional_text("value", value),
                 key=to_optional_text("key", key),
                 uri=to_optional_text("uri", uri),
                 flags=to_flags("flags", flags),

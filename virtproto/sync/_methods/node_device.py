@@ -153,13 +153,13 @@ class NodeDeviceMethods(RemoteObject):
         )
         return bool(ret.autostart)
 
-    def set_autostart(self, flag: bool) -> None:
+    def set_autostart(self, autostart: bool) -> None:
         """Set whether a defined device is brought into being by itself.
 
         That is as soon as the host runs, or the device that it belongs to is there.
 
         Args:
-            flag: Whether it is to be.
+            autostart: Whether it is to be.
 
         Raises:
             OperationUnsupportedError: Devices of its kind cannot be defined.
@@ -170,7 +170,10 @@ class NodeDeviceMethods(RemoteObject):
         self._require_writable("set_autostart")
         self._call(
             wire.NODE_DEVICE_SET_AUTOSTART,
-            wire.NodeDeviceSetAutostartArgs(name=self._wire.name, autostart=to_bool("flag", flag)),
+            wire.NodeDeviceSetAutostartArgs(
+                name=self._wire.name,
+                autostart=to_bool("autostart", autostart),
+            ),
         )
 
     def is_active(self) -> bool:
