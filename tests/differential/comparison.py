@@ -210,6 +210,8 @@ class Ask:
     outcome: str | Mapping[str, str] = Outcome.VALUE
     # The object whose method the binding's counterpart is, where that is another one.
     binding_on: str | Address | None = None
+    # Whether it is the clients that refuse, each in its own words.
+    by_client: bool = False
     # Documented methods that are used besides, such as those of a stream.
     also: tuple[str, ...] = ()
 

@@ -14,7 +14,7 @@ import virtproto.sync
 from tests.differential.comparison import Ask, Outcome
 from tests.differential.comparisons import ALL, WATCHINGS
 from tests.differential.comparisons.closing import QUESTIONS
-from tests.differential.stages import MIGRATION, OTHER_RELEASES, QEMU, TEST
+from tests.differential.stages import FEWEST_ANSWERS, MIGRATION, OTHER_RELEASES, QEMU, TEST
 from tests.lab.place import repository
 
 __all__ = ["PAGE", "compared", "not_compared", "page", "public_methods"]
@@ -41,16 +41,27 @@ _CLASSES = (
 _INTRODUCTION = """\
 # Compared with the C binding
 
-Every method below is asked three times of the same real libvirtd: through Debian's python3-libvirt
-9.0.0, which is libvirt's C library, through `virtproto` and through `virtproto.aio`. The answers
-have to be equal, and where the daemon refuses, all nine fields of the error. What changes something
-is done three times from the same state, and what the C library sees afterwards has to be equal too.
+Every method below, but for those that say why not, is asked three times of the same real libvirtd:
+through Debian's python3-libvirt 9.0.0, which is libvirt's C library, through `virtproto` and
+through `virtproto.aio`. The answers have to be equal; only numbers that move meanwhile (counters,
+clocks, free memory) may differ, each where its comparison says so. Where the daemon refuses, all
+nine fields of the error have to be equal; where the client does, code and domain, since the message
+is its own. What changes something is done three times from the same state, and what the C library
+sees afterwards has to be equal too. Events are heard by all three at once.
 
 "test" is the test driver of libvirtd 9.0.0, "qemu" its QEMU driver with a running Linux guest whose
-agent answers. What is asked of "test" is asked of the test drivers of {releases} as well,
-where an old daemon's refusal has to be the same for all three.
+agent answers, also between two such daemons. What is asked of "test" is asked of the test drivers
+of {releases} as well, but for events and for descriptors that would end an
+old daemon's connection. What they refuse has to be the same for all three, and each answers
+{fewest} questions at the least.
+
 "{VALUE}" means that real answers were compared, "{REFUSAL}" that the same request was refused
-alike, "{EITHER}" that it depends on the machine which of the two.
+alike, "{EITHER}" that it depends on the machine which of the two. The object that a method is asked
+of is always there: a failed lookup is a failed test.
+
+On a read-only connection all three are refused what libvirt's client refuses there, with the same
+code and domain, whatever method of the binding it is; and what the test driver tells about itself
+is told alike.
 
 This page is written by `python -m tests.differential`; a test keeps it up to date.
 """
@@ -108,7 +119,7 @@ def page() -> str:
     """Return the page of the count."""
     releases = f"{', '.join(OTHER_RELEASES[:-1])} and {OTHER_RELEASES[-1]}"
     reached, reasons = compared(), not_compared()
-    parts = [_INTRODUCTION.format(releases=releases, **{k.upper(): v for k, v in _words().items()})]
+    parts = [_introduction(releases)]
     parts.append(_summary(reached, reasons))
     for cls, methods in public_methods().items():
         rows = [_row(f"{cls}.{name}", reached, reasons) for name in methods]
@@ -116,6 +127,12 @@ def page() -> str:
             "\n".join([f"## {cls}", "", "| method | test | qemu |", "|---|---|---|", *rows])
         )
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _introduction(releases: str) -> str:
+    words = {name.upper(): word for name, word in _words().items()}
+    fewest = min(FEWEST_ANSWERS.values())
+    return _INTRODUCTION.format(releases=releases, fewest=fewest, **words)
 
 
 def _words() -> dict[str, str]:

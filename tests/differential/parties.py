@@ -279,7 +279,7 @@ class OurParty:
         assert isinstance(value, Iterable), f"no plain form of {value!r}"
         return [self.plain(item) for item in value]
 
-    def open(self, uri: str) -> Any:
+    def open(self, uri: str, *, readonly: bool = False) -> Any:
         """Return a new connection."""
         raise NotImplementedError
 
@@ -383,18 +383,19 @@ class SyncParty(OurParty):
 
     name = "virtproto sync"
 
-    def __init__(self, uri: str, names: Mapping[str, Any]) -> None:
+    def __init__(self, uri: str, names: Mapping[str, Any], *, readonly: bool = False) -> None:
         super().__init__(names)
         self._uri = uri
+        self._readonly = readonly
         self._events: queue.Queue[Any] = queue.Queue()
 
     def __enter__(self) -> Self:
-        self._connection = self.open(self._uri)
+        self._connection = self.open(self._uri, readonly=self._readonly)
         return self
 
-    def open(self, uri: str) -> Any:
+    def open(self, uri: str, *, readonly: bool = False) -> Any:
         """Return a new connection."""
-        connection = virtproto.open(uri)
+        connection = virtproto.open(uri, readonly=readonly)
         connection.call_timeout_s = _CALL_S
         return connection
 
@@ -420,19 +421,20 @@ class AioParty(OurParty):
 
     name = "virtproto aio"
 
-    def __init__(self, uri: str, names: Mapping[str, Any]) -> None:
+    def __init__(self, uri: str, names: Mapping[str, Any], *, readonly: bool = False) -> None:
         super().__init__(names)
         self._uri = uri
+        self._readonly = readonly
         self._runner = asyncio.Runner(debug=True)
         self._events: asyncio.Queue[Any] = asyncio.Queue()
 
     def __enter__(self) -> Self:
-        self._connection = self.open(self._uri)
+        self._connection = self.open(self._uri, readonly=self._readonly)
         return self
 
-    def open(self, uri: str) -> Any:
+    def open(self, uri: str, *, readonly: bool = False) -> Any:
         """Return a new connection."""
-        connection = self.wait(aio.open(uri))
+        connection = self.wait(aio.open(uri, readonly=readonly))
         connection.call_timeout_s = _CALL_S
         return connection
 

@@ -27,9 +27,11 @@ from tests.differential.comparison import (
 from tests.differential.likeness import Likeness, equal
 from tests.differential.parties import Answer, BindingParty, OurParty, Party, StageError
 
-__all__ = ["Stage", "StageError", "perform", "watch"]
+__all__ = ["Stage", "StageError", "go_through", "perform", "watch"]
 
 _GLANCE_S = 0.02
+# What is compared of an error that a client makes by itself, in its own words.
+_OF_A_CLIENT = ("code", "domain")
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,16 @@ class Stage:
     ours: Sequence[OurParty]
     # The C binding with an event loop: it hears of events and does nothing else.
     watcher: BindingParty
+    # The same daemon and objects, and all three connected to it to read only.
+    read_only: Stage | None = None
 
 
 def perform(comparison: Comparison, stage: Stage) -> list[str]:
     """Return what differs between the parties, or from what was expected; nothing is good."""
-    theirs = _go_through(comparison, stage, stage.binding)
+    theirs = go_through(comparison, stage, stage.binding)
     found = _surprises(theirs, comparison, stage)
     for party in stage.ours:
-        for (step, a), (_, b) in zip(theirs, _go_through(comparison, stage, party), strict=True):
+        for (step, a), (_, b) in zip(theirs, go_through(comparison, stage, party), strict=True):
             difference = _difference(step, a, b)
             if difference is not None:
                 found.append(f"{party.name}, {_title(step)}: {difference}")
@@ -100,9 +104,10 @@ def _value(answer: Answer) -> Any:
     return answer["value"]
 
 
-def _go_through(
+def go_through(
     comparison: Comparison, stage: Stage, party: Party
 ) -> list[tuple[Ask | See, Answer]]:
+    """Have one party go through the steps; return what is to be compared, step by step."""
     answers: list[tuple[Ask | See, Answer]] = []
     try:
         for step in comparison.steps:
@@ -175,7 +180,8 @@ def _difference(step: Ask | See, theirs: Answer, ours: Answer) -> str | None:
     if "value" in theirs and "value" in ours:
         return by(_comparable(theirs["value"]), _comparable(ours["value"]))
     if "error" in theirs and "error" in ours:
-        return equal(theirs["error"], ours["error"])
+        told = _OF_A_CLIENT if isinstance(step, Ask) and step.by_client else tuple(theirs["error"])
+        return equal(*({name: answer["error"][name] for name in told} for answer in (theirs, ours)))
     return f"{theirs} and {ours}"
 
 

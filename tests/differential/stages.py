@@ -15,9 +15,10 @@ migration       two such daemons, and a running Linux guest on the first
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.differential.contents import ready_for_qemu, ready_for_test
 from tests.differential.parties import AioParty, BindingParty, SyncParty
@@ -30,12 +31,14 @@ from tests.lab.migration import migration_daemons
 from tests.lab.roots import RELEASES, root_of
 from tests.lab.seed import SEEDED_VERSION, kept_capabilities
 
-__all__ = ["MIGRATION", "OTHER_RELEASES", "QEMU", "STAGES", "TEST", "open_stage"]
+__all__ = ["FEWEST_ANSWERS", "MIGRATION", "OTHER_RELEASES", "QEMU", "STAGES", "TEST", "open_stage"]
 
 TEST = "test"
 QEMU = "qemu"
 MIGRATION = "migration"
 OTHER_RELEASES = tuple(version for version in RELEASES if version != SEEDED_VERSION)
+# How many of the questions each test driver has an answer for, at the least.
+FEWEST_ANSWERS = {"7.0.0": 300, "11.3.0": 325, "12.8.0": 325}
 STAGES = (TEST, QEMU, MIGRATION, *(f"{TEST} {version}" for version in OTHER_RELEASES))
 
 _TEST_URI = "test:///default"
@@ -72,7 +75,22 @@ def open_stage(name: str) -> Iterator[Stage]:
         sync = held.enter_context(SyncParty(daemon.uri(uri), names))
         aio = held.enter_context(AioParty(daemon.uri(uri), names))
         watcher = held.enter_context(CBinding(daemon.uri(uri), events=True))
-        yield Stage(name, BindingParty(binding, names), (sync, aio), BindingParty(watcher, names))
+        yield Stage(
+            name,
+            BindingParty(binding, names),
+            (sync, aio),
+            BindingParty(watcher, names),
+            _read_only(name, daemon.uri(uri), names, held),
+        )
+
+
+def _read_only(name: str, uri: str, names: Mapping[str, Any], held: ExitStack) -> Stage:
+    """Return the stage as it is for those that may only read."""
+    names = {**names, "source_uri": uri, "target_uri": uri}
+    binding = BindingParty(held.enter_context(CBinding(uri, readonly=True)), names)
+    sync = held.enter_context(SyncParty(uri, names, readonly=True))
+    aio = held.enter_context(AioParty(uri, names, readonly=True))
+    return Stage(name, binding, (sync, aio), binding)
 
 
 def _control_groups() -> set[Path]:

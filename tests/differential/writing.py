@@ -22,7 +22,7 @@ from tests.differential.comparison import (
 from tests.differential.likeness import Likeness, equal
 from tests.differential.stages import MIGRATION, OTHER_RELEASES, QEMU, TEST
 
-__all__ = ["act", "ask", "reading", "scenario", "where"]
+__all__ = ["act", "ask", "object_of", "reading", "scenario", "where"]
 
 _PLAIN_OUTCOMES = (Outcome.VALUE, Outcome.REFUSAL, Outcome.EITHER)
 _MARKS = {"!": Outcome.REFUSAL, "?": Outcome.EITHER}
@@ -62,6 +62,11 @@ def where(stages: str) -> Mapping[str, str]:
     return outcomes
 
 
+def object_of(documented: str) -> str:
+    """Return the address of the object that a method is asked of, unless another is named."""
+    return _OF_CLASS[documented.partition(".")[0]]
+
+
 def ask(
     documented: str,
     binding: str,
@@ -75,6 +80,7 @@ def ask(
     by: Likeness = equal,
     outcome: str = Outcome.VALUE,
     binding_on: str | Address | None = None,
+    by_client: bool = False,
 ) -> Ask:
     """Return a step that asks ``documented`` of virtproto and ``binding`` of the C binding.
 
@@ -83,7 +89,7 @@ def ask(
     """
     return Ask(
         documented,
-        on if on is not None else _OF_CLASS[documented.partition(".")[0]],
+        on if on is not None else object_of(documented),
         args,
         (binding, *(args if binding_args is None else binding_args)),
         keywords=keywords or {},
@@ -93,6 +99,7 @@ def ask(
         by=by,
         outcome=outcome if outcome in _PLAIN_OUTCOMES else where(outcome),
         binding_on=binding_on,
+        by_client=by_client,
         also=tuple(name for value in args for name in _used(value)),
     )
 

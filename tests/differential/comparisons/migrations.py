@@ -11,6 +11,7 @@ from tests.differential.writing import act, ask, scenario
 __all__ = ["COMPARISONS"]
 
 LIVE, PEER2PEER, TUNNELLED, UNSAFE = 1, 2, 4, 512
+NON_SHARED_DISK, NON_SHARED_INC = 64, 128
 PLAIN = LIVE | UNSAFE
 BY_ITSELF = PLAIN | PEER2PEER
 
@@ -149,6 +150,33 @@ COMPARISONS: tuple[Comparison, ...] = (
             _TARGET,
             {"no_such_parameter": 1},
             PLAIN,
+        ),
+        _HERE,
+    ),
+    scenario(
+        "flags that only the client looks at",
+        "!migration",
+        ask(
+            "Domain.migrate",
+            "migrate",
+            _TARGET,
+            None,
+            PLAIN | TUNNELLED,
+            None,
+            _SOCKET,
+            0,
+            binding_args=(_TARGET, PLAIN | TUNNELLED, None, _SOCKET, 0),
+            by_client=True,
+        ),
+        ask("Domain.migrate", "migrate3", _TARGET, _params(), PLAIN | TUNNELLED, by_client=True),
+        ask("Domain.migrate", "migrate3", _TARGET, _params(), BY_ITSELF, by_client=True),
+        ask(
+            "Domain.migrate",
+            "migrate3",
+            _TARGET,
+            _params(),
+            PLAIN | NON_SHARED_DISK | NON_SHARED_INC,
+            by_client=True,
         ),
         _HERE,
     ),

@@ -26,7 +26,7 @@ NET_XML = f"""<network><name>spare</name><uuid>{_UUID}</uuid><bridge name='labbr
 <mac address='52:54:00:00:00:09'/><ip address='192.168.159.1' netmask='255.255.255.0'>
 <dhcp><range start='192.168.159.2' end='192.168.159.9'/></dhcp></ip></network>"""
 _LEASE_XML = "<host mac='52:54:00:00:00:0a' ip='192.168.159.5'/>"
-_PORT_XML = f"""<networkport><uuid>{_UUID}</uuid><owner><name>x</name>
+PORT_XML = f"""<networkport><uuid>{_UUID}</uuid><owner><name>x</name>
 <uuid>{NO_UUID}</uuid></owner><mac address='52:54:00:00:00:0b'/>
 <bandwidth><inbound average='50'/></bandwidth></networkport>"""
 POOL_XML = f"""<pool type='dir'><name>spare</name><uuid>{_UUID}</uuid>
@@ -128,12 +128,12 @@ _NETWORKS = (
         ask("Connection.create_network", "networkCreateXMLFlags", NET_XML, 1),
         afterwards=[Do(NETWORK, "destroy"), Do(NETWORK, "undefine")],
     ),
-    reading("!test", "Network.create_port", "portCreateXML", _PORT_XML, 0),
+    reading("!test", "Network.create_port", "portCreateXML", PORT_XML, 0),
     scenario(
         "a port of a network",
         "qemu",
         Do("connection", "networkCreateXML", (NET_XML,)),
-        ask("Network.create_port", "portCreateXML", _PORT_XML, 0, on=NETWORK),
+        ask("Network.create_port", "portCreateXML", PORT_XML, 0, on=NETWORK),
         See(NETWORK, "listAllPorts"),
         ask("NetworkPort.get_parameters", "parameters", 0, on=PORT),
         act(
