@@ -46,7 +46,10 @@ def domain_tells(dom: virtproto.Domain) -> None:
     assert_type(dom.get_uuid_string(), str)
     assert_type(dom.is_active(), bool)
     assert_type(dom.get_info(), records.DomainInfo)
+    assert_type(dom.get_info().state, constants.DomainState | int)
     assert_type(dom.get_state(), records.DomainStateInfo)
+    assert_type(dom.get_state().state, constants.DomainState | int)
+    assert_type(dom.get_vcpu_info()[0].state, constants.VcpuState | int | None)
     assert_type(dom.get_vcpu_info(), list[records.VcpuInfo])
     assert_type(dom.get_vcpu_info()[0].affinity, frozenset[int])
     assert_type(dom.get_emulator_pin_info(), frozenset[int])
@@ -72,6 +75,9 @@ def domain_changes(dom: virtproto.Domain, far: virtproto.Connection) -> None:
     dom.pin_vcpu(0, range(4))
     dom.set_scheduler_parameters({"cpu_shares": 1024})
     assert_type(dom.migrate(far, {"bandwidth": 100}, flags=1), virtproto.Domain)
+    dom.migrate(far, {"migrate_disks": ["vda", "vdb"], "bandwidth": 100})
+    dom.migrate(far, dom.get_scheduler_parameters())
+    dom.migrate(far, {"migrate_disks": [1]})  # type: ignore[list-item]
     dom.set_vcpus("2")  # type: ignore[arg-type]
     dom.set_scheduler_parameters({"cpu_shares": None})  # type: ignore[dict-item]
     dom.migrate("qemu+ssh://far/system")  # type: ignore[arg-type]

@@ -66,6 +66,21 @@ flags = { enum = "DomainGetHostnameFlags", default = 0 }
     ret = self._ask(wire.DOMAIN_GET_HOSTNAME, self._reference() + pack_flags(flags))
     return ret.hostname""",
     ),
+    "flags that a read-only connection may not use are named": (
+        """[get_xml_description]
+call = "DOMAIN_GET_XML_DESC"
+returns = "text xml"
+writes_with_flags = 9
+doc = "Ask."
+[get_xml_description.parameters]
+flags = { enum = "DomainXMLFlags", default = 0 }
+""",
+        """def get_xml_description(self, flags: DomainXMLFlags | int=0) -> str:
+    if to_flags('flags', flags) & 9:
+        self._require_writable('get_xml_description', 'DomainXMLFlags', flags & 9)
+    ret = self._ask(wire.DOMAIN_GET_XML_DESC, self._reference() + pack_flags(flags))
+    return ret.xml""",
+    ),
     "two procedures, by whether there are flags": (
         """[set_vcpus]
 call = "DOMAIN_SET_VCPUS"
@@ -121,7 +136,7 @@ params = { known = "IOTHREAD", default = "None" }
 flags = { default = 0 }
 """,
         """def set_io_thread_params(self, iothread_id: int, \
-params: Mapping[str, ParamValue] | None=None, flags: int=0) -> None:
+params: Mapping[str, ParamInput] | None=None, flags: int=0) -> None:
     self._call(wire.DOMAIN_SET_IOTHREAD_PARAMS, wire.DomainSetIothreadParamsArgs(\
 dom=self._wire, iothread_id=to_uint('iothread_id', iothread_id), \
 params=to_params('params', {} if params is None else params, KNOWN['IOTHREAD'], \

@@ -85,14 +85,14 @@ PARAMETERS: dict[str, ParameterKind] = {
     "cpumap": ParameterKind("Iterable[int]", "pack_cpumap", "model.bitmaps", limited=True),
     "page_counts": ParameterKind("Mapping[int, int]", "to_page_counts", "model.memory_pages", True),
     "params": ParameterKind(
-        "Mapping[str, ParamValue]", "to_params", "model.typedvalues", limited=True
+        "Mapping[str, ParamInput]", "to_params", "model.typedvalues", limited=True
     ),
     "fd": ParameterKind("FileDescriptor", "to_fd", "transport.local"),
     "socket": ParameterKind("FileDescriptor", "to_socket", "transport.local"),
     "fds": ParameterKind("Iterable[FileDescriptor]", "to_fds", "transport.local"),
     # For recipes that know best what to make of it.
-    "mapping": ParameterKind("Mapping[str, ParamValue]", "to_mapping"),
-    "optional_mapping": ParameterKind("Mapping[str, ParamValue] | None", "to_optional_mapping"),
+    "mapping": ParameterKind("Mapping[str, ParamInput]", "to_mapping"),
+    "optional_mapping": ParameterKind("Mapping[str, ParamInput] | None", "to_optional_mapping"),
 }
 
 # What a result's member becomes: annotation, expression ({} is the member), module of the model

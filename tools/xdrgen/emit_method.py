@@ -46,16 +46,24 @@ class _Body:
     def refusal(self) -> list[str]:
         """Return the lines that refuse a read-only connection."""
         method = self._method
-        refusal = f'self._require_writable("{method.name}")'
         if method.writes:
-            return [f"        {refusal}"]
+            return [f'        self._require_writable("{method.name}")']
         if method.writes_with_flags:
             asked = f"{self._checked('flags')} & {method.writes_with_flags}"
-            return [f"        if {asked}:", f"            {refusal}"]
+            too_much = f"flags & {method.writes_with_flags}"
+            return [f"        if {asked}:", *self._refusal_of("flags", too_much)]
         if method.writes_with:
             each = [f"{self._checked(name)} == {at}" for name, at in method.writes_with.items()]
-            return [f"        if {' and '.join(each)}:", f"            {refusal}"]
+            name, at = next(iter(method.writes_with.items()))
+            return [f"        if {' and '.join(each)}:", *self._refusal_of(name, str(at))]
         return []
+
+    def _refusal_of(self, name: str, too_much: str) -> list[str]:
+        """Return the lines that refuse a value of a parameter that has an enum."""
+        parameter = self._method.parameter(name)
+        assert parameter is not None
+        given = (f'"{self._method.name}"', f'"{parameter.enum}"', too_much)
+        return render(call("self._require_writable", *given), _INDENT + 1)
 
     def calls(self, result: str) -> list[str]:
         """Return the lines that make the calls, and return what came of them."""

@@ -25,6 +25,7 @@ HOMES = {
     "Iterable": "collections.abc",
     "Mapping": "collections.abc",
     "UUID": "uuid",
+    "ParamInput": "virtproto.model.typedvalues",
     "ParamValue": "virtproto.model.typedvalues",
     "FileDescriptor": "virtproto.transport.local",
 }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from virtproto.constants import NodeAllocPagesFlags
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
 
 __all__ = ["ConnectionHostMemoryMethods"]
 
@@ -162,7 +162,7 @@ class ConnectionHostMemoryMethods(LivingCalls):
 
     async def set_node_memory_parameters(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: int = 0,
     ) -> None:
         """Change how the host merges equal pages of memory (KSM).

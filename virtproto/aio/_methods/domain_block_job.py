@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         DomainBlockPullFlags,
         DomainBlockRebaseFlags,
     )
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
     from virtproto.records import BlockJobInfo
 
 __all__ = ["DomainBlockJobMethods"]
@@ -221,7 +221,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         self,
         disk: str,
         dest_xml: str,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainBlockCopyFlags | int = 0,
     ) -> None:
         """Copy a disk of the running domain to another place.

@@ -46,7 +46,7 @@ class DomainDefinitionMethods(RemoteObject, DomainHandle):
         Procedure: DOMAIN_GET_XML_DESC (libvirt 0.0.3).
         """
         if to_flags("flags", flags) & 9:
-            self._require_writable("get_xml_description")
+            self._require_writable("get_xml_description", "DomainXMLFlags", flags & 9)
         ret = await self._ask(wire.DOMAIN_GET_XML_DESC, self._reference() + pack_flags(flags))
         return ret.xml
 

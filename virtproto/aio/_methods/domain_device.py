@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         DomainInterfaceAddressesSource,
         DomainModificationImpact,
     )
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.records import BlockInfo, DomainInterface, InterfaceStats
     from virtproto.transport.local import FileDescriptor
 
@@ -356,7 +356,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
 
     async def set_blkio_parameters(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Change the domain's share of the host's disks, or limits for each of them.
@@ -428,7 +428,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
     async def set_block_iotune(
         self,
         disk: str,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Throttle a disk.
@@ -468,7 +468,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
     async def set_throttle_group(
         self,
         group: str,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Create a throttle group, or change its limits.
@@ -627,7 +627,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
     async def set_interface_parameters(
         self,
         intf: str,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Change the bandwidth that a network interface may use.
@@ -691,7 +691,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
         from virtproto.model.shapes.domain_interface import interface_addresses
 
         if to_uint("src", src) == 1:
-            self._require_writable("get_interface_addresses")
+            self._require_writable("get_interface_addresses", "DomainInterfaceAddressesSource", 1)
         ret = await self._call(
             wire.DOMAIN_INTERFACE_ADDRESSES,
             wire.DomainInterfaceAddressesArgs(
@@ -740,7 +740,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
     async def announce_interface(
         self,
         intf: str | None,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: int = 0,
     ) -> None:
         """Have a network interface of the running guest announce itself to its network.

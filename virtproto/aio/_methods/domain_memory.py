@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         DomainMemoryModFlags,
         DomainModificationImpact,
     )
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
 
 __all__ = ["DomainMemoryMethods"]
 
@@ -216,7 +216,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
 
     async def set_memory_parameters(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Change limits on the memory that the domain takes on its host.
@@ -277,7 +277,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
 
     async def set_numa_parameters(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Lay down from which NUMA nodes of the host the domain's memory comes.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtproto.constants import DomainMigrateFlags, DomainMigrateMaxSpeedFlags
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
 
     from ..connection import Connection
     from ..domain import Domain
@@ -35,7 +35,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
     async def migrate(
         self,
         dest_conn: Connection,
-        params: Mapping[str, ParamValue] | None = None,
+        params: Mapping[str, ParamInput] | None = None,
         flags: DomainMigrateFlags | int = 0,
         dname: str | None = None,
         uri: str | None = None,
@@ -192,7 +192,7 @@ class DomainMigrationMethods(RemoteObject, DomainHandle):
     async def migrate_to_uri(
         self,
         dest_uri: str,
-        params: Mapping[str, ParamValue] | None = None,
+        params: Mapping[str, ParamInput] | None = None,
         flags: DomainMigrateFlags | int = 0,
         dname: str | None = None,
         bandwidth: int = 0,

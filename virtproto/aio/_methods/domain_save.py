@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         DomainSaveImageXMLFlags,
         DomainSaveRestoreFlags,
     )
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
 
     from ..stream import Stream
 
@@ -46,7 +46,7 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
         self,
         file: str,
         dxml: str | None = None,
-        params: Mapping[str, ParamValue] | None = None,
+        params: Mapping[str, ParamInput] | None = None,
         flags: DomainSaveRestoreFlags | int = 0,
     ) -> None:
         """Write the domain's memory and state to a file on its host and stop it.
@@ -190,7 +190,11 @@ class DomainSaveMethods(RemoteObject, DomainHandle):
         Procedure: DOMAIN_MANAGED_SAVE_GET_XML_DESC (libvirt 3.7.0).
         """
         if to_flags("flags", flags) & 1:
-            self._require_writable("managed_save_get_xml_description")
+            self._require_writable(
+                "managed_save_get_xml_description",
+                "DomainSaveImageXMLFlags",
+                flags & 1,
+            )
         ret = await self._ask(
             wire.DOMAIN_MANAGED_SAVE_GET_XML_DESC,
             self._reference() + pack_flags(flags),

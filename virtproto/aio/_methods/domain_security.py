@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.records import SecurityLabel
 
 __all__ = ["DomainSecurityMethods"]
@@ -78,7 +78,7 @@ class DomainSecurityMethods(RemoteObject, DomainHandle):
 
     async def set_launch_security_state(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: int = 0,
     ) -> None:
         """Put a secret into the memory of a confidential guest that has not begun to run.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from virtproto.constants import DomainModificationImpact, DomainSetVcpuFlags, DomainVcpuFlags
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.records import GuestVcpus, IOThreadInfo, VcpuInfo
 
 __all__ = ["DomainVcpuMethods"]
@@ -75,7 +75,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         Procedure: DOMAIN_GET_VCPUS_FLAGS (libvirt 0.8.5).
         """
         if to_flags("flags", flags) & 8:
-            self._require_writable("get_vcpus")
+            self._require_writable("get_vcpus", "DomainVcpuFlags", flags & 8)
         ret = await self._ask(wire.DOMAIN_GET_VCPUS_FLAGS, self._reference() + pack_flags(flags))
         return ret.num
 
@@ -439,7 +439,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
     async def set_iothread(
         self,
         iothread: int,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Tune how long an I/O thread polls, and how many workers it has.
@@ -540,7 +540,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
     async def set_perf_events(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Switch the counting of performance events on or off for the domain.
@@ -613,7 +613,7 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
 
     async def set_scheduler_parameters(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Change the domain's share of the host's CPUs, or the limits on it.

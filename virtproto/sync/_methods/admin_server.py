@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
 
     from ..admin import AdminClient
 
@@ -47,7 +47,7 @@ class AdminServerMethods(RemoteObject):
         )
         return from_params(ret.params)
 
-    def set_thread_pool_parameters(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
+    def set_thread_pool_parameters(self, params: Mapping[str, ParamInput], flags: int = 0) -> None:
         """Set how many worker threads the server may have, until it ends.
 
         Args:
@@ -138,7 +138,7 @@ class AdminServerMethods(RemoteObject):
         )
         return from_params(ret.params)
 
-    def set_client_limits(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
+    def set_client_limits(self, params: Mapping[str, ParamInput], flags: int = 0) -> None:
         """Set how many clients the server takes, until it ends.
 
         Clients that are connected stay, also where they are more than that.

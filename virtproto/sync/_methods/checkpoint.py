@@ -47,7 +47,7 @@ class DomainCheckpointMethods(RemoteObject):
         Procedure: DOMAIN_CHECKPOINT_GET_XML_DESC (libvirt 5.6.0).
         """
         if to_flags("flags", flags) & 1:
-            self._require_writable("get_xml_description")
+            self._require_writable("get_xml_description", "DomainCheckpointXMLFlags", flags & 1)
         ret = self._ask(wire.DOMAIN_CHECKPOINT_GET_XML_DESC, self._reference() + pack_flags(flags))
         return ret.xml
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtproto.constants import ConnectGetDomainCapabilitiesFlags
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
 
 __all__ = ["ConnectionAboutMethods"]
 
@@ -210,7 +210,7 @@ class ConnectionAboutMethods(LivingCalls):
         )
         return ret.max_vcpus
 
-    def set_identity(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
+    def set_identity(self, params: Mapping[str, ParamInput], flags: int = 0) -> None:
         """Tell the daemon on whose behalf the calls that follow are made.
 
         It is meant for a service in between, which itself is trusted fully: access to each object

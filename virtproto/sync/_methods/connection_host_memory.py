@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from virtproto.constants import NodeAllocPagesFlags
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
 
 __all__ = ["ConnectionHostMemoryMethods"]
 
@@ -160,7 +160,7 @@ class ConnectionHostMemoryMethods(LivingCalls):
 
         return self._run(get_node_memory_parameters(flags=to_flags("flags", flags)))
 
-    def set_node_memory_parameters(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
+    def set_node_memory_parameters(self, params: Mapping[str, ParamInput], flags: int = 0) -> None:
         """Change how the host merges equal pages of memory (KSM).
 
         What is not named stays as it is.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtproto.constants import DomainSaveImageXMLFlags, DomainSaveRestoreFlags
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput
 
 __all__ = ["ConnectionSaveImageMethods"]
 
@@ -26,7 +26,7 @@ class ConnectionSaveImageMethods(LivingCalls):
         self,
         file: str,
         dxml: str | None = None,
-        params: Mapping[str, ParamValue] | None = None,
+        params: Mapping[str, ParamInput] | None = None,
         flags: DomainSaveRestoreFlags | int = 0,
     ) -> None:
         """Let a domain that was saved to a file run on.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         DomainMemoryModFlags,
         DomainModificationImpact,
     )
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
 
 __all__ = ["DomainMemoryMethods"]
 
@@ -207,7 +207,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
 
     def set_memory_parameters(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Change limits on the memory that the domain takes on its host.
@@ -268,7 +268,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
 
     def set_numa_parameters(
         self,
-        params: Mapping[str, ParamValue],
+        params: Mapping[str, ParamInput],
         flags: DomainModificationImpact | int = 0,
     ) -> None:
         """Lay down from which NUMA nodes of the host the domain's memory comes.

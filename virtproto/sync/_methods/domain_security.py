@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
     from virtproto.records import SecurityLabel
 
 __all__ = ["DomainSecurityMethods"]
@@ -76,7 +76,7 @@ class DomainSecurityMethods(RemoteObject, DomainHandle):
         self._require_writable("get_launch_security_info")
         return self._run(get_launch_security_info(self._wire, flags=to_flags("flags", flags)))
 
-    def set_launch_security_state(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
+    def set_launch_security_state(self, params: Mapping[str, ParamInput], flags: int = 0) -> None:
         """Put a secret into the memory of a confidential guest that has not begun to run.
 
         The domain has to be started paused. ``sev-secret-header`` and ``sev-secret`` are base64 and

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from virtproto.model.typedvalues import ParamValue
+    from virtproto.model.typedvalues import ParamInput, ParamValue
 
 __all__ = ["NetworkPortMethods"]
 
@@ -78,7 +78,7 @@ class NetworkPortMethods(RemoteObject):
         )
         return from_params(ret.params)
 
-    def set_parameters(self, params: Mapping[str, ParamValue], flags: int = 0) -> None:
+    def set_parameters(self, params: Mapping[str, ParamInput], flags: int = 0) -> None:
         """Change the port's bandwidth limits; ``get_parameters`` tells names and units.
 
         All of them are set anew: what is not named is dropped, and a direction without its

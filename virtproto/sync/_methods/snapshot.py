@@ -46,7 +46,7 @@ class DomainSnapshotMethods(RemoteObject):
         Procedure: DOMAIN_SNAPSHOT_GET_XML_DESC (libvirt 0.8.0).
         """
         if to_flags("flags", flags) & 1:
-            self._require_writable("get_xml_description")
+            self._require_writable("get_xml_description", "DomainSnapshotXMLFlags", flags & 1)
         ret = self._ask(wire.DOMAIN_SNAPSHOT_GET_XML_DESC, self._reference() + pack_flags(flags))
         return ret.xml
 
