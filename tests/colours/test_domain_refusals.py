@@ -90,6 +90,25 @@ def test_changes_are_refused_on_a_read_only_connection(
     assert asked(server) == []
 
 
+@pytest.mark.parametrize(
+    ("method", "asked", "words"),
+    [
+        ("get_xml_description", 1 | 2, "with SECURE while"),
+        ("get_xml_description", 1 | 8, r"with SECURE\|MIGRATABLE while"),
+        ("get_vcpus", 8, "with GUEST while"),
+        ("get_interface_addresses", 1, "with AGENT while"),
+        ("managed_save_get_xml_description", 1, "with SECURE while"),
+    ],
+)
+def test_what_asks_too_much_of_a_read_only_connection_is_named(
+    method: str, asked: int, words: str, server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
+    with open_in_colour(uri, readonly=True) as connection:
+        domain = connection.get_domain_by_name("web")
+        with pytest.raises(OperationDeniedError, match=rf"Domain\.{method} {words}"):
+            getattr(domain, method)(asked)
+
+
 def test_questions_are_asked_on_a_read_only_connection(
     server: ScriptedServer, uri: str, open_in_colour: Open
 ) -> None:
