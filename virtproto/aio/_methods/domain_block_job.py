@@ -248,7 +248,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             BlockCopyActiveError: The disk is being copied already.
             XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
-            ArgumentUnsupportedError: A parameter is not known.
+            ArgumentUnsupportedError: There is no such parameter.
             NoSourceError: The XML names no source.
             OperationUnsupportedError: The disk has a job already.
             OperationDeniedError: The connection is read-only.

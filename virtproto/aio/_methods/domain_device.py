@@ -345,8 +345,8 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 (``CONFIG``); 0 is the running one where it runs. See ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: The host has no such control group, or it does not run and the
-                flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state, or the host has
+                no control group for its disks.
 
         Procedure: DOMAIN_GET_BLKIO_PARAMETERS (libvirt 0.9.0).
         """
@@ -370,10 +370,10 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
                 ``DomainModificationImpact``.
 
         Raises:
-            OperationInvalidError: The host has no such control group, or it does not run and the
-                flags ask for the running one.
+            OperationInvalidError: It does not run and flags ask for the live state, or the host has
+                no control group for its disks.
             InvalidArgError: A value is not what the host allows.
-            ArgumentUnsupportedError: A parameter is not known.
+            ArgumentUnsupportedError: There is no such parameter.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_BLKIO_PARAMETERS (libvirt 0.9.0), DOMAIN_GET_BLKIO_PARAMETERS
@@ -447,7 +447,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             InvalidArgError: No disk of the domain is called that, or the limits exclude each other.
             OperationInvalidError: It does not run and flags ask for the live state.
             OperationUnsupportedError: The hypervisor lacks one of the limits.
-            ArgumentUnsupportedError: A parameter is not known.
+            ArgumentUnsupportedError: There is no such parameter.
             OperationDeniedError: The connection is read-only.
 
         Procedures: DOMAIN_SET_BLOCK_IO_TUNE (libvirt 0.9.8), DOMAIN_GET_BLOCK_IO_TUNE (libvirt
@@ -645,7 +645,7 @@ class DomainDeviceMethods(RemoteObject, DomainHandle):
             InvalidArgError: No interface of the domain is called that, or the values do not go
                 together.
             OperationInvalidError: It does not run and flags ask for the live state.
-            ArgumentUnsupportedError: A parameter is not known.
+            ArgumentUnsupportedError: There is no such parameter.
             ConfigUnsupportedError: Interfaces of that type have no limits, such as 'user'.
             OperationDeniedError: The connection is read-only.
 

@@ -233,7 +233,7 @@ class DomainMemoryMethods(RemoteObject, DomainHandle):
             OperationInvalidError: It does not run and flags ask for the live state, it is transient
                 and flags ask for the stored definition, or the host has no control group for its
                 memory.
-            ArgumentUnsupportedError: There is no such limit.
+            ArgumentUnsupportedError: There is no such parameter.
             UsageError: A value is of a type that its limit cannot have.
             InvalidArgError: The hard limit is above the one of memory and swap together.
             OperationDeniedError: The connection is read-only.

@@ -215,8 +215,8 @@ class DomainVcpuMethods(RemoteObject, DomainHandle):
         """Return, for each virtual CPU, what it does, where it runs and where it may run.
 
         For a domain that does not run, and whenever flags are given, only the last is known: the
-        rest is None. There are as many items as the domain has virtual CPUs now, while it runs also
-        where the stored definition, which ``CONFIG`` asks for, has another number of them.
+        rest is None. Of a running domain there is one item for each virtual CPU that it has now,
+        also where ``CONFIG`` asks for the stored definition and that has more or fewer.
 
         Args:
             flags: Whose affinities: of the running domain (live) or of its stored definition
