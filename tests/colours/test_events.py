@@ -119,6 +119,10 @@ def test_many_callbacks_share_one_registration(
     assert registrar.kept == {}
     with pytest.raises(UsageError, match=f"callback_id: {numbers[2]} is not in use"):
         connection.domain_event_deregister_any(numbers[2])
+    wrong: Any
+    for wrong in (10**5000, [0], None, "0"):
+        with pytest.raises(UsageError, match=r"^callback_id: "):
+            connection.domain_event_deregister_any(wrong)
     # And all over again.
     connection.domain_event_register_any(None, LIFECYCLE, noting(seen))
     server.send(lifecycle(1, 3))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from warnings import warn
 
 from virtproto.errors import ArgumentTypeError, UsageError
+from virtproto.model.arguments import shown_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def check_taken(answer: object, offered: int) -> int:
             f"handler: it returned {type(answer).__name__}, not a number of bytes or None"
         )
     if not 0 < answer <= offered:
-        raise UsageError(f"handler: it took {int(answer)} of {offered} bytes")
+        raise UsageError(f"handler: it took {shown_number(answer)} of {offered} bytes")
     return answer
 
 
@@ -81,7 +82,7 @@ def section_of(answer: Any) -> tuple[bool, int]:
             f"hole_handler: the length is a number, not {type(length).__name__}"
         )
     if length < 0:
-        raise UsageError(f"hole_handler: a length of {length}")
+        raise UsageError(f"hole_handler: a length of {shown_number(length)}")
     return bool(is_data), length
 
 

@@ -12,6 +12,7 @@ late ones of a registration that has ended, and dropped, as are those that canno
 from __future__ import annotations
 
 from virtproto.errors import DecodeError, UsageError
+from virtproto.model.arguments import to_int
 from virtproto.model.event_kinds import CLOSED, KINDS
 
 TYPE_CHECKING = False
@@ -114,10 +115,11 @@ class Subscriptions:
 
         Raises UsageError for a number that is not in use for this family.
         """
+        to_int("callback_id", number)
         with self._lock:
             found = self._by_number.get(number)
             if found is None or found.family != family:
-                raise UsageError(f"callback_id: {number!r} is not in use")
+                raise UsageError(f"callback_id: {int(number)} is not in use")
             del self._by_number[number]
             del found.listeners[number]
             if found.listeners:
