@@ -188,10 +188,8 @@ def test_a_read_only_connection_changes_nothing_and_sees_no_passwords(
         ("get_snapshot_by_name", (None,), ArgumentTypeError, "name: a text is required"),
         ("get_checkpoint_by_name", (7,), ArgumentTypeError, "name: expected text, not int"),
         ("create_snapshot", (b"<a/>",), ArgumentTypeError, "xml: expected text, not bytes"),
-        ("create_snapshot", ("<a/>", 2), UsageError, "flags: CURRENT goes with REDEFINE only"),
-        ("create_snapshot", ("<a/>", 5), UsageError, "flags: REDEFINE and NO_METADATA exclude"),
         ("create_checkpoint", (None,), ArgumentTypeError, "xml: a text is required"),
-        ("create_checkpoint", ("<a/>", 3), UsageError, "flags: REDEFINE and QUIESCE exclude"),
+        ("create_checkpoint", ("<a/>", 1 << 32), UsageError, "flags: 4294967296 is not within"),
     ],
 )
 def test_what_cannot_be_asked_of_a_domain_is_not_sent(
@@ -218,10 +216,10 @@ def test_what_cannot_be_asked_of_a_snapshot_is_not_sent(
         snapshot = domain.get_snapshot_by_name("first")
         checkpoint = domain.get_checkpoint_by_name("point")
         for one in (snapshot, checkpoint):
-            with pytest.raises(UsageError, match=r"^flags: CHILDREN and CHILDREN_ONLY exclude"):
-                one.delete(5)
+            with pytest.raises(UsageError, match=r"^flags: -1 is not within"):
+                one.delete(-1)
             with pytest.raises(UsageError, match=r"^flags: -1 is not within"):
                 one.get_parent(-1)
-        with pytest.raises(UsageError, match=r"^flags: RUNNING and PAUSED exclude"):
-            snapshot.revert_to(3)
+        with pytest.raises(UsageError, match=r"^flags: -1 is not within"):
+            snapshot.revert_to(-1)
     assert asked(server) == []

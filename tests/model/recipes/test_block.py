@@ -12,7 +12,7 @@ from virtproto.errors import (
     UnknownProcedureError,
     UsageError,
 )
-from virtproto.model.recipes.block import block_peek, block_rebase, block_stats
+from virtproto.model.recipes.block import block_peek, block_stats
 from virtproto.wire import remote
 from virtproto.wire.remote.types import NonnullDomain
 from virtproto.xdr.typedparams import LLONG, TypedParams
@@ -99,24 +99,3 @@ def test_peeking_does_not_pass_on_another_number_of_bytes(data: bytes) -> None:
     recipe = block_peek(DOMAIN, disk="vda", offset=0, size=3, flags=0)
     with pytest.raises(DecodeError, match=f"buffer: {len(data)} bytes came, 3 were asked for"):
         drive(recipe, [remote.DomainBlockPeekRet(buffer=data)])
-
-
-@pytest.mark.parametrize(
-    ("flags", "name"),
-    [(1, "SHALLOW"), (2, "REUSE_EXT"), (4, "COPY_RAW"), (32, "COPY_DEV"), (64 | 33, "COPY_DEV")],
-)
-def test_rebasing_refuses_flags_of_copies(flags: int, name: str) -> None:
-    with pytest.raises(UsageError, match=f"^flags: .*{name} without COPY"):
-        next(block_rebase(DOMAIN, disk="vda", base=None, bandwidth=0, flags=flags))
-
-
-def test_rebasing_refuses_a_copy_to_nowhere() -> None:
-    with pytest.raises(UsageError, match=r"^base: "):
-        next(block_rebase(DOMAIN, disk="vda", base=None, bandwidth=0, flags=8))
-
-
-@pytest.mark.parametrize(("base", "flags"), [(None, 0), ("vda[1]", 16 | 64), ("/copy", 8 | 47)])
-def test_rebasing(base: str | None, flags: int) -> None:
-    recipe = block_rebase(DOMAIN, disk="vda", base=base, bandwidth=5, flags=flags)
-    args = remote.DomainBlockRebaseArgs(dom=DOMAIN, path="vda", base=base, bandwidth=5, flags=flags)
-    assert drive(recipe, [None]) == ([("DOMAIN_BLOCK_REBASE", args)], None)

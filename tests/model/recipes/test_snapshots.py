@@ -7,17 +7,12 @@ from typing import Any
 import pytest
 
 from tests.model.recipes.driving import drive
-from virtproto.errors import InvalidArgError, NoDomainSnapshotError, UsageError
+from virtproto.errors import InvalidArgError, NoDomainSnapshotError
 from virtproto.model.recipes.snapshots import (
-    create_checkpoint,
-    create_snapshot,
-    delete_checkpoint,
-    delete_snapshot,
     list_child_snapshot_names,
     list_child_snapshots,
     list_snapshot_names,
     list_snapshots,
-    revert_to_snapshot,
 )
 from virtproto.wire import remote
 from virtproto.wire.remote.types import (
@@ -80,67 +75,3 @@ def test_children_are_looked_up_in_the_domain() -> None:
     calls, snapshots = drive(list_child_snapshots(FIRST, flags=0), [named, GONE, found(SECOND)])
     assert calls[1:] == [lookup("lost"), lookup("second")]
     assert snapshots == [SECOND]
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (2, "CURRENT goes with REDEFINE only"),
-        (1 | 4, "REDEFINE and NO_METADATA exclude each other"),
-        (1 | 8, "REDEFINE and HALT exclude each other"),
-    ],
-)
-def test_taking_a_snapshot_refuses(flags: int, words: str) -> None:
-    with pytest.raises(UsageError, match=f"^flags: {words}"):
-        next(create_snapshot(DOMAIN, xml="<domainsnapshot/>", flags=flags))
-
-
-@pytest.mark.parametrize("flags", [0, 1, 1 | 2, 4 | 8 | 16])
-def test_taking_a_snapshot(flags: int) -> None:
-    args = remote.DomainSnapshotCreateXmlArgs(dom=DOMAIN, xml_desc="<x/>", flags=flags)
-    made = remote.DomainSnapshotCreateXmlRet(snap=FIRST)
-    recipe = create_snapshot(DOMAIN, xml="<x/>", flags=flags)
-    assert drive(recipe, [made]) == ([("DOMAIN_SNAPSHOT_CREATE_XML", args)], FIRST)
-
-
-def test_reverting_is_to_a_running_domain_or_to_a_paused_one() -> None:
-    with pytest.raises(UsageError, match=r"^flags: RUNNING and PAUSED exclude each other"):
-        next(revert_to_snapshot(FIRST, flags=3))
-    args = remote.DomainRevertToSnapshotArgs(snap=FIRST, flags=2 | 4)
-    recipe = revert_to_snapshot(FIRST, flags=2 | 4)
-    assert drive(recipe, [None]) == ([("DOMAIN_REVERT_TO_SNAPSHOT", args)], None)
-
-
-def test_deleting_takes_the_children_too_or_alone() -> None:
-    words = "^flags: CHILDREN and CHILDREN_ONLY exclude each other"
-    with pytest.raises(UsageError, match=words):
-        next(delete_snapshot(FIRST, flags=1 | 4))
-    with pytest.raises(UsageError, match=words):
-        next(delete_checkpoint(POINT, flags=1 | 4))
-    assert drive(delete_snapshot(FIRST, flags=1 | 2), [None]) == (
-        [("DOMAIN_SNAPSHOT_DELETE", remote.DomainSnapshotDeleteArgs(snap=FIRST, flags=3))],
-        None,
-    )
-    args = remote.DomainCheckpointDeleteArgs(checkpoint=POINT, flags=4)
-    recipe = delete_checkpoint(POINT, flags=4)
-    assert drive(recipe, [None]) == ([("DOMAIN_CHECKPOINT_DELETE", args)], None)
-
-
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        (1 | 2, "REDEFINE and QUIESCE exclude each other"),
-        (4, "REDEFINE_VALIDATE goes with REDEFINE only"),
-    ],
-)
-def test_making_a_checkpoint_refuses(flags: int, words: str) -> None:
-    with pytest.raises(UsageError, match=f"^flags: {words}"):
-        next(create_checkpoint(DOMAIN, xml="<domaincheckpoint/>", flags=flags))
-
-
-@pytest.mark.parametrize("flags", [0, 2, 1 | 4])
-def test_making_a_checkpoint(flags: int) -> None:
-    args = remote.DomainCheckpointCreateXmlArgs(dom=DOMAIN, xml_desc="<x/>", flags=flags)
-    made = remote.DomainCheckpointCreateXmlRet(checkpoint=POINT)
-    recipe = create_checkpoint(DOMAIN, xml="<x/>", flags=flags)
-    assert drive(recipe, [made]) == ([("DOMAIN_CHECKPOINT_CREATE_XML", args)], POINT)

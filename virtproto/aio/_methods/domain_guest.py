@@ -271,8 +271,8 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
         """Write the SSH keys that let in a user of the guest.
 
         Without flags the keys replace those that there are; ``APPEND`` adds those that are missing,
-        ``REMOVE`` takes away those that are there. Both flags want at least one key and exclude
-        each other, which is a UsageError.
+        ``REMOVE`` takes away those that are there. Both flags want at least one key, and exclude
+        each other.
 
         Args:
             user: The user's name in the guest.
@@ -280,6 +280,7 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
             flags: What to do with the keys; 0 replaces. See ``DomainAuthorizedSSHKeysSetFlags``.
 
         Raises:
+            InvalidArgError: The flags exclude each other, or there is no key to add or take away.
             OperationInvalidError: It does not run.
             ArgumentUnsupportedError: No guest agent is configured.
             AgentUnresponsiveError: The guest agent does not answer.
@@ -288,12 +289,11 @@ class DomainGuestMethods(RemoteObject, DomainHandle):
 
         Procedure: DOMAIN_AUTHORIZED_SSH_KEYS_SET (libvirt 6.10.0).
         """
-        from virtproto.model.recipes.guest import authorized_ssh_keys_set
-
         self._require_writable("authorized_ssh_keys_set")
-        await self._run(
-            authorized_ssh_keys_set(
-                self._wire,
+        await self._call(
+            wire.DOMAIN_AUTHORIZED_SSH_KEYS_SET,
+            wire.DomainAuthorizedSshKeysSetArgs(
+                dom=self._wire,
                 user=to_text("user", user),
                 keys=to_texts("keys", keys, wire.DOMAIN_AUTHORIZED_SSH_KEYS_MAX),
                 flags=to_flags("flags", flags),

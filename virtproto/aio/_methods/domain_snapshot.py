@@ -174,14 +174,15 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
         ``xml`` is a ``<domainsnapshot>``; an empty one leaves name and everything else to the
         daemon. An internal snapshot is kept in the disks' qcow2 images, an external one gives every
         disk a new image above the old one; ``DISK_ONLY`` leaves the memory out. With ``REDEFINE``
-        nothing is taken: the daemon is told of a snapshot that there was before. ``CURRENT``
-        without ``REDEFINE``, and ``REDEFINE`` with ``NO_METADATA`` or ``HALT``, are a UsageError.
+        nothing is taken: the daemon is told of a snapshot that there was before. ``CURRENT`` goes
+        with ``REDEFINE`` only, ``NO_METADATA`` and ``HALT`` never do.
 
         Args:
             xml: What to take, and under which name.
             flags: How to take it; 0 is a full snapshot. See ``DomainSnapshotCreateFlags``.
 
         Raises:
+            InvalidArgError: The flags do not go together.
             XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: There is a snapshot of that name.
@@ -192,15 +193,18 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
 
         Procedure: DOMAIN_SNAPSHOT_CREATE_XML (libvirt 0.8.0).
         """
-        from virtproto.model.recipes.snapshots import create_snapshot
-
         from ..domain_snapshot import DomainSnapshot
 
         self._require_writable("create_snapshot")
-        ret = await self._run(
-            create_snapshot(self._wire, xml=to_text("xml", xml), flags=to_flags("flags", flags)),
+        ret = await self._call(
+            wire.DOMAIN_SNAPSHOT_CREATE_XML,
+            wire.DomainSnapshotCreateXmlArgs(
+                dom=self._wire,
+                xml_desc=to_text("xml", xml),
+                flags=to_flags("flags", flags),
+            ),
         )
-        return handle(DomainSnapshot, self._connection, ret)
+        return handle(DomainSnapshot, self._connection, ret.snap)
 
     async def list_all_checkpoints(
         self,
@@ -260,14 +264,15 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
 
         From now on the hypervisor keeps track of what changes on the disks. A later backup can then
         be limited to that. ``xml`` is a ``<domaincheckpoint>``. With ``REDEFINE`` nothing is made:
-        the daemon is told of a checkpoint that there was before. ``REDEFINE`` with ``QUIESCE``, and
-        ``REDEFINE_VALIDATE`` without ``REDEFINE``, are a UsageError.
+        the daemon is told of a checkpoint that there was before. ``REDEFINE_VALIDATE`` goes with
+        ``REDEFINE`` only, ``QUIESCE`` never does.
 
         Args:
             xml: What to track, and under which name.
             flags: How to make it. See ``DomainCheckpointCreateFlags``.
 
         Raises:
+            InvalidArgError: The flags do not go together.
             XMLDetailError: The XML is not well-formed.
             XMLError: Something in the XML is missing or wrong.
             OperationFailedError: There is a checkpoint of that name.
@@ -277,12 +282,15 @@ class DomainSnapshotListMethods(RemoteObject, DomainHandle):
 
         Procedure: DOMAIN_CHECKPOINT_CREATE_XML (libvirt 5.6.0).
         """
-        from virtproto.model.recipes.snapshots import create_checkpoint
-
         from ..domain_checkpoint import DomainCheckpoint
 
         self._require_writable("create_checkpoint")
-        ret = await self._run(
-            create_checkpoint(self._wire, xml=to_text("xml", xml), flags=to_flags("flags", flags)),
+        ret = await self._call(
+            wire.DOMAIN_CHECKPOINT_CREATE_XML,
+            wire.DomainCheckpointCreateXmlArgs(
+                dom=self._wire,
+                xml_desc=to_text("xml", xml),
+                flags=to_flags("flags", flags),
+            ),
         )
-        return handle(DomainCheckpoint, self._connection, ret)
+        return handle(DomainCheckpoint, self._connection, ret.checkpoint)

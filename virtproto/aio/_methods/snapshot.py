@@ -57,35 +57,34 @@ class DomainSnapshotMethods(RemoteObject):
         """Delete the snapshot.
 
         The domain's present state stays; a child becomes a child of this one's parent. ``CHILDREN``
-        deletes everything below it as well, ``CHILDREN_ONLY`` that alone; both at once are a
-        UsageError. With ``METADATA_ONLY`` the daemon only forgets it.
+        deletes everything below it as well, ``CHILDREN_ONLY`` that alone. With ``METADATA_ONLY``
+        the daemon only forgets it.
 
         Args:
             flags: What to delete; 0 is this snapshot. See ``DomainSnapshotDeleteFlags``.
 
         Raises:
+            InvalidArgError: The flags exclude each other.
             OperationUnsupportedError: The hypervisor cannot delete such a snapshot.
             ConfigUnsupportedError: The hypervisor cannot delete external snapshots.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_SNAPSHOT_DELETE (libvirt 0.8.0).
         """
-        from virtproto.model.recipes.snapshots import delete_snapshot
-
         self._require_writable("delete")
-        await self._run(delete_snapshot(self._wire, flags=to_flags("flags", flags)))
+        await self._ask(wire.DOMAIN_SNAPSHOT_DELETE, self._reference() + pack_flags(flags))
 
     async def revert_to(self, flags: DomainSnapshotRevertFlags | int = 0) -> None:
         """Take the domain back to the snapshot; what has happened since is lost.
 
         It runs afterwards if it did when the snapshot was taken; ``RUNNING`` and ``PAUSED`` want it
-        otherwise, and exclude each other (a UsageError). ``FORCE`` takes the risk that
-        SnapshotRevertRiskyError tells of.
+        otherwise. ``FORCE`` takes the risk that SnapshotRevertRiskyError tells of.
 
         Args:
             flags: How to go back; 0 is as it was. See ``DomainSnapshotRevertFlags``.
 
         Raises:
+            InvalidArgError: The flags exclude each other.
             SnapshotRevertRiskyError: The definition may not fit the snapshot, or the domain would
                 need another process; ``FORCE`` does it nevertheless.
             OperationUnsupportedError: The hypervisor cannot revert to such a snapshot.
@@ -94,10 +93,8 @@ class DomainSnapshotMethods(RemoteObject):
 
         Procedure: DOMAIN_REVERT_TO_SNAPSHOT (libvirt 0.8.0).
         """
-        from virtproto.model.recipes.snapshots import revert_to_snapshot
-
         self._require_writable("revert_to")
-        await self._run(revert_to_snapshot(self._wire, flags=to_flags("flags", flags)))
+        await self._ask(wire.DOMAIN_REVERT_TO_SNAPSHOT, self._reference() + pack_flags(flags))
 
     async def get_parent(self, flags: int = 0) -> DomainSnapshot:
         """Return the snapshot that was the current one when this one was taken.

@@ -1,7 +1,7 @@
-"""Reading a domain's disks and their counters, and copying their content.
+"""Reading a domain's disks and their counters.
 
-Responsible for: which call has the counters on the daemon at hand, and for refusing what libvirt's
-own client refuses. Limits on disks are in ``device_limits``.
+Responsible for which call has the counters on the daemon at hand, and for how much one call can
+read. Limits on disks are in ``device_limits``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from virtproto.model.typedvalues import ParamValue
     from virtproto.wire.remote.types import NonnullDomain
 
-__all__ = ["block_peek", "block_rebase", "block_stats"]
-
-# virDomainBlockRebaseFlags: a copy, and what makes sense for a copy only.
-_COPY = 8
-_FOR_COPIES = {1: "SHALLOW", 2: "REUSE_EXT", 4: "COPY_RAW", 32: "COPY_DEV"}
+__all__ = ["block_peek", "block_stats"]
 
 # What the older call names differently, and callers still ask for.
 _OLD_NAMES = {"rd_operations": "rd_req", "wr_operations": "wr_req"}
@@ -76,22 +72,3 @@ def _plain_stats(domain: NonnullDomain, disk: str) -> Recipe[dict[str, ParamValu
         "wr_bytes": ret.wr_bytes,
         "errs": ret.errs,
     }
-
-
-def block_rebase(
-    domain: NonnullDomain, *, disk: str, base: str | None, bandwidth: int, flags: int
-) -> Recipe[None]:
-    """Shorten a disk's chain of images, or copy it. Source: virDomainBlockRebase."""
-    if flags & _COPY:
-        if base is None:
-            raise UsageError("base: a copy needs a destination, not None")
-    else:
-        wrong = [name for bit, name in _FOR_COPIES.items() if flags & bit]
-        if wrong:
-            raise UsageError(f"flags: {', '.join(wrong)} without COPY, which it is meant for")
-    yield (
-        wire.DOMAIN_BLOCK_REBASE,
-        wire.DomainBlockRebaseArgs(
-            dom=domain, path=disk, base=base, bandwidth=bandwidth, flags=flags
-        ),
-    )

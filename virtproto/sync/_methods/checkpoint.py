@@ -56,22 +56,21 @@ class DomainCheckpointMethods(RemoteObject):
 
         What it tracked is added to its parent's, so that an incremental backup since the parent
         stays possible. ``CHILDREN`` deletes everything below it as well, ``CHILDREN_ONLY`` that
-        alone; both at once are a UsageError. With ``METADATA_ONLY`` the daemon only forgets it.
+        alone. With ``METADATA_ONLY`` the daemon only forgets it.
 
         Args:
             flags: What to delete; 0 is this checkpoint. See ``DomainCheckpointDeleteFlags``.
 
         Raises:
+            InvalidArgError: The flags exclude each other.
             OperationInvalidError: The domain does not run, and more than ``METADATA_ONLY`` is asked
                 for.
             OperationDeniedError: The connection is read-only.
 
         Procedure: DOMAIN_CHECKPOINT_DELETE (libvirt 5.6.0).
         """
-        from virtproto.model.recipes.snapshots import delete_checkpoint
-
         self._require_writable("delete")
-        self._run(delete_checkpoint(self._wire, flags=to_flags("flags", flags)))
+        self._ask(wire.DOMAIN_CHECKPOINT_DELETE, self._reference() + pack_flags(flags))
 
     def get_parent(self, flags: int = 0) -> DomainCheckpoint:
         """Return the checkpoint that was made before this one.

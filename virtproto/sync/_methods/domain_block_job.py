@@ -178,8 +178,7 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
         Without ``COPY`` the image takes in what stands above ``base``, which becomes the next image
         below it; with ``base`` None it is ``block_pull``. With ``COPY`` the disk is copied to the
         new image ``base``, as ``block_copy`` does with more choice. The job goes on after the call.
-        The flags ``SHALLOW``, ``REUSE_EXT``, ``COPY_RAW`` and ``COPY_DEV`` go with ``COPY`` only;
-        other uses are a UsageError.
+        The flags ``SHALLOW``, ``REUSE_EXT``, ``COPY_RAW`` and ``COPY_DEV`` go with ``COPY`` only.
 
         Args:
             disk: The disk's target (``vda``) or the path of its image.
@@ -190,8 +189,8 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
             flags: What to do, and the unit of the limit. See ``DomainBlockRebaseFlags``.
 
         Raises:
-            InvalidArgError: No disk of the domain is called that, or the base is not among its
-                images.
+            InvalidArgError: The flags do not go together, a copy has no destination, no disk of the
+                domain is called that, or the base is not among its images.
             OperationInvalidError: It does not run.
             BlockCopyActiveError: The disk is being copied already.
             OperationUnsupportedError: The disk has a job already.
@@ -199,13 +198,12 @@ class DomainBlockJobMethods(RemoteObject, DomainHandle):
 
         Procedure: DOMAIN_BLOCK_REBASE (libvirt 0.9.10).
         """
-        from virtproto.model.recipes.block import block_rebase
-
         self._require_writable("block_rebase")
-        self._run(
-            block_rebase(
-                self._wire,
-                disk=to_text("disk", disk),
+        self._call(
+            wire.DOMAIN_BLOCK_REBASE,
+            wire.DomainBlockRebaseArgs(
+                dom=self._wire,
+                path=to_text("disk", disk),
                 base=to_optional_text("base", base),
                 bandwidth=to_ulong("bandwidth", bandwidth),
                 flags=to_flags("flags", flags),
