@@ -50,10 +50,9 @@ is its own. What changes something is done three times from the same state, and 
 sees afterwards has to be equal too. Events are heard by all three at once.
 
 "test" is the test driver of libvirtd 9.0.0, "qemu" its QEMU driver with a running Linux guest whose
-agent answers, also between two such daemons. What is asked of "test" is asked of the test drivers
-of {releases} as well, but for events and for descriptors that would end an
-old daemon's connection. What they refuse has to be the same for all three, and each answers
-{fewest} questions at the least.
+agent answers, also between two such daemons. Nearly all that is asked of "test" is asked of the
+test drivers of {releases} as well. What they refuse has to be the same for all
+three, and each answers {fewest} questions at the least.
 
 "{VALUE}" means that real answers were compared, "{REFUSAL}" that the same request was refused
 alike, "{EITHER}" that it depends on the machine which of the two. The object that a method is asked
