@@ -1,6 +1,6 @@
 """Writes the pages of the API reference, one for each class of object and one for each other topic.
 
-Responsible for which pages there are and in what order methods stand on them: by rooms, as the
+Responsible for which pages there are and in what order methods stand on them: by groups, as the
 classes are made of them. What they say comes from the docstrings. Must not know: how pages are
 rendered.
 """
@@ -42,7 +42,7 @@ def _title(text: str, line: str = "=") -> list[str]:
 
 
 def _class_page(module: str, cls: type) -> str:
-    """Return a page with the class's methods, a section for each room of them."""
+    """Return a page with the class's methods, a section for each group of them."""
     name = f"{module}.{cls.__name__}"
     lines = [*_title(cls.__name__), f".. autoclass:: {name}", "   :no-members:", ""]
     shown: set[str] = set()
@@ -65,12 +65,12 @@ def _sections(cls: type) -> Iterator[tuple[str, list[str]]]:
     """Yield a heading and the methods below it, for each class that ``cls`` is made of."""
     dir(cls)  # loads what is loaded when it is first used
     for part in cls.__mro__:
-        rooms: dict[str, tuple[str, str]] = vars(part).get("ROOMS", {})
-        for module, (room, methods) in rooms.items():
-            loaded = importlib.import_module(f"{vars(part)['ROOMS_PACKAGE']}.{module}")
-            yield _heading(cls, getattr(loaded, room)), methods.split()
+        groups: dict[str, tuple[str, str]] = vars(part).get("_METHOD_GROUPS", {})
+        for module, (group, methods) in groups.items():
+            loaded = importlib.import_module(f"{vars(part)['_METHODS_PACKAGE']}.{module}")
+            yield _heading(cls, getattr(loaded, group)), methods.split()
         own = [each for each, value in vars(part).items() if _is_documented(each, value)]
-        if own and not rooms and part is not object:
+        if own and not groups and part is not object:
             yield _heading(cls, part), own
 
 
@@ -81,12 +81,12 @@ def _is_documented(name: str, value: object) -> bool:
     )
 
 
-def _heading(cls: type, room: type) -> str:
-    if room is cls:
+def _heading(cls: type, group: type) -> str:
+    if group is cls:
         return "The object itself"
-    if "._methods." in room.__module__:
-        return (inspect.getdoc(room) or room.__name__).splitlines()[0].rstrip(".")
-    if room.__module__.startswith("virtproto.model."):
+    if "._methods." in group.__module__:
+        return (inspect.getdoc(group) or group.__name__).splitlines()[0].rstrip(".")
+    if group.__module__.startswith("virtproto.model."):
         return "Without a call"
     return "Calls and connection"
 

@@ -11,12 +11,12 @@ import pytest
 import virtproto
 from virtproto import wire
 from virtproto.model.event_kinds import CLOSED, KINDS
-from xdrgen.api_model import Method, Room
+from xdrgen.api_model import Method, MethodGroup
 from xdrgen.api_read import read_api
 from xdrgen.load import PROTOCOL_DEFS
 
 PACKAGE = Path(virtproto.__file__).parent
-ROOMS = read_api(PROTOCOL_DEFS / "api")
+METHOD_GROUPS = read_api(PROTOCOL_DEFS / "api")
 LISTED = tomllib.loads(Path(__file__).with_name("without_method.toml").read_text())
 COUNTS = {"remote": 456, "qemu": 7, "lxc": 1, "admin": 20}
 
@@ -27,19 +27,19 @@ def procedures(program: str) -> dict[str, int]:
     return {name: row[0] for name, row in module.PROCEDURES.items()}
 
 
-def program_of(room: Room, name: str) -> str:
-    """Return the program of a procedure that a method of a room names: recipes may use others."""
-    return next(each for each in (room.program, *COUNTS) if name in procedures(each))
+def program_of(group: MethodGroup, name: str) -> str:
+    """Return the program of a procedure that a method of a group names: recipes may use others."""
+    return next(each for each in (group.program, *COUNTS) if name in procedures(each))
 
 
 def described() -> dict[tuple[str, str], list[str]]:
     """Return the methods that call each procedure."""
     found: dict[tuple[str, str], list[str]] = {}
-    for room in ROOMS:
-        for method in room.methods:
+    for group in METHOD_GROUPS:
+        for method in group.methods:
             for name in method.calls:
-                key = (program_of(room, name), name)
-                found.setdefault(key, []).append(f"{room.owner}.{method.name}")
+                key = (program_of(group, name), name)
+                found.setdefault(key, []).append(f"{group.owner}.{method.name}")
     return found
 
 
@@ -73,16 +73,16 @@ def test_connection_uses_what_is_listed_as_its_own(program: str, name: str) -> N
     assert re.search(rf"\b{name}\b", module.read_text())
 
 
-def _recipes() -> list[tuple[Room, Method]]:
-    return [(room, one) for room in ROOMS for one in room.methods if one.recipe]
+def _recipes() -> list[tuple[MethodGroup, Method]]:
+    return [(group, one) for group in METHOD_GROUPS for one in group.methods if one.recipe]
 
 
 @pytest.mark.parametrize(
-    ("room", "method"),
+    ("group", "method"),
     _recipes(),
-    ids=[f"{room.owner}.{method.name}" for room, method in _recipes()],
+    ids=[f"{group.owner}.{method.name}" for group, method in _recipes()],
 )
-def test_recipe_knows_the_procedures_it_is_said_to_call(room: Room, method: Method) -> None:
+def test_recipe_knows_the_procedures_it_is_said_to_call(group: MethodGroup, method: Method) -> None:
     text = "\n".join(path.read_text() for path in (PACKAGE / "model" / "recipes").rglob("*.py"))
     for name in method.procedures:
         assert re.search(rf"\b{name}\b", text), name

@@ -8,7 +8,7 @@ import pytest
 
 from xdrgen.api_check import check_api
 from xdrgen.api_names import Names, read_names
-from xdrgen.api_read import read_api, read_room
+from xdrgen.api_read import read_api, read_group
 from xdrgen.errors import ContractError
 from xdrgen.load import PROTOCOL_DEFS, load_contract
 
@@ -230,7 +230,7 @@ def sound_or_not(folder: Path, text: str, names: Names = NAMES) -> None:
     """Read and check a description."""
     path = folder / "sample.toml"
     path.write_text(text)
-    check_api([read_room(path)], CONTRACT, names)
+    check_api([read_group(path)], CONTRACT, names)
 
 
 @pytest.mark.parametrize("way", SOUND)
@@ -263,9 +263,9 @@ def test_method_is_described_once(tmp_path: Path) -> None:
 
 
 def test_every_description_of_the_project_is_sound() -> None:
-    rooms = read_api(API)
-    assert len(rooms) > 40
-    check_api(rooms, CONTRACT, NAMES)
+    groups = read_api(API)
+    assert len(groups) > 40
+    check_api(groups, CONTRACT, NAMES)
 
 
 # -- the names that there are

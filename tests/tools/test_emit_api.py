@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xdrgen.api_read import read_room
+from xdrgen.api_read import read_group
 from xdrgen.constants import read_constants
 from xdrgen.emit_api import emit_api
 from xdrgen.load import PROTOCOL_DEFS, load_contract
@@ -28,7 +28,7 @@ def printed(folder: Path, described: str, owner: str = "Domain", colour: str = "
     """Return the module that a description becomes."""
     path = folder / "sample.toml"
     path.write_text(HEAD.format(owner=owner) + described)
-    return emit_api(CONTRACT, [read_room(path)], SINCE, ENUMS, colour)["sample.py"]
+    return emit_api(CONTRACT, [read_group(path)], SINCE, ENUMS, colour)["sample.py"]
 
 
 def method(module: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdrgen.api_kinds import kind_of, limit_of
-from xdrgen.api_model import Method, Parameter, Room
+from xdrgen.api_model import Method, MethodGroup, Parameter
 from xdrgen.convention import short_name
 from xdrgen.emit_nodes import Node, Types
 from xdrgen.errors import ContractError
@@ -63,16 +63,16 @@ def programs_of(contract: Contract) -> dict[str, Program]:
 
 @dataclass(frozen=True)
 class BoundMethod:
-    """A method, the room that it is in and the program that it speaks."""
+    """A method, the group that it is in and the program that it speaks."""
 
-    room: Room
+    group: MethodGroup
     method: Method
     program: Program
 
     @property
     def object(self) -> str:
         """How the first argument names the object: "" is itself, "none" that there is none."""
-        return self.method.object or self.room.object
+        return self.method.object or self.group.object
 
     @property
     def calls(self) -> list[str]:
@@ -125,4 +125,4 @@ class BoundMethod:
 
     def error(self, message: str, key: str = "") -> ContractError:
         """Return an error at a key of the method's, a parameter's name being one."""
-        return self.room.error(message, self.method.name, key)
+        return self.group.error(message, self.method.name, key)

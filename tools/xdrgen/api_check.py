@@ -1,6 +1,6 @@
 """Judges described methods: whether what they name exists, and whether their keys go together.
 
-The pass between ``api_read`` and ``emit_api``, which prints what it is given. Here are the rooms,
+The pass between ``api_read`` and ``emit_api``, which prints what it is given. Here are the groups,
 and how a method is called; parameters and results have modules of their own. Every error names
 file, line and method, and what was expected.
 """
@@ -13,7 +13,7 @@ from xdrgen.api_bound import REFERENCES, BoundMethod, Program, programs_of
 from xdrgen.api_check_parameters import check_parameters
 from xdrgen.api_check_results import check_result
 from xdrgen.api_kinds import OWN
-from xdrgen.api_model import Room
+from xdrgen.api_model import MethodGroup
 from xdrgen.api_names import Names
 from xdrgen.model import Contract
 
@@ -27,29 +27,29 @@ _FOR_RECIPES = ("procedures", "peer")
 _REFUSALS = ("writes", "writes_with_flags", "writes_with")
 
 
-def check_api(rooms: Sequence[Room], contract: Contract, names: Names) -> None:
+def check_api(groups: Sequence[MethodGroup], contract: Contract, names: Names) -> None:
     """Raise ContractError at the first thing of a description that cannot be."""
     programs = programs_of(contract)
     seen: dict[tuple[str, str], str] = {}
-    for room in rooms:
-        _check_room(room, programs)
-        for method in room.methods:
-            key = (room.owner, method.name)
+    for group in groups:
+        _check_group(group, programs)
+        for method in group.methods:
+            key = (group.owner, method.name)
             if key in seen:
-                message = f"expected one {room.owner}.{method.name}, found another in {seen[key]}"
-                raise room.error(message, method.name)
-            seen[key] = room.file.path.name
-            _check_method(BoundMethod(room, method, programs[room.program]), programs, names)
+                message = f"expected one {group.owner}.{method.name}, found another in {seen[key]}"
+                raise group.error(message, method.name)
+            seen[key] = group.file.path.name
+            _check_method(BoundMethod(group, method, programs[group.program]), programs, names)
 
 
-def _check_room(room: Room, programs: Mapping[str, Program]) -> None:
+def _check_group(group: MethodGroup, programs: Mapping[str, Program]) -> None:
     owners = (*_CONNECTIONS, *REFERENCES)
-    if room.owner not in owners:
-        raise room.error(one_of("owner", owners, room.owner), key="owner")
-    if room.program not in programs:
-        raise room.error(one_of("program", programs, room.program), key="program")
-    if room.owner in _CONNECTIONS and room.object != "none":
-        raise room.error("expected object_argument = false: a connection is no argument")
+    if group.owner not in owners:
+        raise group.error(one_of("owner", owners, group.owner), key="owner")
+    if group.program not in programs:
+        raise group.error(one_of("program", programs, group.program), key="program")
+    if group.owner in _CONNECTIONS and group.object != "none":
+        raise group.error("expected object_argument = false: a connection is no argument")
 
 
 def _check_method(bound: BoundMethod, programs: Mapping[str, Program], names: Names) -> None:
@@ -57,7 +57,7 @@ def _check_method(bound: BoundMethod, programs: Mapping[str, Program], names: Na
     for name in bound.calls:
         if name not in bound.program.procedures:
             key = "call" if name == bound.method.call else "call_with_flags"
-            raise bound.error(f"{key}: there is no procedure {name} in {bound.room.program}", key)
+            raise bound.error(f"{key}: there is no procedure {name} in {bound.group.program}", key)
     for name in bound.method.procedures:
         if not any(name in program.procedures for program in programs.values()):
             raise bound.error(f"procedures: there is no procedure {name}", "procedures")
@@ -87,7 +87,7 @@ def _check_object(bound: BoundMethod) -> None:
     named = bound.object
     if named == "none":
         return
-    reference = REFERENCES[bound.room.owner]
+    reference = REFERENCES[bound.group.owner]
     members = [one.name for one in bound.program.types.structs[reference].members]
     key = "object" if bound.method.object else ""
     if named and named not in members:

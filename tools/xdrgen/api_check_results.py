@@ -33,7 +33,7 @@ def check_result(bound: BoundMethod, names: Names) -> None:
 
 def _check_remember(bound: BoundMethod) -> None:
     method = bound.method
-    if bound.room.owner != "Domain":
+    if bound.group.owner != "Domain":
         raise bound.error("remember: expected it of domains only", "remember")
     for key in ("returns", "shape", "type", "handle"):
         if getattr(method, key):

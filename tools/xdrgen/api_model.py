@@ -12,7 +12,7 @@ from typing import Any
 from xdrgen.errors import ContractError
 from xdrgen.reading import TomlFile
 
-__all__ = ["Method", "Parameter", "Room"]
+__all__ = ["Method", "Parameter", "MethodGroup"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Room:
+class MethodGroup:
     """The methods of one file, which become one class in one module of each colour.
 
     ``object`` tells how a method's first argument names the object: "" is the object itself, a word

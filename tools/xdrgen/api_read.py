@@ -1,4 +1,4 @@
-"""Reads protocol_defs/api: one TOML file for each room of methods.
+"""Reads protocol_defs/api: one TOML file for each group of methods.
 
 Responsible for the layout of those files: which keys there are, of which types, and what may not be
 left out. Whether what they name exists is found out by ``api_check``.
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xdrgen.api_model import Method, Parameter, Room
+from xdrgen.api_model import Method, MethodGroup, Parameter
 from xdrgen.errors import ContractError
 from xdrgen.reading import TomlFile, read_toml
 
-__all__ = ["read_api", "read_room"]
+__all__ = ["read_api", "read_group"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HEADER: dict[str, type] = {
@@ -68,12 +68,12 @@ _TYPES = {
 }
 
 
-def read_api(folder: Path) -> list[Room]:
-    """Return every room of a folder, in order of the files' names."""
-    return [read_room(path) for path in sorted(folder.glob("*.toml"))]
+def read_api(folder: Path) -> list[MethodGroup]:
+    """Return every group of a folder, in order of the files' names."""
+    return [read_group(path) for path in sorted(folder.glob("*.toml"))]
 
 
-def read_room(path: Path) -> Room:
+def read_group(path: Path) -> MethodGroup:
     """Return what one file describes; raise ContractError at the first thing that is amiss."""
     file = read_toml(path)
     header = {key: value for key, value in file.data.items() if not isinstance(value, dict)}
@@ -85,7 +85,7 @@ def read_room(path: Path) -> Room:
     methods = [
         _method(file, name, table) for name, table in file.data.items() if isinstance(table, dict)
     ]
-    return Room(
+    return MethodGroup(
         stem=path.stem,
         file=file,
         owner=header["owner"],

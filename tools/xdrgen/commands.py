@@ -182,10 +182,10 @@ def _methods(defs: Path, colour: str) -> dict[str, str]:
 
     contract = load_contract(defs)
     since = read_since(defs / "since.toml").numbers(contract)
-    rooms = read_api(defs / "api")
+    groups = read_api(defs / "api")
     names = read_names(defs, PROTOCOL_DEFS.parent / "virtproto")
-    check_api(rooms, contract, names)
-    return emit_api(contract, rooms, since, names.enums, colour)
+    check_api(groups, contract, names)
+    return emit_api(contract, groups, since, names.enums, colour)
 
 
 # Each package that holds generated modules and nothing else, and what returns their texts.

@@ -19,7 +19,7 @@ __all__ = ["Arguments", "connection_of", "keyword"]
 
 def connection_of(bound: BoundMethod) -> str:
     """Return the expression for the connection that a method makes its calls on."""
-    own = bound.room.owner in ("Connection", "AdminConnection")
+    own = bound.group.owner in ("Connection", "AdminConnection")
     return "self" if own else "self._connection"
 
 
@@ -46,7 +46,7 @@ class Arguments:
     def packed(self, struct: StructDef) -> str:
         """Return the arguments' XDR where the handle has nearly all of it, "" otherwise."""
         names = [one.name for one in struct.members]
-        if self._bound.object or self._bound.room.owner.startswith("Admin"):
+        if self._bound.object or self._bound.group.owner.startswith("Admin"):
             return ""
         if len(names) == 1:
             return "self._reference()"

@@ -26,7 +26,7 @@ def print_method(bound: BoundMethod, imports: Imports, wait: str, doc: list[str]
     result = emit_signature.result(bound, imports)
     signature = Bracket(f"def {method.name}(", ("self", *parameters), f") -> {result}:")
     head = render(signature, 1, "async " if wait else "")
-    late = MethodImports(imports, bound.room.eager)
+    late = MethodImports(imports, bound.group.eager)
     printer = _Body(bound, late, wait)
     body = [*printer.refusal(), *printer.calls(result)]
     return [*head, *doc, *import_lines(late.local, _INDENT), *body]

@@ -1,4 +1,4 @@
-"""Classes whose methods are loaded a room at a time."""
+"""Classes whose methods are loaded a group at a time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 import virtproto.aio
 import virtproto.sync
+from virtproto.model.lazy_methods import LazyMethods, load_method
 from virtproto.model.object_handle import handle
-from virtproto.model.rooms import Furnished, find_method
 from virtproto.wire.remote.types import NonnullDomain
 
 COLOURS = {"sync": virtproto.sync, "aio": virtproto.aio}
@@ -26,7 +26,7 @@ def domain(colour: str) -> Any:
 
 
 def loaded_after(program: str) -> set[str]:
-    """Return the rooms of domains that a program of its own has loaded at its end."""
+    """Return the groups of domains that a program of its own has loaded at its end."""
     program += "\nimport sys\nprint(*(m for m in sys.modules if '._methods.domain_' in m))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     return {name.rpartition(".")[2] for name in done.stdout.decode().split()}
@@ -39,9 +39,9 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_every_method_of_every_room_is_the_objects(colour: str) -> None:
+def test_every_method_of_every_group_is_the_objects(colour: str) -> None:
     for cls in (COLOURS[colour].Domain, COLOURS[colour].Connection):
-        for _, methods in cls.ROOMS.values():
+        for _, methods in cls._METHOD_GROUPS.values():
             for name in methods.split():
                 assert inspect.isfunction(getattr(cls, name))
                 assert name in dir(cls)
@@ -65,28 +65,28 @@ def test_what_there_is_not_is_an_attribute_error(colour: str) -> None:
     assert not hasattr(dom, "_private")
 
 
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Any:
-    """Return a class with one room of ``stand`` and ``sit``; ``body`` is its module."""
-    (tmp_path / "house_of_one_room").mkdir()
-    (tmp_path / "house_of_one_room" / "hall.py").write_text(body)
+def lazy_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Any:
+    """Return a class with one group of ``stand`` and ``sit``; ``body`` is its module."""
+    (tmp_path / "package_of_one_group").mkdir()
+    (tmp_path / "package_of_one_group" / "only.py").write_text(body)
     monkeypatch.syspath_prepend(tmp_path)
-    for name in ("house_of_one_room", "house_of_one_room.hall"):
+    for name in ("package_of_one_group", "package_of_one_group.only"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
-    class House(metaclass=Furnished):
-        ROOMS_PACKAGE = "house_of_one_room"
-        ROOMS: ClassVar = {"hall": ("Hall", "stand sit")}
+    class Chair(metaclass=LazyMethods):
+        _METHODS_PACKAGE = "package_of_one_group"
+        _METHOD_GROUPS: ClassVar = {"only": ("Only", "stand sit")}
 
         def __getattr__(self, name: str) -> Any:
-            return find_method(self, name)
+            return load_method(self, name)
 
-    return House
+    return Chair
 
 
-def test_a_room_that_cannot_be_loaded_says_why(
+def test_a_group_that_cannot_be_loaded_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cls = house(tmp_path, monkeypatch, "import sys\nsys.no_such_thing\n")
+    cls = lazy_class(tmp_path, monkeypatch, "import sys\nsys.no_such_thing\n")
     for place in (cls, cls()):
         with pytest.raises(AttributeError, match="no_such_thing"):
             place.stand  # noqa: B018
@@ -94,10 +94,10 @@ def test_a_room_that_cannot_be_loaded_says_why(
             place.lie  # noqa: B018
 
 
-def test_a_promise_that_a_room_breaks_is_an_attribute_error(
+def test_a_promise_that_a_group_breaks_is_an_attribute_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cls = house(tmp_path, monkeypatch, "class Hall:\n    def sit(self): return 'down'\n")
+    cls = lazy_class(tmp_path, monkeypatch, "class Only:\n    def sit(self): return 'down'\n")
     for place in (cls, cls()):
         with pytest.raises(AttributeError, match="no attribute 'stand'"):
             place.stand  # noqa: B018
