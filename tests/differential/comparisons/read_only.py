@@ -74,9 +74,9 @@ def arranged(question: Ask) -> tuple[tuple[Do, ...], tuple[Do, ...]]:
 def documented_refusals() -> dict[str, Method]:
     """Return the methods that are refused on a read-only connection, always or sometimes."""
     return {
-        f"{room.owner}.{method.name}": method
-        for room in read_api(PROTOCOL_DEFS / "api")
-        for method in room.methods
+        f"{group.owner}.{method.name}": method
+        for group in read_api(PROTOCOL_DEFS / "api")
+        for method in group.methods
         if method.writes or method.writes_with_flags or method.writes_with
     }
 
