@@ -251,7 +251,7 @@ class Wait:
     method: str
     args: tuple[Any, ...]
     until: Callable[[Any], bool]
-    timeout_s: float = 20.0
+    timeout_s: float = 60.0
 
 
 @dataclass(frozen=True)

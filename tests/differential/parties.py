@@ -60,7 +60,7 @@ Answer = dict[str, Any]
 
 # No call of a comparison takes longer, also not one for which a guest has to do something.
 _CALL_S = 120.0
-_EVENT_S = 20.0
+_EVENT_S = 60.0
 _PIECE = 65536
 _ERROR_FIELDS = ("code", "domain", "message", "level", "str1", "str2", "str3", "int1", "int2")
 
