@@ -6,7 +6,7 @@ the domain. Its twin of the other colour has the same text.
 
 from __future__ import annotations
 
-from virtproto.model.domain_checkpoint_handle import DomainCheckpointHandle
+from virtproto.model.domain_part_handle import DomainCheckpointHandle
 
 from ._methods.checkpoint import DomainCheckpointMethods
 from .domain_part import DomainPart

@@ -6,7 +6,7 @@ the domain. Its twin of the other colour has the same text.
 
 from __future__ import annotations
 
-from virtproto.model.domain_snapshot_handle import DomainSnapshotHandle
+from virtproto.model.domain_part_handle import DomainSnapshotHandle
 
 from ._methods.snapshot import DomainSnapshotMethods
 from .domain_part import DomainPart

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from virtproto import aio, sync
-from virtproto.model.domain_checkpoint_handle import DomainCheckpointHandle
-from virtproto.model.domain_snapshot_handle import DomainSnapshotHandle
+from virtproto.model.domain_part_handle import DomainCheckpointHandle, DomainSnapshotHandle
 from virtproto.model.object_handle import handle
 from virtproto.wire.remote.types import (
     NonnullDomain,
