@@ -100,4 +100,6 @@ def test_nonsense_is_refused_by_name(connection: virtproto.Connection) -> None:
         connection.set_keep_alive(5, -1)
     with pytest.raises(UsageError, match="interval"):
         connection.set_keep_alive(float("nan"), 1)
+    with pytest.raises(UsageError, match="interval_s"):
+        connection.set_keep_alive(10**400, 1)
     assert connection.get_library_version() == 12008000

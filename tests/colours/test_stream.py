@@ -301,8 +301,14 @@ def test_misuse_is_refused_by_name(
         stream.recv_all(None)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="length"):
         stream.send_hole(-1)
-    with pytest.raises(TypeError):
-        stream.send("text")
+    for data in ("text", None, 5):
+        with pytest.raises(ArgumentTypeError, match="data: expected bytes"):
+            stream.send(data)
+    for size in ("x", None):
+        with pytest.raises(ArgumentTypeError, match="size"):
+            stream.read(size)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="size: -5"):
+        stream.read(-5)
     stream.abort()
 
 

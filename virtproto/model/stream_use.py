@@ -8,11 +8,11 @@ from __future__ import annotations
 from warnings import warn
 
 from virtproto.errors import ArgumentTypeError, UsageError
-from virtproto.model.arguments import shown_number
+from virtproto.model.arguments import shown_number, to_long
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Buffer, Iterator  # type: ignore[attr-defined]
     from typing import Any
 
     from virtproto.model.stream_inbox import StreamInbox
@@ -27,10 +27,12 @@ __all__ = [
     "STOP_AT_HOLE",
     "WRITABLE",
     "check_handler",
+    "check_size",
     "check_taken",
     "pieces_of",
     "readiness",
     "section_of",
+    "view_of",
     "warn_of_open_stream",
 ]
 
@@ -42,6 +44,27 @@ NONBLOCK = 1
 STOP_AT_HOLE = 1
 # virStreamEventType.
 READABLE, WRITABLE, ERROR, HANGUP = 1, 2, 4, 8
+
+
+# The longest stretch that the wire has a number for.
+_LENGTH_MAX = 0x7FFFFFFFFFFFFFFF
+
+
+def view_of(parameter: str, value: Buffer) -> memoryview:
+    """Return the bytes of what holds some, one after another. Raises ArgumentTypeError."""
+    try:
+        view = memoryview(value)
+        return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(bytes(view))
+    except (TypeError, ValueError, BufferError):
+        # ValueError is what a view says that was released.
+        kind = type(value).__name__
+    raise ArgumentTypeError(f"{parameter}: expected bytes, not {kind}")
+
+
+def check_size(parameter: str, size: int) -> None:
+    """Raise UsageError unless ``size`` is a number of bytes, or -1 for all there are."""
+    if to_long(parameter, size) < -1:
+        raise UsageError(f"{parameter}: {size} bytes cannot be read; -1 is for all of them")
 
 
 def pieces_of(view: memoryview) -> Iterator[bytes]:
@@ -60,7 +83,7 @@ def check_taken(answer: object, offered: int) -> int:
     """Return how many bytes a handler took: all, unless it says how many."""
     if answer is None:
         return offered
-    if not isinstance(answer, int):
+    if not isinstance(answer, int) or isinstance(answer, bool):
         raise ArgumentTypeError(
             f"handler: it returned {type(answer).__name__}, not a number of bytes or None"
         )
@@ -81,7 +104,7 @@ def section_of(answer: Any) -> tuple[bool, int]:
         raise ArgumentTypeError(
             f"hole_handler: the length is a number, not {type(length).__name__}"
         )
-    if length < 0:
+    if not 0 <= length <= _LENGTH_MAX:
         raise UsageError(f"hole_handler: a length of {shown_number(length)}")
     return bool(is_data), length
 

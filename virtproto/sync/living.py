@@ -121,7 +121,8 @@ class LivingCalls(CarryingCalls):
         run one after another in the order of the events: in the event loop (asyncio), where one
         that is asynchronous becomes a task, or on a thread of the connection's own (blocking),
         where they may make calls. What waits for a slow callback is kept, without limit. Any
-        number of callbacks share one registration on the daemon.
+        number of callbacks share one registration on the daemon. While a stream of the connection
+        has more than 4 MiB that nobody read, events may wait until somebody does, or makes a call.
 
         Returns a number to give ``domain_event_deregister_any``. Raises UsageError for what is no
         such ID; LibvirtError where the daemon is older than the event. Source:
@@ -291,7 +292,8 @@ class LivingCalls(CarryingCalls):
         questions without an answer, and one more interval, the connection is lost: calls, streams
         and the close callback hear of it as ConnectionLostError and reason 2. libvirt's own tools
         use 5 and 6. An interval of 0 or less turns that off. A daemon's own questions are answered
-        in any case; in a blocking connection, only while somebody reads.
+        in any case; in a blocking connection, only while somebody reads. While a stream of the
+        connection has more than 4 MiB that nobody read, a silent daemon may go unnoticed.
 
         Raises UsageError. Source: virConnectSetKeepAlive.
         """
@@ -300,6 +302,9 @@ class LivingCalls(CarryingCalls):
         if not isinstance(interval_s, int | float):
             kind = type(interval_s).__name__
             raise ArgumentTypeError(f"interval_s: expected seconds, not {kind}")
+        # Written so that NaN is refused too.
+        if not interval_s <= 0x7FFFFFFF:
+            raise UsageError("interval_s: not a number of seconds up to 2147483647")
         to_uint("count", count)
         self._alive().delivery.keep_alive(interval_s, count)
 

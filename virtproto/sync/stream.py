@@ -20,9 +20,11 @@ from virtproto.model.stream_use import (
     NONBLOCK,
     STOP_AT_HOLE,
     check_handler,
+    check_size,
     check_taken,
     pieces_of,
     section_of,
+    view_of,
     warn_of_open_stream,
 )
 
@@ -179,7 +181,7 @@ class Stream:
         Raises LibvirtError, ConnectionLostError. Source: virStreamSend.
         """
         end = self._usable()
-        view = memoryview(data).cast("B")
+        view = view_of("data", data)
         for piece in pieces_of(view):
             end.send_data(piece)
         return len(view)
@@ -344,6 +346,7 @@ class Stream:
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, at most ``size``, or with -1 all up to the end."""
+        check_size("size", size)
         if size == 0:
             return b""
         if size > 0:

@@ -51,6 +51,10 @@ if TYPE_CHECKING:
 __all__ = ["Pulse", "StreamEnd", "Waker", "announce_end", "heed", "run_handler", "watch"]
 
 
+# poll(2) counts milliseconds in 31 bits.
+_LONGEST_SLEEP_S = 86400.0
+
+
 class Waker:
     """What one thread sleeps on: the channel's socket, and a pipe by which others wake it."""
 
@@ -83,11 +87,16 @@ class Waker:
         Returns whether the socket can be read.
         """
         which = self._alone if alone else self._with_socket
-        ready = which.poll(None if timeout_s is None else max(0, timeout_s) * 1000 + 1)
+        ready = which.poll(_milliseconds(timeout_s))
         if not any(fd == self._out for fd, _ in ready):
             return bool(ready)
         os.read(self._out, 4096)
         return len(ready) > 1
+
+
+def _milliseconds(timeout_s: float | None) -> float | None:
+    """Return how long ``poll`` may take; its number is small, and who waits looks again anyway."""
+    return None if timeout_s is None else min(max(0, timeout_s), _LONGEST_SLEEP_S) * 1000 + 1
 
 
 def watch(
