@@ -68,6 +68,8 @@ class Subscriptions:
         self.close_callback: Callable[..., object] | None = None
         self._lock = lock
         self._next_number = 0
+        # Calls for registrations whose answers may still come; what they are is the front end's.
+        self.unanswered: dict[Key, Any] = {}
         self._by_key: dict[Key, Registration] = {}
         self._by_number: dict[int, Registration] = {}
         # By (family, event ID, the daemon's ID): the daemon counts each family for itself.
@@ -99,6 +101,7 @@ class Subscriptions:
         with self._lock:
             self._by_key[key] = made
             self._by_server_id[made.family, made.event_id, server_id] = made
+            self.unanswered.pop(key, None)
         return made
 
     def attach(self, to: Registration, listener: Listener) -> int:
@@ -125,6 +128,8 @@ class Subscriptions:
             if found.listeners:
                 return None
             del self._by_key[found.key]
+            # Left over where a signal tore the registration from being noted.
+            self.unanswered.pop(found.key, None)
             del self._by_server_id[found.family, found.event_id, found.server_id]
             return found
 

@@ -426,10 +426,8 @@ class Channel:
         if found is not None:
             return found
         for event in session.events_received():
-            if isinstance(event, ReplyReceived | CallFailed):
-                # Another serial is a call that was given up while its reply was on the way.
-                if event.serial == serial:
-                    found = event
+            if isinstance(event, ReplyReceived | CallFailed) and event.serial == serial:
+                found = event
             elif isinstance(event, SessionFailed):
                 self._lose(f"it failed: {event.error}", event.error)
                 raise event.error
@@ -450,6 +448,7 @@ class Channel:
             elif isinstance(event, FdsUnclaimed):
                 self._unclaimed += event.nfds
             else:
+                # A reply that nobody knows is that of a call given up while it was on the way.
                 stream = self._streams.get(event.serial)  # type: ignore[attr-defined]
                 if stream is not None:
                     stream.deliver(event)

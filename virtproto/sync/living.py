@@ -7,7 +7,8 @@ other colour differs in ``async`` and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import ArgumentTypeError, UsageError
+from virtproto.errors import ArgumentTypeError, DeadlineError, UsageError, VirtprotoError
+from virtproto.model.calls import unpack_ret
 from virtproto.wire.remote.connect import CONNECT_CLOSE
 
 from .carrying import CarryingCalls
@@ -356,22 +357,35 @@ class LivingCalls(CarryingCalls):
         registry = self._alive().registry
         found = registry.find(key)
         if found is not None:
+            self._alive().delivery.serve(key)
             return registry.attach(found, listener)
         return self._establish(key, *asked, listener)
 
     def _establish(
         self, key: Key, procedure: Procedure[Any, Any], args: Message | None, listener: Listener
     ) -> int:
-        """Have the daemon send events, and a listener called for them."""
+        """Have the daemon send events, and a listener called for them.
+
+        It does so once it is asked, whoever gives up waiting: its answer is what tells them apart
+        and makes it stop, and it refuses to be asked twice. So the next one waits for that answer.
+        """
+        from .asked import Asked
+
         living = self._alive()
         registry = living.registry
+        asked = registry.unanswered.get(key)
+        if asked is None:
+            packed = b"" if args is None else args.pack()
+            asked = registry.unanswered[key] = Asked(self._channel, procedure, packed)
         registry.begin()
-        living.delivery.serve(key)
         try:
-            answer = self._plain_call(procedure, args)
+            living.delivery.serve(key)
+            answer = unpack_ret(procedure, asked.answer(self._call_timeout_s))
             made = registry.add(key, getattr(answer, "callbackID", None))
             return registry.attach(made, listener)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, VirtprotoError) and not isinstance(error, DeadlineError):
+                registry.unanswered.pop(key, None)
             living.delivery.dismiss(key)
             raise
         finally:

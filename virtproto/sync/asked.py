@@ -1,0 +1,63 @@
+"""A question whose answer is not lost when who waits for it gives up.
+
+For calls that change what the daemon keeps for this connection, where the answer tells how to undo
+it. Must not know what is asked. Does for threads what its namesake does in an event loop.
+"""
+
+from __future__ import annotations
+
+from virtproto.model.replies import payload_of
+from virtproto.protocol.events import CallFailed, ReplyReceived
+
+from .traffic import StreamEnd, heed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from virtproto.protocol.client import ClientSession
+    from virtproto.protocol.events import Event
+    from virtproto.xdr.procedure import Procedure
+
+    from .channel import Channel
+
+__all__ = ["Asked"]
+
+
+class Asked(StreamEnd):
+    """One call, made once, whose reply may be waited for more than once.
+
+    For the channel it is a stream that brings nothing but the reply.
+    """
+
+    def __init__(self, channel: Channel, procedure: Procedure[Any, Any], args: bytes) -> None:
+        super().__init__(procedure, sparse=False)
+        self._args = args
+        self._reply: ReplyReceived | CallFailed | None = None
+        self.join(channel)
+
+    def answer(self, timeout_s: float | None) -> bytes:
+        """Make the call unless it was made, and return the payload of its reply.
+
+        Raises as the channel's ``call`` does. After DeadlineError, or an exception that has nothing
+        to do with the call, it can be waited for again.
+        """
+        if self._serial < 0:
+            heed(self._opened(), self._ask)
+        self.wait(lambda: self._reply is not None or self.inbox.error is not None, timeout_s)
+        if self._reply is None:
+            self.inbox.check()
+        assert self._reply is not None
+        return payload_of(self.procedure, self._reply)
+
+    def _ask(self, session: ClientSession) -> None:
+        target = self.procedure.program, self.procedure.version, self.procedure.number
+        self._serial = serial = session.send_call(*target, self._args)
+        self._opened()._streams[serial] = self
+
+    def deliver(self, event: Event) -> None:
+        """Take note of the reply, and wake who waits for it."""
+        if isinstance(event, ReplyReceived | CallFailed):
+            self.forget()
+            self._reply = event
+            self._rouse()
