@@ -8,7 +8,7 @@ What a call beside the plain ones needs (descriptors, streams) is in `descriptor
 loaded when first used: they are this module's friends and use its inside. What arrives is given to
 streams and to the listener from within the reader: they keep it and wake somebody, nothing more.
 
-Nothing is read while a stream has more unread data than it should and no call waits for its reply.
+Nothing is read while a stream has more unread data than it should and nobody waits for anything.
 The daemon, which then hears nothing of its pings, is told from time to time that somebody lives.
 """
 
@@ -111,6 +111,8 @@ class Channel(asyncio.BufferedProtocol):
         # Set while the transport takes no more, and who waits for that to end.
         self._full = False
         self._senders: list[asyncio.Future[None]] = []
+        # How many wait for something of a stream; reading pauses, crowded, only while none does.
+        self._readers = 0
         self._crowded = False
         self._signs: asyncio.TimerHandle | None = None
         # Deadline by serial; one timer watches the earliest.
@@ -384,7 +386,7 @@ class Channel(asyncio.BufferedProtocol):
             stream = self._streams.get(event.serial)  # type: ignore[attr-defined]
             if stream is not None:
                 stream.deliver(event)
-                if stream.inbox.crowded and not self._waiting and not self._crowded:
+                if stream.inbox.crowded and not (self._waiting or self._readers or self._crowded):
                     from .traffic import read_no_more
 
                     read_no_more(self)

@@ -13,16 +13,17 @@ import asyncio
 from contextlib import nullcontext
 from importlib import import_module
 from inspect import isawaitable
-from weakref import ref
+from weakref import WeakMethod, ref
 
 from virtproto.model.event_kinds import HOMES
 from virtproto.model.object_handle import handle
+from virtproto.model.replies import CLOSED_HERE
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from virtproto.protocol.events import EventReceived
 
@@ -44,6 +45,8 @@ class Living:
         self.delivery = Delivery(connection, self.registry)
         # The number of domain_event_register's callback, which has no other name.
         self.lifecycle: int | None = None
+        # Keeps a stream whose callback may still be called, for as long as the connection is kept.
+        self.watches: set[StreamWatch] = set()
 
 
 class Delivery:
@@ -54,12 +57,11 @@ class Delivery:
         self._channel = connection._channel
         self._registry = registry
         self._users: set[object] = set()
-        self._ended = False
         # Interval and count of keepalive, and when to see to it next.
         self._rate = (0.0, 0)
         self._pulse: asyncio.TimerHandle | None = None
         # A loop forgets tasks that nobody else knows.
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[object]] = set()
 
     def serve(self, user: object) -> None:
         """See to it that the channel's events are heard, until `dismiss` with the same ``user``."""
@@ -90,8 +92,10 @@ class Delivery:
         channel = self._channel
         now = channel._loop.time()
         if channel._crowded:
-            # Nothing is read now, so nothing can be concluded.
+            # Nothing was read, so nothing can be concluded. Until the next beat there is: a living
+            # daemon's next packet has reading pause again, a dead one sends none.
             channel._session.enable_keepalive(*self._rate, now)
+            channel._read_on()
         channel._session.tick(now)
         channel._dispatch()
         due = channel._session.next_deadline()
@@ -120,9 +124,7 @@ class Delivery:
     def lose(self, reason: int) -> None:
         """Take note of the connection's end."""
         self._stop_pulse()
-        if reason == CLIENT:
-            self._ended = True
-        else:
+        if reason != CLIENT:
             self.post(lambda: self._tell_close(reason))
 
     def _dispatch(self, event: EventReceived | None) -> None:
@@ -139,8 +141,11 @@ class Delivery:
         return callback(connection, reason)
 
     def _guarded(self, function: Callable[[], object]) -> None:
-        """Call a function of the user's; whatever it raises is reported, and nothing more."""
-        if self._ended:
+        """Call a function of the user's; whatever it raises is reported, and nothing more.
+
+        None is called any more once the connection is closed from here.
+        """
+        if self._channel._closed is CLOSED_HERE:
             return
         try:
             result = function()
@@ -148,14 +153,14 @@ class Delivery:
             self._report(error)
             return
         if isawaitable(result):
-            task = self._channel._loop.create_task(self._finish(result))
+            task = asyncio.ensure_future(result, loop=self._channel._loop)
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._finished)
 
-    async def _finish(self, result: Awaitable[object]) -> None:
-        try:
-            await result
-        except Exception as error:
+    def _finished(self, task: asyncio.Future[object]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
             self._report(error)
 
     def _report(self, error: Exception) -> None:
@@ -176,8 +181,23 @@ def handle_of(connection: LivingCalls, family: str, wire: object) -> RemoteObjec
     return handle(class_of(family), connection, wire)
 
 
+def _weakly(method: Callable[[], object]) -> Callable[[], object]:
+    """Return a function that calls a method without keeping its object."""
+    held = WeakMethod(method)
+
+    def call() -> object:
+        found = held()
+        return None if found is None else found()
+
+    return call
+
+
 class StreamWatch:
-    """A stream's callback: called while the stream is ready for what it waits for."""
+    """A stream's callback: called while the stream is ready for what it waits for.
+
+    Only the connection keeps it, and with it the stream: the channel and the loop, which would keep
+    a connection that nobody has any more, know it weakly.
+    """
 
     def __init__(
         self,
@@ -192,9 +212,16 @@ class StreamWatch:
         self._events = events
         self._callback = callback
         self._due = False
+        # Set while this waits for the transport to have room.
+        self._room: asyncio.Future[None] | None = None
         self._channel = stream.connection._channel
-        self._delivery = stream.connection._alive().delivery
-        end.notify = self._nudge
+        living = stream.connection._alive()
+        self._delivery = living.delivery
+        self._watches = living.watches
+        self._watches.add(self)
+        self._run_weakly = _weakly(self._run)
+        self._nudge_weakly = _weakly(self._nudge)
+        end.notify = self._nudge_weakly
         self._nudge()
 
     def update(self, events: int) -> None:
@@ -206,6 +233,8 @@ class StreamWatch:
         """Call no more."""
         self.removed = True
         self._end.notify = None
+        self._watches.discard(self)
+        self._leave_room()
 
     def _ready(self) -> int:
         if self.removed:
@@ -217,20 +246,52 @@ class StreamWatch:
             return
         if self._ready():
             self._due = True
-            self._delivery.post(self._run)
-        elif self._channel._full:
-            room: asyncio.Future[None] = self._channel._loop.create_future()
-            room.add_done_callback(lambda _: self._nudge())
-            self._channel._senders.append(room)
+            self._delivery.post(self._run_weakly)
+        elif self._at_its_end():
+            self._watches.discard(self)
+        elif self._channel._full and (self._room is None or self._room.done()):
+            self._await_room()
 
-    async def _run(self) -> None:
+    def _await_room(self) -> None:
+        nudge = self._nudge_weakly
+        self._room = self._channel._loop.create_future()
+        self._room.add_done_callback(lambda _: nudge())
+        self._channel._senders.append(self._room)
+
+    def _leave_room(self) -> None:
+        if self._room in self._channel._senders:
+            self._channel._senders.remove(self._room)
+        self._room = None
+
+    def _at_its_end(self) -> bool:
+        return self._end.inbox.error is not None or self._end.inbox.over
+
+    def _run(self) -> asyncio.Future[object] | None:
+        """Call the callback; return the task if it is asynchronous."""
+        result: object = None
         try:
             ready = self._ready()
             if ready:
                 result = self._callback(self._stream, ready)
-                if isawaitable(result):
-                    await result
         finally:
+            if not isawaitable(result):
+                self._go_on()
+        if not isawaitable(result):
+            return None
+        task = asyncio.ensure_future(result, loop=self._channel._loop)
+        task.add_done_callback(self._ran)
+        return task
+
+    def _ran(self, task: asyncio.Future[object]) -> None:
+        if task.cancelled():
+            # As all tasks are when their loop ends: calling again at once would go on after that.
             self._due = False
-            if self._end.inbox.error is None and not self._end.inbox.over:
-                self._nudge()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._due = False
+        if self._at_its_end():
+            self._watches.discard(self)
+        else:
+            self._nudge()

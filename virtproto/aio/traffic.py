@@ -8,6 +8,7 @@ what streams are for; what a user does with one is in `stream`.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from inspect import isawaitable
 
 from virtproto.model.replies import (
@@ -97,9 +98,20 @@ async def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None
     queue(channel._session)
     channel._flush()
     while channel._full and channel._closed is None:
-        room: asyncio.Future[None] = channel._loop.create_future()
-        channel._senders.append(room)
-        await room
+        await _turn(channel, channel._senders)
+
+
+async def _turn(channel: Channel, turns: list[asyncio.Future[None]]) -> None:
+    """Wait in a list of those who are woken together, and leave it when cancelled."""
+    turn: asyncio.Future[None] = channel._loop.create_future()
+    turns.append(turn)
+    try:
+        await turn
+    except BaseException:
+        # Not there any more if it was woken and cancelled at once.
+        with suppress(ValueError):
+            turns.remove(turn)
+        raise
 
 
 class StreamEnd:
@@ -109,10 +121,12 @@ class StreamEnd:
         self.procedure = procedure
         self.inbox = StreamInbox(procedure, sparse=sparse)
         # Called after something came, from within the reader; must only take note.
-        self.notify: Callable[[], None] | None = None
+        self.notify: Callable[[], object] | None = None
         self._channel: Channel | None = None
         self._serial = -1
         self._waiting: list[asyncio.Future[None]] = []
+        # Set once the end is asked for: nobody will read what still comes.
+        self._unwanted = False
 
     # For the channel.
 
@@ -135,6 +149,8 @@ class StreamEnd:
     def deliver(self, event: Event) -> None:
         """Take note of what came, and wake who waits for it."""
         self.inbox.put(event)
+        if self._unwanted:
+            self.inbox.clear()
         if isinstance(event, StreamFinished | StreamFailed):
             self.forget()
         self._rouse()
@@ -167,7 +183,12 @@ class StreamEnd:
     def read(self, nbytes: int, *, stop_at_hole: bool) -> bytes | None:
         """Return what the inbox gives; see StreamInbox.read."""
         data = self.inbox.read(nbytes, stop_at_hole=stop_at_hole)
-        self._make_room(self._opened())
+        channel = self._opened()
+        self._make_room(channel)
+        if channel._crowded and not self.inbox.has_news:
+            # What comes for this one may stand behind what another one's reader leaves unread.
+            channel._require_usable()
+            read_on(channel)
         return data
 
     def take_hole(self) -> int:
@@ -176,19 +197,26 @@ class StreamEnd:
         return self.inbox.take_hole()
 
     async def wait(self, ready: Callable[[], bool], timeout_s: float | None = None) -> None:
-        """Wait until ``ready()``. Raises DeadlineError, ConnectionClosedError."""
+        """Wait until ``ready()``, whichever streams are crowded meanwhile.
+
+        Raises DeadlineError, ConnectionClosedError.
+        """
         channel = self._opened()
         if ready():
             return
+        channel._require_usable()
+        channel._readers += 1
+        if channel._crowded:
+            read_on(channel)
         try:
             async with asyncio.timeout(timeout_s):
                 while not ready():
                     channel._require_usable()
-                    news: asyncio.Future[None] = channel._loop.create_future()
-                    self._waiting.append(news)
-                    await news
+                    await _turn(channel, self._waiting)
         except TimeoutError:
             raise late(self.procedure, timeout_s) from None
+        finally:
+            channel._readers -= 1
 
     async def send_data(self, data: bytes) -> None:
         """Send data, at most what one packet takes; waits while the daemon takes no more."""
@@ -199,12 +227,22 @@ class StreamEnd:
         await self._send(lambda session: session.send_stream_hole(self._serial, length, flags))
 
     async def send_finish(self) -> None:
-        """Say that all is sent."""
-        await self._send(lambda session: session.send_stream_finish(self._serial))
+        """Say that all is sent, and drop what is unread; who waits for the answer has a limit."""
+        self._send_end(lambda session: session.send_stream_finish(self._serial))
 
     async def send_abort(self) -> None:
-        """Say that nothing more is wanted."""
-        await self._send(lambda session: session.send_stream_abort(self._serial))
+        """Say that nothing more is wanted, and drop what is unread."""
+        self._send_end(lambda session: session.send_stream_abort(self._serial))
+
+    def _send_end(self, queue: Callable[[ClientSession], None]) -> None:
+        # Without waiting for room: these packets are small, and nothing follows them.
+        self.inbox.check()
+        channel = self._opened()
+        channel._require_usable()
+        queue(channel._session)
+        self._unwanted = True
+        self.inbox.clear()
+        channel._flush()
 
     async def _send(self, queue: Callable[[ClientSession], None]) -> None:
         # The daemon answers nothing on a stream that failed.
