@@ -6,7 +6,7 @@ it. Must not know what is asked. Does for threads what its namesake does in an e
 
 from __future__ import annotations
 
-from virtproto.model.replies import payload_of
+from virtproto.model.replies import late, payload_of
 from virtproto.protocol.events import CallFailed, ReplyReceived
 
 from .traffic import StreamEnd, heed
@@ -34,7 +34,7 @@ class Asked(StreamEnd):
         super().__init__(procedure, sparse=False)
         self._args = args
         self._reply: ReplyReceived | CallFailed | None = None
-        self.join(channel)
+        self.join(channel, None)
 
     def answer(self, timeout_s: float | None) -> bytes:
         """Make the call unless it was made, and return the payload of its reply.
@@ -43,7 +43,10 @@ class Asked(StreamEnd):
         to do with the call, it can be waited for again.
         """
         if self._serial < 0:
-            heed(self._opened(), self._ask)
+            try:
+                heed(self._opened(), self._ask, timeout_s)
+            except BlockingIOError:
+                raise late(self.procedure, timeout_s) from None
         self.wait(lambda: self._reply is not None or self.inbox.error is not None, timeout_s)
         if self._reply is None:
             self.inbox.check()

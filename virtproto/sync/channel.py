@@ -212,7 +212,7 @@ class Channel:
 
         Raises as ``call`` does; there is no stream then.
         """
-        stream.join(self)
+        stream.join(self, timeout_s)
         try:
             return self.call(procedure, args, timeout_s, stream)
         except BaseException:
@@ -361,12 +361,15 @@ class Channel:
         chunks = self._session.data_to_send()
         if chunks:
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            if self._sending is not None:
-                done, counts = self._sending
-                data = bytes(done[sum(counts) :]) + data
-            self._sending = (data, [])
+            # The counts stay: who gives up must see that some has left.
+            done, counts = self._sending or (b"", [])
+            self._sending = (bytes(done) + data if len(done) else data, counts)
 
     def _flush(self, deadline: float | None) -> None:
+        if self._pulse is not None:
+            from .traffic import push
+
+            push(self, deadline=deadline)
         while self._sending is not None:
             data, counts = self._sending
             if counts:

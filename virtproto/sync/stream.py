@@ -176,9 +176,10 @@ class Stream:
         """Send bytes, all of them, and return their number.
 
         Waits while the daemon takes no more. That they are sent does not mean that they are
-        written: ``finish`` does.
+        written: ``finish`` does. In a blocking connection the ``call_timeout_s`` that the stream
+        was opened with is how long the daemon may take no more; the stream is dropped after that.
 
-        Raises LibvirtError, ConnectionLostError. Source: virStreamSend.
+        Raises LibvirtError, ConnectionLostError, DeadlineError. Source: virStreamSend.
         """
         end = self._usable()
         view = view_of("data", data)

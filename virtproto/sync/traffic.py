@@ -19,6 +19,7 @@ from time import monotonic
 
 from virtproto.errors import VirtprotoError
 from virtproto.model.replies import (
+    CLOSE_TIMEOUT_S,
     CLOSED_HERE,
     close_reason,
     closed_during,
@@ -157,10 +158,12 @@ def take_in(channel: Channel) -> None:
     channel._digest(None, -1)
 
 
-def push(channel: Channel, *, wait: bool = True) -> None:
+def push(channel: Channel, *, wait: bool = True, deadline: float | None = None) -> None:
     """Send what is queued, and read meanwhile: else both ends might wait for the other to read.
 
-    The caller holds the lock. With ``wait`` off what the socket does not take is left for later.
+    The caller holds the lock. With ``wait`` off what the socket does not take is left for later;
+    so is what it has not taken at ``deadline``, for which BlockingIOError is raised. Keeps the time
+    of keepalive, which nobody else can meanwhile.
     """
     ready: poll | None = None
     while channel._sending is not None:
@@ -179,10 +182,23 @@ def push(channel: Channel, *, wait: bool = True) -> None:
             if ready is None:
                 ready = poll()
                 ready.register(channel._sock, POLLIN | POLLOUT)
-            if any(what & ~POLLOUT for _, what in ready.poll()):
-                take_in(channel)
+            _wait_for_room(channel, ready, deadline)
         except OSError as error:
             raise channel._broken(None, error) from error
+
+
+def _wait_for_room(channel: Channel, ready: poll, deadline: float | None) -> None:
+    """Wait until the socket takes more, or there was something else to do."""
+    left = None if deadline is None else deadline - monotonic()
+    if left is not None and left <= 0:
+        raise BlockingIOError
+    due = None if channel._pulse is None else channel._pulse.left_s()
+    if due is not None:
+        left = due if left is None else min(left, due)
+    if any(what & ~POLLOUT for _, what in ready.poll(_milliseconds(left))):
+        take_in(channel)
+    elif due is not None and channel._pulse is not None and (channel._pulse.left_s() or 0) <= 0:
+        channel._pulse.beat()
 
 
 def announce_end(channel: Channel, why: str, error: VirtprotoError | None) -> None:
@@ -203,17 +219,27 @@ def run_handler(handler: Callable[..., Any], *args: object) -> Any:
     return handler(*args)
 
 
-def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
+def heed(
+    channel: Channel,
+    queue: Callable[[ClientSession], None],
+    timeout_s: float | None = None,
+    *,
+    behind: bool = False,
+) -> None:
     """Have the core queue something outside of any call, and send it.
 
-    Raises what ``queue`` does, ConnectionLostError and ConnectionClosedError.
+    Raises what ``queue`` does, ConnectionLostError and ConnectionClosedError; BlockingIOError when
+    the daemon does not take it within ``timeout_s``. What is queued by then leaves later; with
+    ``behind`` it is queued even behind what has not left yet.
     """
+    deadline = None if timeout_s is None else monotonic() + timeout_s
     if channel._closed is not None:
         channel._require_open()
     try:
         with channel._lock:
             channel._require_open()
-            push(channel)
+            if not behind:
+                push(channel, deadline=deadline)
             # Torn from the middle of it the core would send half a packet.
             channel._settled = False
             try:
@@ -223,7 +249,7 @@ def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
                 channel._settled = True
                 raise
             channel._settled = True
-            push(channel)
+            push(channel, deadline=deadline)
     finally:
         channel._let_go()
 
@@ -305,6 +331,8 @@ class StreamEnd:
         # Called after something came, by whatever thread read it; must only take note.
         self.notify: Callable[[], None] | None = None
         self._channel: Channel | None = None
+        # How long the daemon may take no more, and what is said then.
+        self._timeout_s: float | None = None
         self._serial = -1
         # Guards the inbox. Taken within the channel's lock, never around it.
         self._lock = allocate_lock()
@@ -313,9 +341,14 @@ class StreamEnd:
 
     # For the channel, under its lock.
 
-    def join(self, channel: Channel) -> None:
-        """Become a stream of ``channel`` with the call that is made next."""
+    def join(self, channel: Channel, timeout_s: float | None) -> None:
+        """Become a stream of ``channel`` with the call that is made next.
+
+        ``timeout_s`` bounds that call, and later on how long the stream waits with something to
+        send for the daemon to take it.
+        """
         self._channel = channel
+        self._timeout_s = timeout_s
 
     def send_call(self, procedure: Procedure[Any, Any], args: bytes) -> int:
         """Have the core queue the call that opens the stream; data may overtake its reply."""
@@ -415,16 +448,42 @@ class StreamEnd:
         self._send(lambda session: session.send_stream_finish(self._serial))
 
     def send_abort(self) -> None:
-        """Say that nothing more is wanted."""
-        self._send(lambda session: session.send_stream_abort(self._serial))
+        """Say that nothing more is wanted; what the daemon does not take soon leaves later."""
+        limit_s = CLOSE_TIMEOUT_S if self._timeout_s is None else self._timeout_s
+        self._send_abort(min(limit_s, CLOSE_TIMEOUT_S))
+
+    def _send_abort(self, timeout_s: float) -> None:
+        def abort(session: ClientSession) -> None:
+            session.send_stream_abort(self._serial)
+
+        try:  # noqa: SIM105 - contextlib takes long to import
+            heed(self._opened(), abort, timeout_s, behind=True)
+        except BlockingIOError:
+            pass
 
     def _send(self, queue: Callable[[ClientSession], None]) -> None:
+        """Have something sent. Raises DeadlineError; how much has left nobody knows then."""
+
         def unless_failed(session: ClientSession) -> None:
             # The daemon answers nothing on a stream that failed.
             self.inbox.check()
             queue(session)
 
-        heed(self._opened(), unless_failed)
+        try:
+            heed(self._opened(), unless_failed, self._timeout_s)
+        except BlockingIOError:
+            error = late(self.procedure, self._timeout_s)
+            self.tear(error)
+            self._drop()
+            raise error from None
+
+    def _drop(self) -> None:
+        """Have the daemon told, when it listens again, that nothing more comes."""
+        try:  # noqa: SIM105 - contextlib takes long to import
+            self._send_abort(0)
+        except VirtprotoError:
+            # The end was said already, or the connection is lost.
+            pass
 
     def _rouse(self) -> None:
         for waker in tuple(self._waiting):
