@@ -264,8 +264,8 @@ class LivingCalls(CarryingCalls):
             if living.registry.close_callback is not None:
                 raise UsageError("callback: there is one already, and it can be one at a time")
             living.registry.close_callback = callback
-            living.delivery.serve("close")
             try:
+                living.delivery.serve("close")
                 if self._opened.close_callbacks:
                     await self._ask(CONNECT_REGISTER_CLOSE_CALLBACK, b"")
             except BaseException:

@@ -55,6 +55,8 @@ class Living:
         self.delivery = Delivery(connection, self.registry)
         # The number of domain_event_register's callback, which has no other name.
         self.lifecycle: int | None = None
+        # Callbacks of streams, which nobody else may keep.
+        self.watched: set[StreamWatch] = set()
 
 
 class Delivery:
@@ -67,13 +69,16 @@ class Delivery:
         self._lock = threading.Lock()
         self._users: set[object] = set()
         self._threads: _Threads | None = None
+        # The thread that called last: its function may still run when another thread is to call.
+        self._caller: threading.Thread | None = None
 
     def serve(self, user: object) -> None:
         """See to it that somebody reads and calls, until `dismiss` with the same ``user``."""
         with self._lock:
             self._users.add(user)
             if self._threads is None and self._channel.is_open:
-                self._threads = _Threads(self._channel)
+                self._threads = _Threads(self._channel, self._caller)
+                self._caller = self._threads.caller
                 self._channel.listen(self)
 
     def dismiss(self, user: object) -> None:
@@ -157,13 +162,17 @@ def handle_of(connection: LivingCalls, family: str, wire: object) -> RemoteObjec
 class _Threads:
     """One pair of threads."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, before: threading.Thread | None) -> None:
         self._channel = channel
         self._stopped = False
         self._waker = Waker(channel._sock)
         self.posts: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        for name, work in (("reader", self._read), ("callbacks", self._call)):
-            threading.Thread(target=work, name=f"virtproto {name}", daemon=True).start()
+        self.caller = threading.Thread(
+            target=self._call, args=(before,), name="virtproto callbacks", daemon=True
+        )
+        reader = threading.Thread(target=self._read, name="virtproto reader", daemon=True)
+        for thread in (reader, self.caller):
+            thread.start()
 
     def stop(self) -> None:
         """Have both threads end; what is still to be called is not."""
@@ -201,7 +210,11 @@ class _Threads:
             return pulse.left_s()
         return _LOOK_AGAIN_S
 
-    def _call(self) -> None:
+    def _call(self, before: threading.Thread | None) -> None:
+        if before is not None:
+            # One after another, although the one that runs had these threads replaced.
+            before.join()
+            del before
         while (function := self.posts.get()) is not None and not self._stopped:
             _guarded(function)
 
@@ -215,6 +228,17 @@ def _guarded(function: Callable[[], object]) -> None:
             threading.excepthook(
                 threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread()))
             )
+
+
+def _weakly(to: ref[StreamWatch], what: Callable[[StreamWatch], None]) -> Callable[[], None]:
+    """Return what does something with a stream's callback for as long as somebody has it."""
+
+    def do() -> None:
+        watch = to()
+        if watch is not None:
+            what(watch)
+
+    return do
 
 
 class StreamWatch:
@@ -233,9 +257,14 @@ class StreamWatch:
         self._events = events
         self._callback = callback
         self._due = False
-        self._delivery = stream.connection._alive().delivery
-        self._delivery.serve(self)
-        end.notify = self._nudge
+        living = stream.connection._alive()
+        self._watched = living.watched
+        self._watched.add(self)
+        self._delivery = living.delivery
+        # The channel and its threads know of it without keeping it: it has the connection.
+        self._weak = ref(self)
+        self._delivery.serve(self._weak)
+        end.notify = _weakly(self._weak, StreamWatch._nudge)
         self._nudge()
 
     def update(self, events: int) -> None:
@@ -247,7 +276,8 @@ class StreamWatch:
         """Call no more."""
         self.removed = True
         self._end.notify = None
-        self._delivery.dismiss(self)
+        self._watched.discard(self)
+        self._delivery.dismiss(self._weak)
 
     def _ready(self) -> int:
         return 0 if self.removed else readiness(self._end.inbox, self._events, writable=True)
@@ -255,7 +285,7 @@ class StreamWatch:
     def _nudge(self) -> None:
         if not self._due and self._ready():
             self._due = True
-            self._delivery.post(self._run)
+            self._delivery.post(_weakly(self._weak, StreamWatch._run))
 
     def _run(self) -> None:
         self._due = False

@@ -17,7 +17,7 @@ from _thread import allocate_lock
 from select import POLLIN, POLLOUT, poll
 from time import monotonic
 
-from virtproto.errors import VirtprotoError
+from virtproto.errors import TransportError, VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
     CLOSED_HERE,
@@ -60,7 +60,11 @@ class Waker:
     """What one thread sleeps on: the channel's socket, and a pipe by which others wake it."""
 
     def __init__(self, sock: socket) -> None:
-        self._out, self._in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._ends: tuple[int, ...] = ()
+        try:
+            self._ends = self._out, self._in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise TransportError(f"nothing to be woken by: {error.strerror}") from error
         # True while the thread is kept from reading by one that makes a call.
         self.starved = False
         # True while the thread sleeps, or is about to.
@@ -71,8 +75,8 @@ class Waker:
         self._with_socket.register(sock, POLLIN)
 
     def __del__(self) -> None:
-        os.close(self._in)
-        os.close(self._out)
+        for each in self._ends:
+            os.close(each)
 
     def wake(self) -> None:
         """Wake the thread, or keep it from falling asleep the next time."""
@@ -453,11 +457,9 @@ class StreamEnd:
         self._send_abort(min(limit_s, CLOSE_TIMEOUT_S))
 
     def _send_abort(self, timeout_s: float) -> None:
-        def abort(session: ClientSession) -> None:
-            session.send_stream_abort(self._serial)
-
+        channel = self._opened()
         try:  # noqa: SIM105 - contextlib takes long to import
-            heed(self._opened(), abort, timeout_s, behind=True)
+            heed(channel, lambda core: core.send_stream_abort(self._serial), timeout_s, behind=True)
         except BlockingIOError:
             pass
 

@@ -1,0 +1,139 @@
+"""The threads behind callbacks: one after another, without descriptors, and forgotten."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import virtproto
+from tests.colours.driving import until
+from tests.colours.streaming import opened
+from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
+from virtproto.errors import TransportError
+from virtproto.sync.stream import Stream
+from virtproto.testing import ScriptedServer
+from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ScriptedServer]:
+    version = ConnectGetLibVersionRet(lib_ver=12008000)
+    with ScriptedServer({CONNECT_GET_LIB_VERSION: version}) as running:
+        running.listen(tmp_path / "s")
+        yield running
+
+
+@pytest.fixture
+def registrar(server: ScriptedServer) -> Registrar:
+    return Registrar(server)
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return f"test:///default?socket={tmp_path / 's'}"
+
+
+@contextmanager
+def no_free_descriptors() -> Iterator[None]:
+    """A time in which this process can open nothing more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("virtproto")]
+
+
+def test_callbacks_never_overlap(server: ScriptedServer, registrar: Registrar, uri: str) -> None:
+    steps: list[str] = []
+    go_on = threading.Event()
+
+    def first(connection: virtproto.Connection, *args: Any) -> None:
+        # The last one leaves, and its threads with it; others come.
+        connection.domain_event_deregister_any(number)
+        connection.domain_event_register_any(None, LIFECYCLE, second)
+        steps.append("first begins")
+        go_on.wait(10)
+        steps.append("first ends")
+
+    def second(*args: Any) -> None:
+        steps.append("second")
+
+    with virtproto.open(uri) as connection:
+        number = connection.domain_event_register_any(None, LIFECYCLE, first)
+        server.send(lifecycle(0, 1))
+        until(None, lambda: steps)
+        server.send(lifecycle(1, 1))
+        posts = connection._alive().delivery._threads
+        assert posts is not None
+        until(None, lambda: posts.posts.qsize() == 1 or len(steps) > 1)
+        go_on.set()
+        until(None, lambda: len(steps) == 3)
+    assert steps == ["first begins", "first ends", "second"]
+
+
+def test_without_descriptors_nothing_is_left_behind(
+    server: ScriptedServer, registrar: Registrar, uri: str
+) -> None:
+    with virtproto.open(uri) as connection:
+        registry = connection._alive().registry
+        with no_free_descriptors():
+            with pytest.raises(TransportError, match="Too many open files"):
+                connection.domain_event_register_any(None, LIFECYCLE, print)
+            with pytest.raises(TransportError, match="Too many open files"):
+                connection.register_close_callback(print)
+        gc.collect()
+        assert registry._being_made == 0
+        assert registry.close_callback is None
+        assert registrar.kept == {}
+        number = connection.domain_event_register_any(None, LIFECYCLE, print)
+        connection.domain_event_deregister_any(number)
+
+
+def test_a_connection_forgotten_with_a_streams_callback_is_closed(
+    server: ScriptedServer, uri: str
+) -> None:
+    def forget() -> None:
+        stream = opened(server, virtproto.open(uri))
+        stream.add_callback(1, lambda stream, events: None)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        forget()
+        gc.collect()
+        server.wait_until(lambda seen: seen.connections_ended == 1)
+        until(None, lambda: threads() == [])
+
+
+def test_a_callback_keeps_the_stream_of_a_connection_that_somebody_has(
+    server: ScriptedServer, uri: str
+) -> None:
+    called: list[int] = []
+    with virtproto.open(uri) as connection:
+
+        def callback(stream: Stream, events: int) -> None:
+            called.append(events)
+            stream.abort()
+
+        def begin() -> None:
+            opened(server, connection).add_callback(2, callback)
+
+        begin()
+        gc.collect()
+        until(None, lambda: called and threads() == [])
+    assert called == [2]
