@@ -16,7 +16,7 @@ import pytest
 
 import virtproto
 from tests.colours.driving import until
-from tests.colours.streaming import opened
+from tests.colours.streaming import END, opened
 from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
 from virtproto.errors import TransportError
 from virtproto.sync.stream import Stream
@@ -118,6 +118,23 @@ def test_a_connection_forgotten_with_a_streams_callback_is_closed(
         gc.collect()
         server.wait_until(lambda seen: seen.connections_ended == 1)
         until(None, lambda: threads() == [])
+
+
+def test_a_finished_stream_with_a_callback_holds_nothing_open(
+    server: ScriptedServer, uri: str
+) -> None:
+    gc.disable()
+    try:
+        with virtproto.open(uri) as connection:
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(3):
+                with opened(server, connection, *END) as stream:
+                    stream.add_callback(2, lambda stream, events: stream.update_callback(0))
+                    assert stream.read() == b""
+                del stream
+            until(None, lambda: len(os.listdir("/proc/self/fd")) <= before)
+    finally:
+        gc.enable()
 
 
 def test_a_callback_keeps_the_stream_of_a_connection_that_somebody_has(

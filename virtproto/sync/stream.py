@@ -159,7 +159,9 @@ class Stream:
             end.wait(lambda: end.inbox.over or end.inbox.error is not None, timeout_s)
         finally:
             if self._watch is not None:
+                # Each has the other: what they hold open would stay so for some time.
                 self._watch.remove()
+                self._watch = None
             end.disown()
 
     def _give_up(self) -> None:
