@@ -97,7 +97,11 @@ def test_without_descriptors_nothing_is_left_behind(
                 connection.domain_event_register_any(None, LIFECYCLE, print)
             with pytest.raises(TransportError, match="Too many open files"):
                 connection.register_close_callback(print)
+            with pytest.raises(TransportError, match="Too many open files"):
+                connection.set_keep_alive(5, 5)
         gc.collect()
+        assert connection._channel._session.next_deadline() is None
+        assert connection._alive().delivery._users == set()
         assert registry._being_made == 0
         assert registry.close_callback is None
         assert registrar.kept == {}

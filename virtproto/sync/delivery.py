@@ -75,11 +75,11 @@ class Delivery:
     def serve(self, user: object) -> None:
         """See to it that somebody reads and calls, until `dismiss` with the same ``user``."""
         with self._lock:
-            self._users.add(user)
             if self._threads is None and self._channel.is_open:
                 self._threads = _Threads(self._channel, self._caller)
                 self._caller = self._threads.caller
                 self._channel.listen(self)
+            self._users.add(user)
 
     def dismiss(self, user: object) -> None:
         """Do without a user; the last one takes the threads along."""
@@ -93,10 +93,12 @@ class Delivery:
     def keep_alive(self, interval_s: float, count: int) -> None:
         """Ask the daemon for signs of life, or no more. Raises UsageError."""
         channel = self._channel
+        if interval_s > 0:
+            # First, since it may find nothing free to serve with.
+            self.serve("keepalive")
         heed(channel, lambda session: session.enable_keepalive(interval_s, count, monotonic()))
         if interval_s > 0:
             channel._pulse = Pulse(channel)
-            self.serve("keepalive")
             self._rouse_reader()
         else:
             channel._pulse = None
