@@ -105,6 +105,13 @@ def test_a_promise_that_a_group_breaks_is_an_attribute_error(
 
 
 @pytest.mark.parametrize("colour", COLOURS)
+def test_a_near_name_is_told(colour: str) -> None:
+    program = f"from virtproto.{colour} import Domain\nDomain.get_vcpuss"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert b"Did you mean: 'get_vcpus'?" in done.stderr
+
+
+@pytest.mark.parametrize("colour", COLOURS)
 def test_copies_are_handles_too(colour: str) -> None:
     dom = domain(colour)
     assert copy.copy(dom) == dom

@@ -28,7 +28,9 @@ class LazyMethods(type):
     def __getattr__(cls, name: str) -> Any:
         module = _group_of(cls, name)
         if module is None:
-            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+            message = f"type object {cls.__name__!r} has no attribute {name!r}"
+            # Name and object are what Python looks for near names by.
+            raise AttributeError(message, name=name, obj=cls)
         return _load_method(cls, module, name)
 
     def __dir__(cls) -> list[str]:
@@ -44,7 +46,8 @@ def load_method(obj: object, name: str) -> Any:
     cls: Any = type(obj)
     module = _group_of(cls, name)
     if module is None:
-        raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+        message = f"{cls.__name__!r} object has no attribute {name!r}"
+        raise AttributeError(message, name=name, obj=obj)
     return _load_method(cls, module, name).__get__(obj, cls)
 
 
