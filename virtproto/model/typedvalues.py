@@ -12,7 +12,15 @@ from __future__ import annotations
 from _collections_abc import Mapping, Sequence
 
 from virtproto.errors import ArgumentTypeError, UsageError
-from virtproto.model.arguments import shown_number, to_text, utf8_size
+from virtproto.model.arguments import (
+    shown_number,
+    to_int,
+    to_long,
+    to_text,
+    to_uint,
+    to_ulong,
+    utf8_size,
+)
 from virtproto.xdr.typedparams import (
     BOOLEAN,
     DOUBLE,
@@ -40,12 +48,8 @@ __all__ = ["ParamInput", "ParamValue", "from_params", "to_params", "unknown_numb
 # What a name may have, in bytes (VIR_TYPED_PARAM_FIELD_LENGTH without its NUL).
 _NAME_MAX = 79
 
-_RANGES = {
-    INT: (-0x80000000, 0x7FFFFFFF),
-    UINT: (0, 0xFFFFFFFF),
-    LLONG: (-0x8000000000000000, 0x7FFFFFFFFFFFFFFF),
-    ULLONG: (0, 0xFFFFFFFFFFFFFFFF),
-}
+# What refuses a whole number that does not fit, by its type on the wire.
+_WHOLE = {INT: to_int, UINT: to_uint, LLONG: to_long, ULLONG: to_ulong}
 
 
 def from_params(params: TypedParams) -> dict[str, ParamValue]:
@@ -145,14 +149,11 @@ def _entry(place: str, name: str, kind: int, value: object) -> Entry:
             f"{place}: expected {'a truth value' if kind == BOOLEAN else 'a whole number'}, "
             f"not {type(value).__name__}"
         )
-    if kind == BOOLEAN:
-        if value not in (0, 1):
-            raise UsageError(f"{place}: expected True or False, not {shown_number(value)}")
-        return name, BOOLEAN, int(value)
-    lowest, highest = _RANGES[kind]
-    if not lowest <= value <= highest:
-        raise UsageError(f"{place}: {shown_number(value)} is not within {lowest} to {highest}")
-    return name, kind, int(value)
+    if kind != BOOLEAN:
+        return name, kind, int(_WHOLE[kind](place, value))
+    if value not in (0, 1):
+        raise UsageError(f"{place}: expected True or False, not {shown_number(value)}")
+    return name, BOOLEAN, int(value)
 
 
 def _float(place: str, value: object) -> float:
