@@ -112,9 +112,8 @@ class ConnectionCalls(ConnectionHandle):
         """Make one call and return its result."""
         return await self._ask(procedure, args.pack())
 
-    async def _run(self, recipe: Recipe[T]) -> T:
-        """Make the calls that a recipe asks for and return what came of them."""
-        return await run_recipe(self._channel, recipe, self._call_timeout_s)
+    # By the name that the methods of objects know it by, too.
+    _run = run
 
     def _require_writable(self, method: str) -> None:
         if self._readonly:
