@@ -19,7 +19,9 @@
     │   ├── ConnectionLostError   it broke: the peer closed, or reading failed
     │   ├── ConnectionClosedError it was closed on this side, or lost before this call
     │   └── DeadlineError         no answer in time (also a TimeoutError)
+    ├── TransferError             a file or volume changed while it was moved
     ├── AuthenticationError       no way to authenticate that both sides know
+    ├── EventOverflowError        more events came than an iterator may keep
     └── LibvirtError              the daemon's answer to a call was an error
         └── NoSupportError        VIR_ERR_NO_SUPPORT (3)
             └── UnknownProcedureError  the daemon is older than the procedure
@@ -58,7 +60,9 @@ __all__ = [
     "ConnectionLostError",
     "ConnectionClosedError",
     "DeadlineError",
+    "TransferError",
     "AuthenticationError",
+    "EventOverflowError",
     "LibvirtError",
     "NoSupportError",
     "UnknownProcedureError",
@@ -156,7 +160,16 @@ class SocketRefusedError(ConnectError):
 
 
 class ConnectionLostError(TransportError):
-    """The connection broke: the peer closed it, or the socket failed."""
+    """The connection broke: the peer closed it, or the socket failed, or nothing came for too long.
+
+    ``may_have_run`` tells what became of the call: True where any of it may have reached the
+    daemon, which may have done all, some or nothing of it; the call was not made again. False where
+    nothing of it was sent: it can be made again without danger of doing something twice.
+    """
+
+    def __init__(self, message: str, *, may_have_run: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_run = may_have_run
 
 
 class ConnectionClosedError(TransportError):
@@ -167,8 +180,20 @@ class DeadlineError(TransportError, TimeoutError):
     """The daemon did not answer in the time allowed."""
 
 
+class TransferError(VirtprotoError):
+    """A file or volume changed while it was moved, or less came than there should be.
+
+    What was moved is not the whole, and does not pass for it: an upload was aborted, and the
+    volume's content is to be taken for lost; of a download nothing is left.
+    """
+
+
 class AuthenticationError(VirtprotoError):
     """The daemon asks for an authentication that this side cannot give."""
+
+
+class EventOverflowError(VirtprotoError):
+    """More events came for an iterator than it may keep, and it was to say so and end."""
 
 
 class LibvirtError(VirtprotoError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from virtproto.errors import (
@@ -18,7 +21,10 @@ from virtproto.errors import (
 from virtproto.model.replies import (
     error_from_payload,
     late,
+    late_for_return,
     lost,
+    lost_by,
+    lost_for_good,
     payload_of,
     repeated,
     why_broken,
@@ -132,10 +138,62 @@ def test_an_error_that_cannot_be_read_is_a_decode_error(size: int) -> None:
 def test_words() -> None:
     assert str(late(DOMAIN_GET_INFO, 1.5)) == "DOMAIN_GET_INFO: no answer within 1.5 s"
     assert str(late(DOMAIN_GET_INFO, None)) == "DOMAIN_GET_INFO: no answer in time"
-    assert str(lost(DOMAIN_GET_INFO, "why")) == "DOMAIN_GET_INFO: the connection ended, why"
+    assert str(lost(None, "why")) == "the connection ended, why"
     assert "(5 bytes of" in str(lost(DOMAIN_GET_INFO, "why", 5))
     assert why_broken(BrokenPipeError(32, "x")) == "the daemon closed it"
     assert why_broken(OSError(5, "Input/output error")) == "it broke: Input/output error"
+
+
+def test_a_call_that_may_have_run_says_so() -> None:
+    error = lost(DOMAIN_GET_INFO, "why")
+    assert error.may_have_run
+    assert str(error) == (
+        "DOMAIN_GET_INFO: the connection ended, why; the call may have run, and was not made again"
+    )
+    unsent = lost(DOMAIN_GET_INFO, "why", may_have_run=False)
+    assert not unsent.may_have_run
+    assert str(unsent) == "DOMAIN_GET_INFO: the connection ended, why; nothing of the call was sent"
+    assert not lost(None, "why").may_have_run
+
+
+@pytest.mark.parametrize("may_have_run", [True, False])
+def test_what_became_of_a_call_survives_pickling_and_copying(may_have_run: bool) -> None:
+    error = lost(DOMAIN_GET_INFO, "why", may_have_run=may_have_run)
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), repeated(error)):
+        assert isinstance(again, ConnectionLostError)
+        assert again is not error
+        assert again.may_have_run is may_have_run
+        assert str(again) == str(error)
+
+
+def test_the_cores_reason_for_the_end_is_that_of_each_call() -> None:
+    silent = ConnectionLostError("no answer for 30 s")
+    error = lost_by(DOMAIN_GET_INFO, silent)
+    assert isinstance(error, ConnectionLostError)
+    assert error.may_have_run
+    assert "no answer for 30 s" in str(error)
+    garbled = FramingError("bad", offset=4)
+    again = lost_by(DOMAIN_GET_INFO, garbled)
+    assert type(again) is FramingError
+    assert again is not garbled
+    unsent = lost_by(DOMAIN_GET_INFO, garbled, may_have_run=False)
+    assert isinstance(unsent, ConnectionLostError)
+    assert not unsent.may_have_run
+    assert "bad" in str(unsent)
+
+
+def test_errors_of_calls_that_were_never_sent_say_so() -> None:
+    assert "never sent, as 4 long calls" in str(late(DOMAIN_GET_INFO, 2.0, held_by=4))
+    failure = OSError("nobody there")
+    waited = late_for_return(DOMAIN_GET_INFO, 2.0, failure)
+    assert "not back within 2 s (last failure: nobody there); nothing was sent" in str(waited)
+    assert "not back in time; nothing" in str(late_for_return(DOMAIN_GET_INFO, None, None))
+    given_up = lost_for_good("the daemon closed it", failure)
+    assert not given_up.may_have_run
+    assert given_up.__cause__ is failure
+    assert "it ended, the daemon closed it, and could not be opened anew: nobody there" in str(
+        given_up
+    )
 
 
 def test_a_repeated_error_is_equal_and_another() -> None:

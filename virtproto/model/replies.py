@@ -36,7 +36,10 @@ __all__ = [
     "closed_during",
     "error_from_payload",
     "late",
+    "late_for_return",
     "lost",
+    "lost_by",
+    "lost_for_good",
     "payload_of",
     "refused",
     "repeated",
@@ -54,6 +57,9 @@ CLOSED_HERE = "it was closed"
 CLOSED_BY_DAEMON = "the daemon closed it"
 # The same for a connection that a forked process has of its parent's.
 INHERITED = "it is the parent process's, and a connection does not survive fork"
+
+# What became of a call that the connection's end overtook, by whether it may have run.
+_WHAT_RAN = ("nothing of the call was sent", "the call may have run, and was not made again")
 
 _LEVEL_ERROR = 2
 # virErrorDomain of the two layers that speak of unknown procedures: VIR_FROM_RPC, VIR_FROM_REMOTE.
@@ -125,28 +131,92 @@ def _since_when(since: str) -> str:
     return f"; it takes libvirt {since} or later"
 
 
-def late(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineError:
-    """Return the error for a call that was not answered in time."""
-    if timeout_s is None:
-        return DeadlineError(f"{procedure.name}: no answer in time")
-    return DeadlineError(f"{procedure.name}: no answer within {timeout_s:g} s")
+def late(
+    procedure: Procedure[Any, Any], timeout_s: float | None, *, held_by: int | None = None
+) -> DeadlineError:
+    """Return the error for a call that was not answered in time.
+
+    ``held_by`` is how many long calls the daemon may have at a time, for a call that was never sent
+    because there were as many.
+    """
+    within = "in time" if timeout_s is None else f"within {timeout_s:g} s"
+    unsent = ""
+    if held_by is not None:
+        unsent = (
+            f"; it was never sent, as {held_by} long calls were under way all the time (open's "
+            "long_calls)"
+        )
+    return DeadlineError(f"{procedure.name}: no answer {within}{unsent}")
 
 
 def lost(
-    procedure: Procedure[Any, Any] | None, why: str, bytes_held: int = 0
+    procedure: Procedure[Any, Any] | None,
+    why: str,
+    bytes_held: int = 0,
+    *,
+    may_have_run: bool | None = None,
 ) -> ConnectionLostError:
     """Return the error for a call during which the connection ended; None is for between calls.
 
-    ``bytes_held`` is how much of an unfinished packet had arrived.
+    ``bytes_held`` is how much of an unfinished packet had arrived. ``may_have_run`` is whether any
+    of the call may have reached the daemon; without it, it may.
     """
     cut = f" ({bytes_held} bytes of an unfinished packet had arrived)" if bytes_held else ""
-    during = f"{procedure.name}: " if procedure is not None else ""
-    return ConnectionLostError(f"{during}the connection ended, {why}{cut}")
+    if procedure is None:
+        return ConnectionLostError(f"the connection ended, {why}{cut}")
+    if may_have_run is None:
+        may_have_run = True
+    return ConnectionLostError(
+        f"{procedure.name}: the connection ended, {why}{cut}; {_WHAT_RAN[may_have_run]}",
+        may_have_run=may_have_run,
+    )
+
+
+def lost_by(
+    procedure: Procedure[Any, Any], error: VirtprotoError, *, may_have_run: bool = True
+) -> VirtprotoError:
+    """Return the error for a call under way when the core ended the connection with ``error``.
+
+    Where nothing of the call was sent, that the connection ended is all that matters to it.
+    """
+    if may_have_run and not isinstance(error, ConnectionLostError):
+        return repeated(error)
+    return lost(procedure, f"it failed: {error}", may_have_run=may_have_run)
 
 
 def refused(why: str) -> ConnectionClosedError:
     """Return the error for a call that a closed connection cannot make; ``why`` it is closed."""
     return ConnectionClosedError(f"no call can be made on this connection: {why}")
+
+
+def lost_for_good(why: str, failure: Exception) -> ConnectionLostError:
+    """Return the error for a call that waited for the connection to be back, which it will not be.
+
+    ``why`` it ended, and ``failure``, the last one of the attempts to open it anew.
+    """
+    error = ConnectionLostError(
+        f"no call can be made on this connection: it ended, {why}, and could not be opened anew: "
+        f"{failure}",
+        may_have_run=False,
+    )
+    error.__cause__ = failure
+    return error
+
+
+def late_for_return(
+    procedure: Procedure[Any, Any], timeout_s: float | None, failure: Exception | None
+) -> DeadlineError:
+    """Return the error for a call whose time ended before the connection was back.
+
+    ``failure`` is that of the last attempt to open it anew, if there was one.
+    """
+    within = "in time" if timeout_s is None else f"within {timeout_s:g} s"
+    last = f" (last failure: {failure})" if failure is not None else ""
+    error = DeadlineError(
+        f"{procedure.name}: the connection was lost and not back {within}{last}; nothing was sent"
+    )
+    error.__cause__ = failure
+    return error
 
 
 def closed_during(procedure: Procedure[Any, Any] | None) -> ConnectionClosedError:
