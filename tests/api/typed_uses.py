@@ -128,6 +128,23 @@ async def asynchronous_domain_tells(dom: aio.Domain, far: aio.Connection) -> Non
     assert_type(dom.connection, aio.Connection)
 
 
+async def fleet_tells(fleet: aio.Fleet) -> None:
+    async def names(conn: aio.Connection) -> list[str]:
+        return [domain.get_name() for domain in await conn.list_all_domains()]
+
+    assert_type(await fleet.run(names), list[aio.Outcome[list[str]]])
+    assert_type((await fleet.run(names))[0].result(), list[str])
+    async for outcome in fleet.each(aio.Connection.get_hostname, timeout_s=3.0):
+        assert_type(outcome, aio.Outcome[str])
+        assert_type(outcome.value, str | None)
+        assert_type(outcome.uri, str)
+    assert_type(await fleet.run(lambda conn: conn.get_version()), list[aio.Outcome[int]])
+    assert_type(fleet.connections, dict[str, aio.Connection])
+    await fleet.run(len)  # type: ignore[arg-type]
+    aio.Fleet(["test:///default"], readonly=True)
+    aio.Fleet(["test:///default"], read_only=True)  # type: ignore[call-arg]
+
+
 async def opened() -> None:
     assert_type(await aio.open("test:///default"), aio.Connection)
     async with aio.open() as conn:

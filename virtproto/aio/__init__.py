@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from virtproto.aio.domain import Domain as Domain
     from virtproto.aio.domain_checkpoint import DomainCheckpoint as DomainCheckpoint
     from virtproto.aio.domain_snapshot import DomainSnapshot as DomainSnapshot
+    from virtproto.aio.fleet import Fleet as Fleet
     from virtproto.aio.interface import Interface as Interface
     from virtproto.aio.network import Network as Network
     from virtproto.aio.network_port import NetworkPort as NetworkPort
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from virtproto.aio.storage_pool import StoragePool as StoragePool
     from virtproto.aio.storage_vol import StorageVol as StorageVol
     from virtproto.aio.stream import Stream as Stream
+    from virtproto.model.fleet import Outcome as Outcome
     from virtproto.model.records.domain_info import DomainInfo as DomainInfo
     from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
 
@@ -41,12 +43,14 @@ _HOMES = {
     "Domain": "virtproto.aio.domain",
     "DomainCheckpoint": "virtproto.aio.domain_checkpoint",
     "DomainSnapshot": "virtproto.aio.domain_snapshot",
+    "Fleet": "virtproto.aio.fleet",
     "Interface": "virtproto.aio.interface",
     "NWFilter": "virtproto.aio.nwfilter",
     "NWFilterBinding": "virtproto.aio.nwfilter_binding",
     "Network": "virtproto.aio.network",
     "NetworkPort": "virtproto.aio.network_port",
     "NodeDevice": "virtproto.aio.node_device",
+    "Outcome": "virtproto.model.fleet",
     "Secret": "virtproto.aio.secret",
     "StoragePool": "virtproto.aio.storage_pool",
     "StorageVol": "virtproto.aio.storage_vol",
@@ -62,12 +66,14 @@ __all__ = [
     "DomainInfo",
     "DomainSnapshot",
     "DomainStateInfo",
+    "Fleet",
     "Interface",
     "NWFilter",
     "NWFilterBinding",
     "Network",
     "NetworkPort",
     "NodeDevice",
+    "Outcome",
     "Secret",
     "StoragePool",
     "StorageVol",
