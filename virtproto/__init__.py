@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from virtproto import aio as aio
     from virtproto import constants as constants
     from virtproto import errors as errors
+    from virtproto import events as events
     from virtproto import libvirt_errors as libvirt_errors
     from virtproto import records as records
     from virtproto import sync as sync
@@ -59,7 +60,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("admin", "aio", "constants", "errors", "libvirt_errors", "records", "sync", "wire")
+_MODULES = (
+    "admin",
+    "aio",
+    "constants",
+    "errors",
+    "events",
+    "libvirt_errors",
+    "records",
+    "sync",
+    "wire",
+)
 _FRONT_END = (
     "open",
     "Connection",

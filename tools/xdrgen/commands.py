@@ -16,6 +16,7 @@ from pathlib import Path
 from xdrgen.convention import EXTERNALS_FILE, FILE_ORDER
 from xdrgen.differ import compare
 from xdrgen.errors import ContractError
+from xdrgen.event_model import Event
 from xdrgen.load import PROTOCOL_DEFS, is_source_tree, load_contract
 from xdrgen.model import Contract
 from xdrgen.secrecy import check_secrets, read_secrets
@@ -188,6 +189,35 @@ def _methods(defs: Path, colour: str) -> dict[str, str]:
     return emit_api(contract, groups, since, names.enums, colour)
 
 
+def _events(defs: Path) -> tuple[Contract, list[Event]]:
+    """Return the contract and its events as they are described, found sound."""
+    from xdrgen.constants import read_constants
+    from xdrgen.event_check import check_events
+    from xdrgen.event_read import read_events
+
+    contract = load_contract(defs)
+    events = read_events(defs / "events.toml")
+    check_events(events, contract, read_constants(defs / "constants.toml").enums)
+    return contract, events
+
+
+def _event_table(defs: Path) -> dict[str, str]:
+    from xdrgen.emit_events import emit_event_table
+
+    return emit_event_table(*_events(defs))
+
+
+def _event_records(defs: Path) -> dict[str, str]:
+    from xdrgen.constants import read_constants
+    from xdrgen.emit_events import emit_event_records
+
+    contract, events = _events(defs)
+    since = read_since(defs / "since.toml").numbers(contract)
+    return emit_event_records(
+        contract, events, since, read_constants(defs / "constants.toml").enums
+    )
+
+
 # Each package that holds generated modules and nothing else, and what returns their texts.
 _PACKAGES: dict[str, Callable[[Path], dict[str, str]]] = {
     "wire": _wire,
@@ -195,6 +225,9 @@ _PACKAGES: dict[str, Callable[[Path], dict[str, str]]] = {
     "libvirt_errors": _libvirt_errors,
     "sync/_methods": partial(_methods, colour="sync"),
     "aio/_methods": partial(_methods, colour="aio"),
+    "sync/_events": _event_records,
+    "aio/_events": _event_records,
+    "model/event_table": _event_table,
 }
 
 

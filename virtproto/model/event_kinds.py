@@ -1,7 +1,7 @@
 """Every event of the contract: whose it is, what its payload holds, how one asks for it.
 
-Responsible for the one table of events and for what is read by it, in both colours. Must not know
-who wants an event, nor how a call is made.
+Responsible for what is read by the table of events, which is generated, in both colours. Must not
+know who wants an event, nor how a call is made.
 
 A payload of the newer kind begins with the registration's ID; of the older kind it does not, and
 a daemon sends it only to who registered the older way.
@@ -36,6 +36,7 @@ __all__ = [
     "EventKind",
     "check_event_id",
     "deregistration",
+    "kind_of_record",
     "monitor_registration",
     "registration",
 ]
@@ -68,8 +69,6 @@ HOMES = {
     QEMU: ("domain", "Domain"),
 }
 
-_REMOTE, _QEMU_PROGRAM = PROGRAMS["remote"], PROGRAMS["qemu"]
-
 # The procedures by which registrations are made and ended, where the daemon gives them IDs.
 _BEGIN_AND_END = {
     DOMAIN: (
@@ -90,7 +89,7 @@ _BEGIN_AND_END = {
 }
 
 # CONNECT_EVENT_CONNECTION_CLOSED, which is about no object and comes without an ID.
-CLOSED = (_REMOTE, 362)
+CLOSED = (PROGRAMS["remote"], 362)
 
 # The highest event ID that can be registered for the older way.
 _LAST_OLD = 15
@@ -102,14 +101,16 @@ _NO_SUPPORT = 3
 class EventKind(NamedTuple):
     """One kind of event.
 
-    ``name`` is the procedure's in the contract; ``fields`` are what follows the object, in the
-    order of a callback's arguments, each as "member" or "member:Enum"; ``by_id`` says that the
-    payload begins with the registration's ID.
+    ``name`` is the procedure's in the contract, ``record`` the class's of `virtproto.events`;
+    ``fields`` are what follows the object, in the order of a callback's arguments and of the
+    record, each as "member" or "member:" and what it becomes; ``by_id`` says that the payload
+    begins with the registration's ID.
     """
 
     family: str
     event_id: int
     name: str
+    record: str
     fields: tuple[str, ...]
     by_id: bool
 
@@ -135,6 +136,9 @@ class EventKind(NamedTuple):
         found: list[Any] = []
         for field in self.fields:
             name, _, enum = field.partition(":")
+            if enum == "absent":
+                found.append(0)
+                continue
             value = _value(message, name)
             if enum == "detail":
                 value = _detail(self.family, found[-1], value)
@@ -153,15 +157,7 @@ def _value(message: Any, name: str) -> Any:
         return getattr(message, name)
     if "msg" in members:
         return getattr(message.msg, name)
-    if name == "reason" and type(message).XDR_NAME in _WITHOUT_REASON:
-        return 0
     raise AttributeError(f"{type(message).__name__} has no member {name!r}")
-
-
-# Messages of power management that are older than the reason, which has always been 0.
-_WITHOUT_REASON = frozenset(
-    f"remote_domain_event_{each}_msg" for each in ("pmwakeup", "pmsuspend", "pmsuspend_disk")
-)
 
 
 # What tells more of a domain's lifecycle event, by the event's own number.
@@ -203,108 +199,26 @@ _SHAPES: dict[str, Callable[[Any], Any]] = {
     "params": _params,
 }
 
-_LIFECYCLE = "event:DomainEventType detail:detail"
-_IO_ERROR = "srcPath devAlias action:DomainEventIOErrorAction"
-_GRAPHICS = (
-    "phase:DomainEventGraphicsPhase local:address remote:address authScheme subject:identities"
-)
-_BLOCK_JOB = "type:DomainBlockJobType status:ConnectDomainEventBlockJobStatus"
-_DISK = "oldSrcPath newSrcPath devAlias reason:ConnectDomainEventDiskChangeReason"
-_TRAY = "devAlias reason:DomainEventTrayChangeReason"
-_AGENT = "state:ConnectDomainEventAgentLifecycleState reason:ConnectDomainEventAgentLifecycleReason"
-_CHANNEL = (
-    "channelName state:ConnectDomainEventChannelLifecycleState "
-    "reason:ConnectDomainEventChannelLifecycleReason"
-)
-_MEMORY = (
-    "recipient:DomainMemoryFailureRecipientType action:DomainMemoryFailureActionType "
-    "flags:DomainMemoryFailureFlags"
-)
-
-# Domain events that both kinds of registration bring: (ID, older number, newer number, name after
-# DOMAIN_EVENT_, fields).
-_BOTH_WAYS = (
-    (0, 107, 318, "LIFECYCLE", _LIFECYCLE),
-    (1, 169, 319, "REBOOT", ""),
-    (2, 170, 320, "RTC_CHANGE", "offset"),
-    (3, 171, 321, "WATCHDOG", "action:DomainEventWatchdogAction"),
-    (4, 172, 322, "IO_ERROR", _IO_ERROR),
-    (5, 173, 323, "GRAPHICS", _GRAPHICS),
-    (6, 195, 324, "IO_ERROR_REASON", f"{_IO_ERROR} reason"),
-    (7, 224, 325, "CONTROL_ERROR", ""),
-    (8, 241, 326, "BLOCK_JOB", f"path {_BLOCK_JOB}"),
-    (9, 248, 327, "DISK_CHANGE", _DISK),
-    (10, 268, 328, "TRAY_CHANGE", _TRAY),
-    (11, 269, 329, "PMWAKEUP", "reason"),
-    (12, 270, 330, "PMSUSPEND", "reason"),
-    (13, 276, 331, "BALLOON_CHANGE", "actual"),
-    (14, 292, 332, "PMSUSPEND_DISK", "reason"),
-    (15, 311, 333, "DEVICE_REMOVED", "devAlias"),
-)
-
-# All others: (family, ID, number, name, fields).
-_ONE_WAY = (
-    (DOMAIN, 16, 339, "DOMAIN_EVENT_BLOCK_JOB_2", f"dst {_BLOCK_JOB}"),
-    (DOMAIN, 17, 346, "DOMAIN_EVENT_CALLBACK_TUNABLE", "params:params"),
-    (DOMAIN, 18, 348, "DOMAIN_EVENT_CALLBACK_AGENT_LIFECYCLE", _AGENT),
-    (DOMAIN, 19, 354, "DOMAIN_EVENT_CALLBACK_DEVICE_ADDED", "devAlias"),
-    (DOMAIN, 20, 359, "DOMAIN_EVENT_CALLBACK_MIGRATION_ITERATION", "iteration"),
-    (DOMAIN, 21, 363, "DOMAIN_EVENT_CALLBACK_JOB_COMPLETED", "params:params"),
-    (DOMAIN, 22, 367, "DOMAIN_EVENT_CALLBACK_DEVICE_REMOVAL_FAILED", "devAlias"),
-    (DOMAIN, 23, 379, "DOMAIN_EVENT_CALLBACK_METADATA_CHANGE", "type:DomainMetadataType nsuri"),
-    (DOMAIN, 24, 385, "DOMAIN_EVENT_BLOCK_THRESHOLD", "dev path threshold excess"),
-    (DOMAIN, 25, 423, "DOMAIN_EVENT_MEMORY_FAILURE", _MEMORY),
-    (DOMAIN, 26, 438, "DOMAIN_EVENT_MEMORY_DEVICE_SIZE_CHANGE", "alias size"),
-    (DOMAIN, 27, 453, "DOMAIN_EVENT_NIC_MAC_CHANGE", "alias oldMAC newMAC"),
-    (DOMAIN, 28, 454, "DOMAIN_EVENT_VCPU_REMOVED", "vcpuid"),
-    (DOMAIN, 29, 455, "DOMAIN_EVENT_CALLBACK_CHANNEL_LIFECYCLE", _CHANNEL),
-    (NETWORK, 0, 315, "NETWORK_EVENT_LIFECYCLE", "event:NetworkEventLifecycleType detail"),
-    (
-        NETWORK,
-        1,
-        446,
-        "NETWORK_EVENT_CALLBACK_METADATA_CHANGE",
-        "type:NetworkMetadataType nsuri",
-    ),
-    (
-        STORAGE_POOL,
-        0,
-        370,
-        "STORAGE_POOL_EVENT_LIFECYCLE",
-        "event:StoragePoolEventLifecycleType detail",
-    ),
-    (STORAGE_POOL, 1, 373, "STORAGE_POOL_EVENT_REFRESH", ""),
-    (
-        NODE_DEVICE,
-        0,
-        376,
-        "NODE_DEVICE_EVENT_LIFECYCLE",
-        "event:NodeDeviceEventLifecycleType detail",
-    ),
-    (NODE_DEVICE, 1, 377, "NODE_DEVICE_EVENT_UPDATE", ""),
-    (SECRET, 0, 382, "SECRET_EVENT_LIFECYCLE", "event:SecretEventLifecycleType detail"),
-    (SECRET, 1, 383, "SECRET_EVENT_VALUE_CHANGED", ""),
-)
-
 
 def _table() -> dict[tuple[int, int], EventKind]:
-    kinds = {}
-    for event_id, old, new, name, fields in _BOTH_WAYS:
-        shown = tuple(fields.split())
-        older = EventKind(DOMAIN, event_id, f"DOMAIN_EVENT_{name}", shown, by_id=False)
-        newer = EventKind(DOMAIN, event_id, f"DOMAIN_EVENT_CALLBACK_{name}", shown, by_id=True)
-        kinds[_REMOTE, old], kinds[_REMOTE, new] = older, newer
-    for family, event_id, number, name, fields in _ONE_WAY:
-        kinds[_REMOTE, number] = EventKind(
-            family, event_id, name, tuple(fields.split()), by_id=True
-        )
-    monitor = ("event", "seconds", "micros", "details")
-    kinds[_QEMU_PROGRAM, 6] = EventKind(QEMU, 0, "DOMAIN_MONITOR_EVENT", monitor, by_id=True)
-    return kinds
+    from virtproto.model.event_table import ROWS
+
+    return {
+        (PROGRAMS[program], number): EventKind(family, event_id, name, record, fields, by_id)
+        for (program, number), (family, event_id, name, record, fields, by_id) in ROWS.items()
+    }
 
 
 # By (program, procedure number).
 KINDS = _table()
+
+# By the name of the record; how one registers the older way is not another kind.
+_BY_RECORD = {kind.record: kind for kind in KINDS.values() if kind.by_id}
+
+
+def kind_of_record(name: str) -> EventKind:
+    """Return the kind of the events that a record of this name stands for. Raises KeyError."""
+    return _BY_RECORD[name]
 
 
 def check_event_id(family: str, event_id: int, *, by_id: bool = True) -> None:

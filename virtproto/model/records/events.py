@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.constants import DomainEventGraphicsAddressType
+    from virtproto.constants import ConnectCloseReason, DomainEventGraphicsAddressType
 
-__all__ = ["GraphicsAddress", "GraphicsIdentity"]
+__all__ = ["Gap", "GraphicsAddress", "GraphicsIdentity"]
 
 
 class GraphicsAddress(NamedTuple):
@@ -28,3 +28,16 @@ class GraphicsIdentity(NamedTuple):
 
     type: str
     name: str
+
+
+class Gap(NamedTuple):
+    """The connection was lost and is back: events of the time between were not heard.
+
+    It stands in every iterator of events before the first event of the new connection, whatever
+    kinds of events were asked for. ``reason`` is a ConnectCloseReason, ``why`` the same in words;
+    ``lasted_s`` is how long there was no connection, in seconds.
+    """
+
+    reason: ConnectCloseReason | int
+    why: str
+    lasted_s: float
