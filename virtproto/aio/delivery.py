@@ -17,7 +17,7 @@ from weakref import WeakMethod, ref
 
 from virtproto.model.event_kinds import HOMES
 from virtproto.model.object_handle import handle
-from virtproto.model.replies import CLOSED_HERE
+from virtproto.model.replies import CLOSED_BY_DAEMON, CLOSED_HERE, lost
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 
@@ -25,14 +25,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from virtproto.errors import VirtprotoError
+    from virtproto.model.subscriptions import Call
     from virtproto.protocol.events import EventReceived
 
+    from .channel import Channel
     from .living import LivingCalls
     from .objects import RemoteObject
     from .stream import Stream
     from .traffic import StreamEnd
 
 __all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
+
+# So many events have their callbacks called before the loop has its turn.
+_AT_ONCE = 64
 
 
 class Living:
@@ -57,14 +63,19 @@ class Delivery:
         self._channel = connection._channel
         self._registry = registry
         self._users: set[object] = set()
+        # True where another channel comes after the one that is lost: iterators go on then.
+        self.lasting = False
         # Interval and count of keepalive, and when to see to it next.
         self._rate = (0.0, 0)
         self._pulse: asyncio.TimerHandle | None = None
         # A loop forgets tasks that nobody else knows.
         self._tasks: set[asyncio.Future[object]] = set()
 
-    def serve(self, user: object) -> None:
-        """See to it that the channel's events are heard, until `dismiss` with the same ``user``."""
+    def serve(self, user: object, *, calls: bool = True) -> None:
+        """See to it that events are heard, until `dismiss` with the same ``user``.
+
+        The loop reads and calls in any case, whether the user needs ``calls`` or not.
+        """
         self._users.add(user)
         if self._channel.is_open:
             self._channel.listen(self)
@@ -74,6 +85,16 @@ class Delivery:
         self._users.discard(user)
         if not self._users:
             self._channel.listen(None)
+
+    def rejoin(self, channel: Channel) -> None:
+        """Go on with another channel, in place of one that was lost."""
+        self._channel = channel
+        if self._users:
+            channel.listen(self)
+
+    def finish(self, error: VirtprotoError | None) -> None:
+        """Have iterators end, with ``error`` if there is one: no other channel comes any more."""
+        self._registry.finish(error)
 
     async def keep_alive(self, interval_s: float, count: int) -> None:
         """Ask the daemon for signs of life, or no more. Raises UsageError."""
@@ -112,23 +133,42 @@ class Delivery:
         self._channel._loop.call_soon(self._guarded, function)
 
     def released(self) -> None:
-        """Have what the registry held back delivered."""
-        self.post(lambda: self._dispatch(None))
+        """Have callbacks called for what the registry held back."""
+        self.post(self._call_due)
 
     # For the channel.
 
     def deliver(self, event: EventReceived) -> None:
         """Take note of an event."""
-        self.post(lambda: self._dispatch(event))
+        if self._registry.take_note(event):
+            self.post(self._call_due)
 
     def lose(self, reason: int) -> None:
         """Take note of the connection's end."""
         self._stop_pulse()
-        if reason != CLIENT:
-            self.post(lambda: self._tell_close(reason))
+        if reason == CLIENT:
+            self._registry.finish(None)
+            return
+        if not self.lasting:
+            self._registry.finish(lost(None, self._channel._closed or CLOSED_BY_DAEMON))
+        self.post(self._call_rest)
+        self.post(lambda: self._tell_close(reason))
 
-    def _dispatch(self, event: EventReceived | None) -> None:
-        for call in self._registry.route(event):
+    def _call_due(self) -> None:
+        """Have callbacks called for some events, and for the rest in the loop's next turn."""
+        for _ in range(_AT_ONCE):
+            calls = self._registry.calls()
+            if calls is None:
+                return
+            self._call(calls)
+        self.post(self._call_due)
+
+    def _call_rest(self) -> None:
+        while (calls := self._registry.calls()) is not None:
+            self._call(calls)
+
+    def _call(self, calls: list[Call]) -> None:
+        for call in calls:
             connection = self._connection()
             if connection is not None:
                 self._guarded(lambda: call(connection, handle_of))  # noqa: B023 - called at once

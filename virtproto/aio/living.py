@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from virtproto.model.subscriptions import Key, Listener
+    from virtproto.model.subscriptions import Key, Listener, Registration
     from virtproto.xdr.message import Message
     from virtproto.xdr.procedure import Procedure
 
@@ -238,7 +238,7 @@ class LivingCalls(CarryingCalls):
         async with living.turn:
             # Each is one of its own: the daemon tells them apart by what they match.
             key = ("qemu", 0, object())
-            return await self._establish(key, *asked, Listener(callback))
+            return await self._begin(key, asked, Listener(callback))
 
     async def domain_qemu_monitor_event_deregister(self, callback_id: int) -> None:
         """Undo ``domain_qemu_monitor_event_register``.
@@ -350,7 +350,7 @@ class LivingCalls(CarryingCalls):
         asked = registration(family, event_id, wire, by_id=by_id)
         # Without IDs the daemon sends the events of all objects.
         key = (family, int(event_id), identity if by_id else None)
-        return key, asked, Listener(callback, None if by_id else identity)
+        return key, asked, Listener(callback, None if by_id or identity is None else {identity})
 
     # For who has the turn.
 
@@ -358,12 +358,16 @@ class LivingCalls(CarryingCalls):
         self, key: Key, asked: tuple[Procedure[Any, Any], Any], listener: Listener
     ) -> int:
         """Have a listener called, by the registration that there is or by a new one."""
-        registry = self._alive().registry
-        found = registry.find(key)
-        if found is not None:
-            self._alive().delivery.serve(key)
-            return registry.attach(found, listener)
-        return await self._establish(key, *asked, listener)
+        living = self._alive()
+        living.delivery.serve(listener)
+        try:
+            found = living.registry.find(key)
+            if found is not None:
+                return living.registry.attach(found, listener)
+            return await self._establish(key, *asked, listener)
+        except BaseException:
+            living.delivery.dismiss(listener)
+            raise
 
     async def _establish(
         self, key: Key, procedure: Procedure[Any, Any], args: Message | None, listener: Listener
@@ -375,22 +379,21 @@ class LivingCalls(CarryingCalls):
         """
         from .asked import Asked
 
+        await self._settle()
         living = self._alive()
         registry = living.registry
+        packed = b"" if args is None else args.pack()
         asked = registry.unanswered.get(key)
         if asked is None:
-            packed = b"" if args is None else args.pack()
             asked = registry.unanswered[key] = Asked(self._channel, procedure, packed)
         registry.begin()
         try:
-            living.delivery.serve(key)
             answer = unpack_ret(procedure, await asked.answer(self._call_timeout_s))
-            made = registry.add(key, getattr(answer, "callbackID", None))
-            return registry.attach(made, listener)
-        except BaseException as error:
-            if isinstance(error, VirtprotoError) and not isinstance(error, DeadlineError):
+            server_id = getattr(answer, "callbackID", None)
+            return registry.attach(registry.add(key, server_id, procedure, packed), listener)
+        except VirtprotoError as error:
+            if not isinstance(error, DeadlineError):
                 registry.unanswered.pop(key, None)
-            living.delivery.dismiss(key)
             raise
         finally:
             if registry.end():
@@ -403,20 +406,48 @@ class LivingCalls(CarryingCalls):
 
     async def _end(self, family: str, callback_id: int) -> None:
         """Have a callback called no more, and the daemon send no more events if it was the last."""
+        living = self._alive()
+        listener = living.registry.detach(family, callback_id)
+        try:
+            await self._settle(listener.registration)
+        finally:
+            living.delivery.dismiss(listener)
+
+    async def _settle(self, concerned: Registration | None = None) -> None:
+        """Have the daemon end the registrations that nobody wants any more.
+
+        Raises what comes of the one that is ``concerned``; others failed for who left them. Who
+        gives up waiting leaves the rest to the next one.
+        """
+        living = self._alive()
+        registry = living.registry
+        while registry.forgotten:
+            queue = registry.forgotten.popleft()
+            registry.withdraw(queue)
+            living.delivery.dismiss(queue)
+        for left in list(registry.unwanted):
+            try:
+                await self._have_ended(left)
+            except VirtprotoError as error:
+                if not isinstance(error, DeadlineError):
+                    registry.unwanted.pop(left, None)
+                if left is concerned:
+                    raise
+
+    async def _have_ended(self, left: Registration) -> None:
+        """Have the daemon end a registration; one who gave up may have asked it already."""
         from virtproto.model.event_kinds import deregistration
 
-        living = self._alive()
-        left = living.registry.detach(family, callback_id)
-        if left is None:
-            return
-        asked = deregistration(left.family, left.event_id, left.server_id)
-        try:
-            await self._plain_call(*asked)
-        finally:
-            living.delivery.dismiss(left.key)
+        from .asked import Asked
 
-    async def _plain_call(self, procedure: Procedure[Any, R], args: Message | None) -> R:
-        return await self._ask(procedure, b"" if args is None else args.pack())
+        unwanted = self._alive().registry.unwanted
+        procedure, args = deregistration(left.family, left.event_id, left.server_id)
+        asked = unwanted.get(left)
+        if asked is None:
+            packed = b"" if args is None else args.pack()
+            asked = unwanted[left] = Asked(self._channel, procedure, packed)
+        unpack_ret(procedure, await asked.answer(self._call_timeout_s))
+        unwanted.pop(left, None)
 
     def _alive(self) -> Living:
         """Return what the connection keeps of its living parts."""

@@ -1,15 +1,19 @@
-"""Who wants which events: the user's callbacks, and the registrations on the daemon they share.
+"""Who wants which events: the user's callbacks and iterators, and the registrations they share.
 
 Responsible for sharing (a daemon refuses a second registration of the same kind for the same
-object), for the IDs that users get, and for finding the callbacks of an event, in both colours.
-Must not know how a call is made, how an event arrives, or on which thread a callback runs.
+object), for the IDs that users get, for finding who wants an event, for keeping it until then, and
+for what is to be asked anew of another connection, in both colours. Must not know how a call is
+made, how an event arrives, or on which thread a callback runs.
 
 An event can come before the reply that tells the ID of its registration: while one is being made,
-events of unknown IDs are held back, and given again once it is. Other events of unknown IDs are
-late ones of a registration that has ended, and dropped, as are those that cannot be read.
+an event of an unknown ID is held back, and with it whatever comes after it, so that the order
+stays. Other events of unknown IDs are late ones of a registration that has ended, and dropped.
+Iterators get events as they came, and drop those that cannot be read; so do callbacks.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 from virtproto.errors import DecodeError, UsageError
 from virtproto.model.arguments import to_int
@@ -17,70 +21,132 @@ from virtproto.model.event_kinds import CLOSED, KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable
     from contextlib import AbstractContextManager
     from typing import Any
 
+    from virtproto.errors import VirtprotoError
     from virtproto.model.event_kinds import EventKind
+    from virtproto.model.event_queue import EventQueue
     from virtproto.protocol.events import EventReceived
+    from virtproto.xdr.procedure import Procedure
 
     # (family, event ID, the object's own name or None): what the daemon tells registrations by.
     Key = tuple[str, int, Hashable]
     # Called with the connection and what makes a handle of (connection, family, wire reference).
     Call = Callable[[Any, Callable[[Any, str, Any], Any]], Any]
 
-__all__ = ["CLIENT", "Listener", "Registration", "Subscriptions"]
+__all__ = ["CALLBACK_LIMIT", "CLIENT", "Listener", "Registration", "Subscriptions"]
 
 # virConnectCloseReason: the connection was closed on this side.
 CLIENT = 3
 
+# So many events wait for callbacks that are slow, and as many for a registration being made.
+CALLBACK_LIMIT = 100_000
+
+# By (family, event ID, whether the payload begins with an ID): what such an event is known by.
+_ARRIVALS = {(kind.family, kind.event_id, kind.by_id): key for key, kind in KINDS.items()}
+
 
 class Listener:
-    """One wish of a user: what to call, and if the daemon cannot filter, for which object only."""
+    """One wish of a user: what to call, or which iterator's queue to fill.
 
-    __slots__ = ("callback", "number", "only")
+    ``only`` is, if the daemon cannot filter, of which objects.
+    """
 
-    def __init__(self, callback: Callable[..., object], only: Hashable = None) -> None:
+    __slots__ = ("callback", "number", "only", "queue", "registration")
+
+    def __init__(
+        self,
+        callback: Callable[..., object] | None,
+        only: Collection[Hashable] | None = None,
+        queue: EventQueue | None = None,
+    ) -> None:
         self.callback = callback
         self.only = only
+        self.queue = queue
         self.number = -1
+        self.registration: Registration | None = None
 
 
 class Registration:
-    """One registration on the daemon; ``server_id`` is None for one of the older way."""
+    """One registration on the daemon, and the call that made it: its procedure and arguments' XDR.
 
-    __slots__ = ("event_id", "family", "key", "listeners", "server_id")
+    ``server_id`` is the daemon's ID for it, None for one of the older way.
+    """
 
-    def __init__(self, key: Key, server_id: int | None) -> None:
+    __slots__ = (
+        "args",
+        "callbacks",
+        "event_id",
+        "family",
+        "iterators",
+        "key",
+        "procedure",
+        "server_id",
+    )
+
+    def __init__(
+        self, key: Key, server_id: int | None, procedure: Procedure[Any, Any], args: bytes
+    ) -> None:
         self.key = key
         self.family, self.event_id = key[:2]
         self.server_id = server_id
-        self.listeners: dict[int, Listener] = {}
+        self.procedure = procedure
+        self.args = args
+        self.callbacks: dict[int, Listener] = {}
+        # Replaced and never changed, since events are handed out meanwhile.
+        self.iterators: tuple[Listener, ...] = ()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody wants its events."""
+        return bool(self.callbacks or self.iterators)
 
 
 class Subscriptions:
-    """The registrations and callbacks of one connection.
+    """The registrations, callbacks and iterators of one connection.
 
-    ``lock`` guards them where threads are.
+    ``lock`` guards them where threads are. ``dropped`` counts events that callbacks were too slow
+    for.
     """
 
     def __init__(self, lock: AbstractContextManager[Any]) -> None:
         self.close_callback: Callable[..., object] | None = None
+        self.dropped = 0
         self._lock = lock
         self._next_number = 0
         # Calls for registrations whose answers may still come; what they are is the front end's.
         self.unanswered: dict[Key, Any] = {}
+        # Registrations that nobody wants any more, with the call by which the daemon is told.
+        self.unwanted: dict[Registration, Any] = {}
+        # Queues of iterators that nobody has any more. Appended to at any time, on any thread.
+        self.forgotten: deque[EventQueue] = deque()
         self._by_key: dict[Key, Registration] = {}
-        self._by_number: dict[int, Registration] = {}
-        # By (family, event ID, the daemon's ID): the daemon counts each family for itself.
-        self._by_server_id: dict[tuple[str, int, int | None], Registration] = {}
+        self._by_number: dict[int, Listener] = {}
+        self._by_queue: dict[EventQueue, list[Listener]] = {}
+        # By (program, procedure, the daemon's ID as it stands in the payload), and of the older way
+        # by (program, procedure): the daemon counts each family for itself.
+        self._routes: dict[tuple[Any, ...], Registration] = {}
         self._being_made = 0
-        self._held: list[EventReceived] = []
-        self._released: list[EventReceived] = []
+        self._held: deque[EventReceived] = deque(maxlen=CALLBACK_LIMIT)
+        # Events that callbacks are to be called for, and whether the front end knows.
+        self._due: deque[tuple[EventReceived, Registration | None]] = deque()
+        self._told = False
 
     def find(self, key: Key) -> Registration | None:
         """Return the registration that there is already."""
         return self._by_key.get(key)
+
+    @property
+    def has_queues(self) -> bool:
+        """Whether there is an iterator."""
+        return bool(self._by_queue)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether nothing more should be read on the account of an iterator."""
+        return any(queue.crowded for queue in tuple(self._by_queue))
 
     def begin(self) -> None:
         """Hold back events of unknown IDs until `end`: a registration is being made."""
@@ -88,82 +154,200 @@ class Subscriptions:
             self._being_made += 1
 
     def end(self) -> bool:
-        """Undo one `begin`; return whether events wait for the next `route`."""
+        """Undo one `begin`, and hand out what was held back.
+
+        Returns whether `calls` has something, of which nobody was told yet.
+        """
         with self._lock:
             self._being_made -= 1
-            self._released += self._held
-            self._held = []
-            return bool(self._released)
+            if self._being_made or not self._held:
+                return False
+            news = False
+            for event in tuple(self._held):
+                news |= self._hand_out(event)
+            self._held.clear()
+            return news
 
-    def add(self, key: Key, server_id: int | None) -> Registration:
-        """Note a registration that the daemon has made."""
-        made = Registration(key, server_id)
+    def add(
+        self, key: Key, server_id: int | None, procedure: Procedure[Any, Any], args: bytes
+    ) -> Registration:
+        """Note a registration that the daemon has made, and how it was asked."""
+        made = Registration(key, server_id, procedure, args)
         with self._lock:
             self._by_key[key] = made
-            self._by_server_id[made.family, made.event_id, server_id] = made
+            self._routes[_route(made)] = made
             self.unanswered.pop(key, None)
         return made
 
     def attach(self, to: Registration, listener: Listener) -> int:
-        """Have a listener called; return the number to `detach` it by."""
+        """Have a listener hear of events; return the number to `detach` it by."""
         with self._lock:
             number = listener.number = self._next_number
             self._next_number += 1
-            to.listeners[number] = listener
-            self._by_number[number] = to
+            listener.registration = to
+            self._by_number[number] = listener
+            if listener.queue is None:
+                to.callbacks[number] = listener
+            else:
+                to.iterators += (listener,)
+                self._by_queue.setdefault(listener.queue, []).append(listener)
         return number
 
-    def detach(self, family: str, number: int) -> Registration | None:
-        """Have a listener called no more; return the registration if nobody is left on it.
+    def detach(self, family: str, number: int) -> Listener:
+        """Have a callback called no more; return who it was.
 
-        Raises UsageError for a number that is not in use for this family.
+        If nobody is left on its registration that is `unwanted` from now on. Raises UsageError for
+        a number that is not in use for this family.
         """
         to_int("callback_id", number)
         with self._lock:
             found = self._by_number.get(number)
-            if found is None or found.family != family:
+            if (
+                found is None
+                or found.queue is not None
+                or found.registration is None
+                or found.registration.family != family
+            ):
                 raise UsageError(f"callback_id: {int(number)} is not in use")
-            del self._by_number[number]
-            del found.listeners[number]
-            if found.listeners:
-                return None
-            del self._by_key[found.key]
-            # Left over where a signal tore the registration from being noted.
-            self.unanswered.pop(found.key, None)
-            del self._by_server_id[found.family, found.event_id, found.server_id]
+            self._leave(found)
             return found
 
-    def route(self, event: EventReceived | None) -> list[Call]:
-        """Return what is to be called for an event, and before it for those that were held back."""
+    def withdraw(self, queue: EventQueue) -> None:
+        """Put nothing more into an iterator's queue; what only it wanted is `unwanted` then."""
         with self._lock:
-            events, self._released = self._released, []
-            if event is not None:
-                events.append(event)
-            return [call for each in events for call in self._calls_for(each)]
+            for listener in self._by_queue.pop(queue, ()):
+                self._leave(listener)
 
-    def _calls_for(self, event: EventReceived) -> list[Call]:
-        key = (event.program, event.procedure)
-        if key == CLOSED:
+    def _leave(self, listener: Listener) -> None:
+        left = listener.registration
+        assert left is not None
+        self._by_number.pop(listener.number, None)
+        left.callbacks.pop(listener.number, None)
+        left.iterators = tuple(each for each in left.iterators if each is not listener)
+        if not left.is_used and self._by_key.get(left.key) is left:
+            self.unwanted[left] = None
+            del self._by_key[left.key]
+            # Left over where a signal tore the registration from being noted.
+            self.unanswered.pop(left.key, None)
+            self._routes.pop(_route(left), None)
+
+    # For a connection that is made anew.
+
+    def registrations(self) -> list[Registration]:
+        """Return what a new connection has to ask for: each ``procedure`` with its ``args``."""
+        with self._lock:
+            return list(self._by_key.values())
+
+    def forget_daemon(self) -> None:
+        """Forget what an old connection's daemon said: IDs, held events, calls under way."""
+        with self._lock:
+            self._routes.clear()
+            self._held.clear()
+            self.unanswered.clear()
+            self.unwanted.clear()
+
+    def renew(self, made_anew: Registration, server_id: int | None) -> None:
+        """Note that the daemon has made a registration anew, between `begin` and `end`."""
+        with self._lock:
+            made_anew.server_id = server_id
+            if self._by_key.get(made_anew.key) is made_anew:
+                self._routes[_route(made_anew)] = made_anew
+            else:
+                # Everybody left meanwhile.
+                self.unwanted[made_anew] = None
+
+    def refuse(self, not_renewed: Registration, error: VirtprotoError) -> None:
+        """End the iterators of a registration that could not be made anew, and drop it."""
+        with self._lock:
+            self._by_key.pop(not_renewed.key, None)
+            for listener in not_renewed.callbacks.values():
+                self._by_number.pop(listener.number, None)
+            for listener in not_renewed.iterators:
+                self._by_number.pop(listener.number, None)
+                if listener.queue is not None:
+                    listener.queue.end(error)
+
+    def mark(self, mark: object) -> None:
+        """Put something into every iterator's queue, after what came before it."""
+        with self._lock:
+            for queue in self._by_queue:
+                queue.mark(mark)
+
+    def finish(self, error: VirtprotoError | None) -> None:
+        """End every iterator once it has given what it has, with ``error`` if there is one."""
+        with self._lock:
+            for queue in self._by_queue:
+                queue.end(error)
+
+    # For the front end's reader, and for who calls the user's functions.
+
+    def take_note(self, event: EventReceived) -> bool:
+        """Keep an event for who wants it.
+
+        Returns whether `calls` has something, of which nobody was told yet.
+        """
+        with self._lock:
+            if self._being_made and (self._held or self._is_unknown(event)):
+                self._held.append(event)
+                return False
+            return self._hand_out(event)
+
+    def calls(self) -> list[Call] | None:
+        """Return what is to be called for the next event, None where no event waits.
+
+        After None it is told of new ones again.
+        """
+        with self._lock:
+            if not self._due:
+                self._told = False
+                return None
+            return self._calls_for(*self._due.popleft())
+
+    def silence(self) -> None:
+        """Forget the events that callbacks were not called for yet."""
+        with self._lock:
+            self._due.clear()
+            self._told = False
+
+    def _find(self, event: EventReceived) -> Registration | None:
+        program, procedure = event.program, event.procedure
+        found = self._routes.get((program, procedure, event.payload[:4]))
+        return self._routes.get((program, procedure)) if found is None else found
+
+    def _is_unknown(self, event: EventReceived) -> bool:
+        return (event.program, event.procedure) != CLOSED and self._find(event) is None
+
+    def _hand_out(self, event: EventReceived) -> bool:
+        found = self._find(event)
+        if found is None:
+            is_call = (event.program, event.procedure) == CLOSED and self.close_callback is not None
+        else:
+            for each in found.iterators:
+                if each.queue is not None and (each.only is None or _is_about(event, each.only)):
+                    each.queue.put(event)
+            is_call = bool(found.callbacks)
+        if not is_call:
+            return False
+        if len(self._due) >= CALLBACK_LIMIT:
+            self._due.popleft()
+            self.dropped += 1
+        self._due.append((event, found))
+        told, self._told = self._told, True
+        return not told
+
+    def _calls_for(self, event: EventReceived, found: Registration | None) -> list[Call]:
+        if found is None:
             return self._close_calls(event.payload)
-        kind = KINDS.get(key)
-        if kind is None:
-            # A newer daemon's.
-            return []
+        kind = KINDS[event.program, event.procedure]
         try:
             message = kind.unpack(event.payload)
         except DecodeError:
             return []
-        server_id = message.callbackID if kind.by_id else None
-        found = self._by_server_id.get((kind.family, kind.event_id, server_id))
-        if found is None:
-            if self._being_made:
-                self._held.append(event)
-            return []
         wire = kind.object_in(message)
         return [
-            _call(kind, listener.callback, message, wire)
-            for listener in found.listeners.values()
-            if listener.only is None or listener.only == wire.uuid
+            _call(kind, each.callback, message, wire)
+            for each in found.callbacks.values()
+            if each.callback is not None and (each.only is None or wire.uuid in each.only)
         ]
 
     def _close_calls(self, payload: bytes) -> list[Call]:
@@ -177,6 +361,23 @@ class Subscriptions:
         except DecodeError:
             return []
         return [lambda connection, make: callback(connection, reason)]
+
+
+def _route(to: Registration) -> tuple[Any, ...]:
+    """Return what the events of a registration are known by."""
+    arrival = _ARRIVALS[to.family, to.event_id, to.server_id is not None]
+    if to.server_id is None:
+        return arrival
+    return (*arrival, (to.server_id & 0xFFFFFFFF).to_bytes(4, "big"))
+
+
+def _is_about(event: EventReceived, only: Collection[Hashable]) -> bool:
+    """Return whether an event that the daemon did not filter is about one of some objects."""
+    kind = KINDS[event.program, event.procedure]
+    try:
+        return kind.object_in(kind.unpack(event.payload)).uuid in only
+    except DecodeError:
+        return False
 
 
 def _call(kind: EventKind, callback: Callable[..., object], message: Any, wire: Any) -> Call:

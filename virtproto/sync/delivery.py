@@ -21,6 +21,7 @@ from weakref import ref
 from virtproto.errors import TransportError
 from virtproto.model.event_kinds import HOMES
 from virtproto.model.object_handle import handle
+from virtproto.model.replies import CLOSED_BY_DAEMON, lost
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 
@@ -30,6 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from virtproto.errors import VirtprotoError
+    from virtproto.model.subscriptions import Call
     from virtproto.protocol.events import EventReceived
 
     from .channel import Channel
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
 
+
+# So many events have their callbacks called before others that wait for the thread have their turn.
+_AT_ONCE = 64
 
 # While a call keeps the time, look how far it got.
 _LOOK_AGAIN_S = 0.05
@@ -67,28 +73,56 @@ class Delivery:
         self._channel = connection._channel
         self._registry = registry
         self._lock = threading.Lock()
+        # Who needs the threads, and who only wants to hear of events: iterators read by themselves.
         self._users: set[object] = set()
+        self._hearers: set[object] = set()
         self._threads: _Threads | None = None
         # The thread that called last: its function may still run when another thread is to call.
         self._caller: threading.Thread | None = None
+        # True where another channel comes after the one that is lost: iterators go on then.
+        self.lasting = False
 
-    def serve(self, user: object) -> None:
-        """See to it that somebody reads and calls, until `dismiss` with the same ``user``."""
+    def serve(self, user: object, *, calls: bool = True) -> None:
+        """See to it that events are heard, until `dismiss` with the same ``user``.
+
+        With ``calls`` somebody reads and calls as well.
+        """
         with self._lock:
-            if self._threads is None and self._channel.is_open:
-                self._threads = _Threads(self._channel, self._caller)
-                self._caller = self._threads.caller
+            if calls:
+                self._start()
+            (self._users if calls else self._hearers).add(user)
+            if self._channel.is_open:
                 self._channel.listen(self)
-            self._users.add(user)
 
     def dismiss(self, user: object) -> None:
         """Do without a user; the last one takes the threads along."""
         with self._lock:
             self._users.discard(user)
+            self._hearers.discard(user)
             if not self._users and self._threads is not None:
-                self._channel.listen(None)
                 self._threads.stop()
                 self._threads = None
+                self._registry.silence()
+            if not self._users and not self._hearers:
+                self._channel.listen(None)
+
+    def rejoin(self, channel: Channel) -> None:
+        """Go on with another channel, in place of one that was lost."""
+        with self._lock:
+            self._channel = channel
+            if self._users:
+                self._start()
+            if self._users or self._hearers:
+                channel.listen(self)
+
+    def finish(self, error: VirtprotoError | None) -> None:
+        """Have iterators end, with ``error`` if there is one: no other channel comes any more."""
+        self._registry.finish(error)
+
+    def _start(self) -> None:
+        if self._threads is None and self._channel.is_open:
+            self._threads = _Threads(self._channel, self._caller)
+            self._caller = self._threads.caller
 
     def keep_alive(self, interval_s: float, count: int) -> None:
         """Ask the daemon for signs of life, or no more. Raises UsageError."""
@@ -116,28 +150,47 @@ class Delivery:
             threads.posts.put(function)
 
     def released(self) -> None:
-        """Have what the registry held back delivered."""
-        self.post(lambda: self._dispatch(None))
+        """Have callbacks called for what the registry held back."""
+        self.post(self._call_due)
 
     # For the channel.
 
     def deliver(self, event: EventReceived) -> None:
         """Take note of an event."""
-        self.post(lambda: self._dispatch(event))
+        if self._registry.take_note(event):
+            self.post(self._call_due)
 
     def lose(self, reason: int) -> None:
         """Take note of the connection's end."""
         threads, self._threads = self._threads, None
+        if reason == CLIENT:
+            self._registry.finish(None)
+        elif not self.lasting:
+            self._registry.finish(lost(None, self._channel._closed or CLOSED_BY_DAEMON))
         if threads is None:
             return
         if reason != CLIENT:
+            threads.posts.put(self._call_rest)
             threads.posts.put(lambda: self._tell_close(reason))
             threads.posts.put(None)
         else:
             threads.stop()
 
-    def _dispatch(self, event: EventReceived | None) -> None:
-        for call in self._registry.route(event):
+    def _call_due(self) -> None:
+        """Have callbacks called for some events, and for the rest when others had their turn."""
+        for _ in range(_AT_ONCE):
+            calls = self._registry.calls()
+            if calls is None:
+                return
+            self._call(calls)
+        self.post(self._call_due)
+
+    def _call_rest(self) -> None:
+        while (calls := self._registry.calls()) is not None:
+            self._call(calls)
+
+    def _call(self, calls: list[Call]) -> None:
+        for call in calls:
             connection = self._connection()
             if connection is not None:
                 _guarded(lambda: call(connection, handle_of))  # noqa: B023 - called at once
