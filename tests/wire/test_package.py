@@ -57,6 +57,25 @@ def test_every_procedure_is_as_in_the_contract() -> None:
         assert procedure.is_event is (row.msg is not None)
 
 
+def test_what_a_user_needs_at_once_is_not_long() -> None:
+    for program, number, name in procedures():
+        procedure = wire.find_procedure(program, number)
+        if procedure.high_priority or procedure.is_event:
+            assert not procedure.long, name
+        if "REGISTER" in name or (name.endswith("CLOSE") and program != "admin"):
+            assert not procedure.long, name
+    for procedure in (
+        remote.DOMAIN_ABORT_JOB,
+        remote.DOMAIN_BLOCK_JOB_ABORT,
+        remote.DOMAIN_GET_JOB_STATS,
+        remote.DOMAIN_DESTROY,
+        remote.DOMAIN_RESUME,
+    ):
+        assert not procedure.long, procedure
+    for procedure in (remote.DOMAIN_GET_INFO, remote.STORAGE_VOL_UPLOAD, qemu.DOMAIN_AGENT_COMMAND):
+        assert procedure.long, procedure
+
+
 def test_a_procedure_tells_what_it_is() -> None:
     assert repr(remote.DOMAIN_GET_INFO) == (
         "<Procedure DOMAIN_GET_INFO, number 16 of program 0x20008086>"

@@ -21,6 +21,7 @@ from xdrgen.load import PROTOCOL_DEFS, is_source_tree, load_contract
 from xdrgen.model import Contract
 from xdrgen.secrecy import check_secrets, read_secrets
 from xdrgen.since import SinceTable, read_since, release_of_tree, write_since
+from xdrgen.urgency import read_urgent
 from xdrgen.writer import write_externals, write_source
 
 __all__ = ["check", "diff", "generate", "import_tree"]
@@ -156,7 +157,8 @@ def _wire(defs: Path) -> dict[str, str]:
     since = read_since(defs / "since.toml").numbers(contract)
     secrets = read_secrets(defs / "secrets.toml")
     check_secrets(secrets, contract)
-    return emit(contract, Extras(since, secrets.fields, secrets.typed_parameters))
+    urgent = read_urgent(defs / "urgent.toml", contract)
+    return emit(contract, Extras(since, secrets.fields, secrets.typed_parameters, urgent))
 
 
 def _constants(defs: Path) -> dict[str, str]:

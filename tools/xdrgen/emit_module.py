@@ -6,7 +6,7 @@ Responsible for: the text of a module. Must not know: how a field is packed or u
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from xdrgen.convention import short_name
@@ -87,10 +87,17 @@ class _Text:
 class ModulePrinter:
     """Prints the modules of one contract."""
 
-    def __init__(self, types: Types, homes: Homes, secrets: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        types: Types,
+        homes: Homes,
+        secrets: Mapping[str, Sequence[str]],
+        urgent: Mapping[str, Collection[str]],
+    ) -> None:
         self.types = types
         self.homes = homes
         self.secrets = secrets
+        self.urgent = urgent
         self.many = _read_many(types)
         self._summaries: dict[str, str] = {}
 
@@ -194,6 +201,8 @@ class ModulePrinter:
             arguments.append(f"msg={msg}")
         notes = procedure.annotations
         arguments += ["high_priority=True"] if "high" in notes.get("priority", ()) else []
+        urgent = short in self.urgent.get(program.name, ())
+        arguments += ["urgent=True"] if urgent else []
         arguments += ["read_stream=True"] if "readstream" in notes else []
         arguments += ["write_stream=True"] if "writestream" in notes else []
         arguments += [f'sparse_flag="{flag}"' for flag in notes.get("sparseflag", ())]

@@ -6,7 +6,7 @@ Deterministic: the same contract and extras give the same text, on any Python.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdrgen.emit_homes import Homes, Program
@@ -32,12 +32,14 @@ class Extras:
 
     ``since`` is the first libvirt release by program name and procedure number; ``secret_fields``
     the members of structs (by their .x names) whose values must never be shown, and
-    ``secret_parameters`` the typed parameters of which the same is true, in any struct.
+    ``secret_parameters`` the typed parameters of which the same is true, in any struct. ``urgent``
+    names, by program, procedures that must not wait for long calls.
     """
 
     since: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     secret_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     secret_parameters: Sequence[str] = ()
+    urgent: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 def emit(contract: Contract, extras: Extras) -> dict[str, str]:
@@ -48,7 +50,7 @@ def emit(contract: Contract, extras: Extras) -> dict[str, str]:
     types = Types(contract)
     homes = Homes(contract)
     check_names(homes.programs, types, homes)
-    printer = ModulePrinter(types, homes, extras.secret_fields)
+    printer = ModulePrinter(types, homes, extras.secret_fields, extras.urgent)
     parameters = tuple(sorted(set(extras.secret_parameters)))
     files = {
         "__init__.py": print_root(homes.programs, types, parameters),

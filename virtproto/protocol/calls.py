@@ -4,7 +4,8 @@ Responsible for: giving out serials and matching answers to calls. Must not know
 a call that opens a stream is in here until it is answered, as any other.
 
 A serial is pending (somebody waits), abandoned (nobody waits any more, its late answer is
-swallowed) or unknown (an answer to it breaks the protocol). Nothing orders the answers.
+swallowed) or unknown (an answer to it breaks the protocol; so does one to a call that is not sent
+yet, whose serial is only reserved). Nothing orders the answers.
 
 Source: virnetclient.c:virNetClientCallDispatchReply.
 """
@@ -29,22 +30,34 @@ ABANDONED = "abandoned"
 class CallTable:
     """Serials of calls without an answer, each with its (program, version, procedure).
 
-    ``first_serial`` is 0 with every libvirt client; ``reserved`` holds serials that are in use
-    elsewhere (open streams) and must not be given out again after the counter wrapped.
+    ``first_serial`` is 0 with every libvirt client; ``reserved`` and ``held`` hold serials that are
+    in use elsewhere (open streams, calls not sent yet) and must not be given out again after the
+    counter wrapped.
     """
 
-    __slots__ = ("_next", "_reserved", "abandoned", "pending")
+    __slots__ = ("_held", "_next", "_reserved", "abandoned", "pending")
 
-    def __init__(self, reserved: Container[int] = (), first_serial: int = 0) -> None:
+    def __init__(
+        self,
+        reserved: Container[int] = (),
+        first_serial: int = 0,
+        held: Container[int] = (),
+    ) -> None:
         self._next = first_serial % SERIAL_MODULUS
         self._reserved = reserved
+        self._held = held
         self.pending: dict[int, Target] = {}
         self.abandoned: dict[int, Target] = {}
 
     def open(self, target: Target) -> int:
         """Give out the next free serial for a call of ``target``."""
         serial = self._next
-        while serial in self.pending or serial in self.abandoned or serial in self._reserved:
+        while (
+            serial in self.pending
+            or serial in self.abandoned
+            or serial in self._reserved
+            or serial in self._held
+        ):
             serial = (serial + 1) % SERIAL_MODULUS
             if serial == self._next:
                 raise UsageError("every serial of this connection is in use")

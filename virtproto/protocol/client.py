@@ -8,6 +8,8 @@ works here: a reply that no call waits for ends the connection, a reply that doe
 fails that call, an event of an unknown program ends the connection, stream packets of unknown
 streams are ignored.
 
+Of long calls only so many are sent at a time, see `limiter`.
+
 Source: virnetclient.c, virnetclientprogram.c, virnetclientstream.c.
 """
 
@@ -26,7 +28,13 @@ from virtproto.protocol.events import (
     StreamFinished,
 )
 from virtproto.protocol.framing import Packet, pack_header, pack_packet
-from virtproto.protocol.limits import FAILED_STREAMS_KEPT, LIBVIRTD_PROGRAMS, PACKET_MIN
+from virtproto.protocol.limiter import HeldCall, Limiter
+from virtproto.protocol.limits import (
+    FAILED_STREAMS_KEPT,
+    LIBVIRTD_PROGRAMS,
+    LONG_CALLS,
+    PACKET_MIN,
+)
 from virtproto.protocol.session import CONNECTED, Session, stream_input
 from virtproto.protocol.streams import StreamRecord
 from virtproto.wire.rpc import (
@@ -47,6 +55,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from virtproto.errors import VirtprotoError
+
 __all__ = ["ClientSession"]
 
 # Arguments and stream data from this size on are queued as a chunk of their own, not copied.
@@ -61,9 +71,11 @@ class ClientSession(Session):
 
     ``programs`` are the (number, version) pairs whose events the front end understands; any other
     program's event ends the session. ``first_serial`` is 0 with every libvirt client.
+    ``long_calls`` is how many long calls are given to the daemon at a time, None for any number;
+    it may be set at any time. Raises UsageError for fewer than 1.
     """
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "_limiter")
 
     def __init__(
         self,
@@ -71,10 +83,12 @@ class ClientSession(Session):
         programs: Iterable[tuple[int, int]] = LIBVIRTD_PROGRAMS,
         fd_passing: bool = False,
         first_serial: int = 0,
+        long_calls: int | None = LONG_CALLS,
     ) -> None:
         super().__init__(programs=programs, fd_passing=fd_passing)
+        self._limiter = Limiter(long_calls)
         # Failed streams stay in their table a little longer than to their end.
-        self._calls = CallTable(self._streams, first_serial)
+        self._calls = CallTable(self._streams, first_serial, self._limiter.held)
 
     # Calls.
 
@@ -87,20 +101,21 @@ class ClientSession(Session):
         *,
         opens_stream: bool = False,
         nfds: int = 0,
+        long: bool = False,
     ) -> int:
         """Queue a call and return its serial; the answer is a ReplyReceived or CallFailed.
 
         ``args`` is the packed arguments. With ``opens_stream`` the serial is also the stream's.
-        ``nfds`` descriptors are announced; the front end sends them (see `fds_due`).
+        ``nfds`` descriptors are announced; the front end sends them (see `fds_due`). A ``long``
+        call beyond the limit is held: queued when a long call before it was answered.
         Raises ConnectionClosedError, EncodeError (sizes, numbers), UsageError (descriptors on a
         transport without them); nothing is queued then.
         """
         if self.phase is not CONNECTED:
             self._require_connected()
-        kind, count = MESSAGE_TYPE_CALL, None
         if nfds:
             self._require_fd_passing()
-            kind, count = MESSAGE_TYPE_CALL_WITH_FDS, nfds
+        kind, count = (MESSAGE_TYPE_CALL_WITH_FDS, nfds) if nfds else (MESSAGE_TYPE_CALL, None)
         size = len(args)
         target = (program, version, procedure)
         serial = self._calls.open(target)
@@ -111,6 +126,12 @@ class ClientSession(Session):
         except EncodeError:
             del self._calls.pending[serial]
             raise
+        if long:
+            limiter = self._limiter
+            if limiter.limit is not None and len(limiter.sent) >= limiter.limit:
+                self._hold(serial, HeldCall(target, packet, args, nfds, opens_stream))
+                return serial
+            limiter.sent.add(serial)
         if size < _OWN_CHUNK and not nfds:
             self._out.append(packet + args)
         else:
@@ -122,19 +143,42 @@ class ClientSession(Session):
     def abandon_call(self, serial: int) -> bool:
         """Stop waiting for a call: its late answer is swallowed, a stream that it opens aborted.
 
-        Returns False, and does nothing, if the call is already answered or was never made.
+        A call that is held is never sent. Returns False, and does nothing, if the call is already
+        answered or was never made.
         """
         if not self._calls.abandon(serial):
-            return False
+            return self._limiter.held.pop(serial, None) is not None
         record = self._streams.get(serial)
         if record is not None:
             record.wish(streams.CLIENT_WISHES, serial, streams.ABANDON)
         return True
 
+    def is_held(self, serial: int) -> bool:
+        """Whether a call waits for long calls before it; nothing of it was sent.
+
+        Still true after a failure or `close`, of the calls that were held then.
+        """
+        return serial in self._limiter.held
+
+    @property
+    def long_calls(self) -> int | None:
+        """How many long calls are given to the daemon at a time; None for any number."""
+        return self._limiter.limit
+
+    @long_calls.setter
+    def long_calls(self, limit: int | None) -> None:
+        self._limiter.change(limit)
+        self._send_held()
+
     @property
     def calls_pending(self) -> int:
-        """Calls without an answer that somebody still waits for."""
+        """Calls that are sent, without an answer, and that somebody still waits for."""
         return len(self._calls.pending)
+
+    @property
+    def calls_held(self) -> int:
+        """Calls that wait for long calls before them."""
+        return len(self._limiter.held)
 
     @property
     def calls_abandoned(self) -> int:
@@ -142,9 +186,47 @@ class ClientSession(Session):
         return len(self._calls.abandoned)
 
     def stream_state(self, serial: int) -> str:
-        """Return the state of a stream (a constant of `streams`); CLOSED if there is none."""
+        """Return the state of a stream (a constant of `streams`); CLOSED if there is none.
+
+        Also CLOSED while the call that opens it is held.
+        """
         record = self._streams.get(serial)
         return streams.CLOSED if record is None else record.state
+
+    def close(self) -> None:
+        """Drop what is queued and held, and refuse everything from now on; writes nothing."""
+        super().close()
+        self._limiter.drop()
+
+    def _fail(self, error: VirtprotoError) -> None:
+        super()._fail(error)
+        self._limiter.drop()
+
+    def _hold(self, serial: int, call: HeldCall) -> None:
+        # Until it is sent nothing can answer it.
+        del self._calls.pending[serial]
+        self._limiter.held[serial] = call
+
+    def _answered(self, serial: int) -> None:
+        """Take note that the daemon is done with a long call."""
+        self._limiter.sent.remove(serial)
+        if self._limiter.held:
+            self._send_held()
+
+    def _send_held(self) -> None:
+        """Queue the calls that have been held for as long as they had to be."""
+        while self.phase is CONNECTED:
+            turn = self._limiter.next_to_send()
+            if turn is None:
+                return
+            serial, call = turn
+            self._calls.pending[serial] = call.target
+            if len(call.args) < _OWN_CHUNK:
+                self._queue(call.header + call.args, b"", call.nfds)
+            else:
+                self._queue(call.header, call.args, call.nfds)
+            if call.opens_stream:
+                self._streams[serial] = StreamRecord(call.target, streams.OPENING)
 
     # Streams. Raise UsageError where the stream's state forbids it, nothing is queued then.
 
@@ -198,6 +280,7 @@ class ClientSession(Session):
 
         The short way for a caller that sent one call and reads its answer itself: no packet and
         no queue in between. None means to look at `events_received`, the reply may be there.
+        Either way there may be something to send.
         """
         header = self._reader.header_of_whole(data)
         if header is not None and not self._events and self._keepalive is None:
@@ -212,6 +295,8 @@ class ClientSession(Session):
                 and pending.get(serial) == (program, version, procedure)
             ):
                 del pending[serial]
+                if serial in self._limiter.sent:
+                    self._answered(serial)
                 return ReplyReceived(serial, status, data[PACKET_MIN:])
         self.receive_data(data, now)
         return None
@@ -239,6 +324,8 @@ class ClientSession(Session):
             and serial not in self._streams
         ):
             del pending[serial]
+            if serial in self._limiter.sent:
+                self._answered(serial)
             self._events.append(ReplyReceived(serial, status, packet.payload, packet.nfds or 0))
             return
         self._receive_odd_reply(packet)
@@ -249,11 +336,18 @@ class ClientSession(Session):
         if serial in self._streams:
             self._receive_stream_reply(packet)
             return
-        state, procedure = self._calls.answer(serial, packet.program, packet.version)
+        state, procedure = self._take_answer(packet)
         if state is ABANDONED:
             self._drop(packet)
         elif self._fits(packet, procedure):
             self._report_reply(packet)
+
+    def _take_answer(self, packet: Packet) -> tuple[str, int]:
+        """Take the answered call out of the tables; as `CallTable.answer`."""
+        answered = self._calls.answer(packet.serial, packet.program, packet.version)
+        if packet.serial in self._limiter.sent:
+            self._answered(packet.serial)
+        return answered
 
     def _report_reply(self, packet: Packet) -> None:
         self._events.append(
@@ -277,7 +371,7 @@ class ClientSession(Session):
         serial = packet.serial
         record = self._streams[serial]
         if serial in self._calls.pending or serial in self._calls.abandoned:
-            state, procedure = self._calls.answer(serial, packet.program, packet.version)
+            state, procedure = self._take_answer(packet)
             if state is not ABANDONED and not self._fits(packet, procedure):
                 # Whether the server has a stream now cannot be known: hear no more of it.
                 self._retire(serial, record, streams.FAILED)

@@ -17,6 +17,7 @@ __all__ = [
     "STREAM_CHUNK",
     "SERIAL_MODULUS",
     "FAILED_STREAMS_KEPT",
+    "LONG_CALLS",
     "LIBVIRTD_PROGRAMS",
 ]
 
@@ -45,6 +46,10 @@ SERIAL_MODULUS = 1 << 32
 # Our own: failed streams remembered per connection, because the daemon may still answer a hole
 # that it could not apply with a REPLY on such a stream's serial. The oldest are forgotten first.
 FAILED_STREAMS_KEPT = 256
+
+# Our own: long calls that a daemon is given at a time. One less than its max_client_requests of 5
+# (remote_daemon_config.c), at which it stops reading the connection.
+LONG_CALLS = 4
 
 # The programs (number, version) that a libvirtd registers for every client
 # (remote_daemon.c:main): remote, qemu, lxc.

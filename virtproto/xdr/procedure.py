@@ -41,7 +41,9 @@ class Procedure(Generic[A, R]):
 
     ``args``, ``ret`` and ``msg`` are message classes or None; what has a ``msg`` is an event, which
     only the server sends. ``high_priority`` procedures have worker threads of their own in the
-    daemon; ``read_stream`` and ``write_stream`` say that the call opens a stream towards the client
+    daemon; ``urgent`` ones have none, but are needed while long calls last: to watch or to end one.
+    All others are ``long``: they may take their time, and a connection has few of them under way at
+    a time. ``read_stream`` and ``write_stream`` say that the call opens a stream towards the client
     or towards the server, and ``sparse_flag`` names the flag that lets it carry holes. Source: the
     annotations in the .x file.
     """
@@ -49,6 +51,7 @@ class Procedure(Generic[A, R]):
     __slots__ = (
         "args",
         "high_priority",
+        "long",
         "msg",
         "name",
         "number",
@@ -71,6 +74,7 @@ class Procedure(Generic[A, R]):
         *,
         msg: type[Message] | None = None,
         high_priority: bool = False,
+        urgent: bool = False,
         read_stream: bool = False,
         write_stream: bool = False,
         sparse_flag: str | None = None,
@@ -83,6 +87,7 @@ class Procedure(Generic[A, R]):
         self.ret = ret
         self.msg = msg
         self.high_priority = high_priority
+        self.long = not (high_priority or urgent or msg is not None)
         self.read_stream = read_stream
         self.write_stream = write_stream
         self.sparse_flag = sparse_flag

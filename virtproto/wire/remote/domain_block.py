@@ -318,6 +318,7 @@ DOMAIN_BLOCK_JOB_ABORT: Procedure[DomainBlockJobAbortArgs, None] = Procedure(
     "DOMAIN_BLOCK_JOB_ABORT",
     DomainBlockJobAbortArgs,
     None,
+    urgent=True,
 )
 
 
@@ -385,6 +386,7 @@ DOMAIN_GET_BLOCK_JOB_INFO: Procedure[DomainGetBlockJobInfoArgs, DomainGetBlockJo
         "DOMAIN_GET_BLOCK_JOB_INFO",
         DomainGetBlockJobInfoArgs,
         DomainGetBlockJobInfoRet,
+        urgent=True,
     )
 )
 
@@ -430,6 +432,7 @@ DOMAIN_BLOCK_JOB_SET_SPEED: Procedure[DomainBlockJobSetSpeedArgs, None] = Proced
     "DOMAIN_BLOCK_JOB_SET_SPEED",
     DomainBlockJobSetSpeedArgs,
     None,
+    urgent=True,
 )
 
 

@@ -149,6 +149,7 @@ DOMAIN_GET_JOB_INFO: Procedure[DomainGetJobInfoArgs, DomainGetJobInfoRet] = Proc
     "DOMAIN_GET_JOB_INFO",
     DomainGetJobInfoArgs,
     DomainGetJobInfoRet,
+    urgent=True,
 )
 
 
@@ -178,6 +179,7 @@ DOMAIN_ABORT_JOB: Procedure[DomainAbortJobArgs, None] = Procedure(
     "DOMAIN_ABORT_JOB",
     DomainAbortJobArgs,
     None,
+    urgent=True,
 )
 
 
@@ -284,6 +286,7 @@ DOMAIN_GET_JOB_STATS: Procedure[DomainGetJobStatsArgs, DomainGetJobStatsRet] = P
     "DOMAIN_GET_JOB_STATS",
     DomainGetJobStatsArgs,
     DomainGetJobStatsRet,
+    urgent=True,
 )
 
 
@@ -347,4 +350,5 @@ DOMAIN_ABORT_JOB_FLAGS: Procedure[DomainAbortJobFlagsArgs, None] = Procedure(
     "DOMAIN_ABORT_JOB_FLAGS",
     DomainAbortJobFlagsArgs,
     None,
+    urgent=True,
 )

@@ -325,6 +325,7 @@ DOMAIN_MIGRATE_FINISH: Procedure[DomainMigrateFinishArgs, DomainMigrateFinishRet
     "DOMAIN_MIGRATE_FINISH",
     DomainMigrateFinishArgs,
     DomainMigrateFinishRet,
+    urgent=True,
 )
 
 
@@ -522,6 +523,7 @@ DOMAIN_MIGRATE_FINISH2: Procedure[DomainMigrateFinish2Args, DomainMigrateFinish2
     "DOMAIN_MIGRATE_FINISH2",
     DomainMigrateFinish2Args,
     DomainMigrateFinish2Ret,
+    urgent=True,
 )
 
 
@@ -610,6 +612,7 @@ DOMAIN_MIGRATE_SET_MAX_DOWNTIME: Procedure[DomainMigrateSetMaxDowntimeArgs, None
     "DOMAIN_MIGRATE_SET_MAX_DOWNTIME",
     DomainMigrateSetMaxDowntimeArgs,
     None,
+    urgent=True,
 )
 
 
@@ -642,6 +645,7 @@ DOMAIN_MIGRATE_SET_MAX_SPEED: Procedure[DomainMigrateSetMaxSpeedArgs, None] = Pr
     "DOMAIN_MIGRATE_SET_MAX_SPEED",
     DomainMigrateSetMaxSpeedArgs,
     None,
+    urgent=True,
 )
 
 
@@ -1228,6 +1232,7 @@ DOMAIN_MIGRATE_FINISH3: Procedure[DomainMigrateFinish3Args, DomainMigrateFinish3
     "DOMAIN_MIGRATE_FINISH3",
     DomainMigrateFinish3Args,
     DomainMigrateFinish3Ret,
+    urgent=True,
 )
 
 
@@ -1272,6 +1277,7 @@ DOMAIN_MIGRATE_CONFIRM3: Procedure[DomainMigrateConfirm3Args, None] = Procedure(
     "DOMAIN_MIGRATE_CONFIRM3",
     DomainMigrateConfirm3Args,
     None,
+    urgent=True,
 )
 
 
@@ -1325,6 +1331,7 @@ DOMAIN_MIGRATE_GET_MAX_SPEED: Procedure[
     "DOMAIN_MIGRATE_GET_MAX_SPEED",
     DomainMigrateGetMaxSpeedArgs,
     DomainMigrateGetMaxSpeedRet,
+    urgent=True,
 )
 
 
@@ -1378,6 +1385,7 @@ DOMAIN_MIGRATE_GET_COMPRESSION_CACHE: Procedure[
     "DOMAIN_MIGRATE_GET_COMPRESSION_CACHE",
     DomainMigrateGetCompressionCacheArgs,
     DomainMigrateGetCompressionCacheRet,
+    urgent=True,
 )
 
 
@@ -1411,6 +1419,7 @@ DOMAIN_MIGRATE_SET_COMPRESSION_CACHE: Procedure[DomainMigrateSetCompressionCache
         "DOMAIN_MIGRATE_SET_COMPRESSION_CACHE",
         DomainMigrateSetCompressionCacheArgs,
         None,
+        urgent=True,
     )
 )
 
@@ -1443,6 +1452,7 @@ DOMAIN_MIGRATE_START_POST_COPY: Procedure[DomainMigrateStartPostCopyArgs, None] 
     "DOMAIN_MIGRATE_START_POST_COPY",
     DomainMigrateStartPostCopyArgs,
     None,
+    urgent=True,
 )
 
 
@@ -1496,4 +1506,5 @@ DOMAIN_MIGRATE_GET_MAX_DOWNTIME: Procedure[
     "DOMAIN_MIGRATE_GET_MAX_DOWNTIME",
     DomainMigrateGetMaxDowntimeArgs,
     DomainMigrateGetMaxDowntimeRet,
+    urgent=True,
 )

@@ -445,6 +445,7 @@ DOMAIN_MIGRATE_FINISH3_PARAMS: Procedure[
     "DOMAIN_MIGRATE_FINISH3_PARAMS",
     DomainMigrateFinish3ParamsArgs,
     DomainMigrateFinish3ParamsRet,
+    urgent=True,
 )
 
 
@@ -499,4 +500,5 @@ DOMAIN_MIGRATE_CONFIRM3_PARAMS: Procedure[DomainMigrateConfirm3ParamsArgs, None]
     "DOMAIN_MIGRATE_CONFIRM3_PARAMS",
     DomainMigrateConfirm3ParamsArgs,
     None,
+    urgent=True,
 )

@@ -97,6 +97,7 @@ DOMAIN_RESUME: Procedure[DomainResumeArgs, None] = Procedure(
     "DOMAIN_RESUME",
     DomainResumeArgs,
     None,
+    urgent=True,
 )
 
 
@@ -281,6 +282,7 @@ DOMAIN_PM_WAKEUP: Procedure[DomainPmWakeupArgs, None] = Procedure(
     "DOMAIN_PM_WAKEUP",
     DomainPmWakeupArgs,
     None,
+    urgent=True,
 )
 
 
