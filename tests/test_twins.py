@@ -13,7 +13,7 @@ import virtproto
 
 ROOT = Path(virtproto.__file__).parent
 TWINS: tuple[str, ...] = ("calls", "carrying", "connection", "living", "stream", "migrating")
-TWINS += ("admin_objects", "node_device", "objects")
+TWINS += ("admin_objects", "node_device", "objects", "storage_vol", "transferring")
 # Without a call of their own, so without a colour.
 ALIKE: tuple[str, ...] = (
     "domain",
@@ -25,7 +25,7 @@ ALIKE: tuple[str, ...] = (
     "nwfilter_binding",
     "secret",
 )
-ALIKE += ("storage_pool", "storage_vol", "domain_snapshot", "domain_checkpoint", "event_records")
+ALIKE += ("storage_pool", "domain_snapshot", "domain_checkpoint", "event_records")
 ALIKE += tuple(f"_events/{path.stem}" for path in sorted((ROOT / "sync" / "_events").glob("*.py")))
 # Files that one colour has and the other has no use for, and what it offers of them.
 OWN_FILES: dict[str, set[str]] = {"sync": set(), "aio": {"fleet.py"}}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from virtproto.errors import SocketMissingError as SocketMissingError
     from virtproto.errors import SocketPermissionError as SocketPermissionError
     from virtproto.errors import SocketRefusedError as SocketRefusedError
+    from virtproto.errors import TransferError as TransferError
     from virtproto.errors import TransportError as TransportError
     from virtproto.errors import UnknownProcedureError as UnknownProcedureError
     from virtproto.errors import URIError as URIError
@@ -108,6 +109,7 @@ _ERRORS = (
     "ConnectionLostError",
     "ConnectionClosedError",
     "DeadlineError",
+    "TransferError",
     "AuthenticationError",
     "LibvirtError",
     "NoSupportError",

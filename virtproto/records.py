@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from virtproto.model.records.security import SecurityLabel as SecurityLabel
     from virtproto.model.records.storage import StoragePoolInfo as StoragePoolInfo
     from virtproto.model.records.storage import StorageVolInfo as StorageVolInfo
+    from virtproto.model.records.storage import VolTransfer as VolTransfer
     from virtproto.model.records.vcpus import GuestVcpus as GuestVcpus
     from virtproto.model.records.vcpus import IOThreadInfo as IOThreadInfo
     from virtproto.model.records.vcpus import VcpuInfo as VcpuInfo
@@ -47,6 +48,7 @@ _HOMES = {
     "NetworkDHCPLease": "network",
     "StoragePoolInfo": "storage",
     "StorageVolInfo": "storage",
+    "VolTransfer": "storage",
     "BlockInfo": "block",
     "BlockJobInfo": "block",
     "DomainInterface": "domain_interface",

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.constants import StoragePoolState, StorageVolType
 
-__all__ = ["StoragePoolInfo", "StorageVolInfo"]
+__all__ = ["StoragePoolInfo", "StorageVolInfo", "VolTransfer"]
 
 
 class StoragePoolInfo(NamedTuple):
@@ -35,3 +35,17 @@ class StorageVolInfo(NamedTuple):
     type: StorageVolType | int
     capacity_bytes: int
     allocation_bytes: int
+
+
+class VolTransfer(NamedTuple):
+    """What ``StorageVol.upload_from`` or ``download_to`` moved.
+
+    ``size_bytes`` is how long the moved stretch is, ``data_bytes`` how much of it travelled and
+    ``hole_bytes`` how much was holes, which do not. ``sparse`` tells whether holes could travel as
+    such; otherwise they are part of the data, as zeros.
+    """
+
+    size_bytes: int
+    data_bytes: int
+    hole_bytes: int
+    sparse: bool

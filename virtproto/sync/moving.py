@@ -1,0 +1,98 @@
+"""Bytes from a file of this machine to a stream, and from a stream to a file.
+
+Responsible for doing that with few copies and system calls. Must not know what the stream is for,
+nor what a file has to look like in the end.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from virtproto.model.stream_use import STOP_AT_HOLE
+from virtproto.model.transfers import PIECE
+
+from .traffic import run_handler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from virtproto.model.transfers import Meter
+    from virtproto.transport.local_files import Source, Target
+
+    from .stream import Stream
+
+    T = TypeVar("T")
+
+__all__ = ["file_to_stream", "report", "run_local", "stream_to_file"]
+
+
+def run_local(function: Callable[..., T], *args: object) -> T:
+    """Do something with a file, which may block."""
+    return function(*args)
+
+
+def file_to_stream(source: Source, stream: Stream, meter: Meter, *, sparse: bool) -> None:
+    """Send all of a file, with its holes as holes if ``sparse``."""
+    while True:
+        is_data, length = source.next_section(find_holes=sparse)
+        if length == 0:
+            return
+        if is_data:
+            if not _send_section(source, stream, meter, length):
+                return
+        else:
+            assert length is not None
+            stream.send_hole(length)
+            source.skip(length)
+            meter.holes += length
+            report(meter)
+
+
+def _send_section(source: Source, stream: Stream, meter: Meter, length: int | None) -> bool:
+    """Send a stretch of data, up to the end for None; return False at the end."""
+    end = stream._usable()
+    while length is None or length:
+        data = source.read(PIECE if length is None else min(PIECE, length))
+        if not data:
+            return False
+        end.send_data(data)
+        meter.data += len(data)
+        if length is not None:
+            length -= len(data)
+        report(meter)
+    return source.size is not None
+
+
+def stream_to_file(stream: Stream, target: Target, meter: Meter) -> None:
+    """Write all that comes to a file, and make holes where holes come."""
+    end = stream._usable()
+    inbox = end.inbox
+    parts: list[bytes] = []
+    size = 0
+    while (data := stream.recv(PIECE, STOP_AT_HOLE)) != b"":
+        if data is not None:
+            parts.append(data)
+            size += len(data)
+            if size < PIECE and inbox.has_news and not inbox.ended and not inbox.hole:
+                continue
+        if parts:
+            target.write(parts)
+            meter.data += size
+            parts.clear()
+            size = 0
+        if data is None:
+            length = stream.recv_hole()
+            target.skip(length)
+            meter.holes += length
+        report(meter)
+    if parts:
+        target.write(parts)
+        meter.data += size
+
+
+def report(meter: Meter, *, at_end: bool = False) -> None:
+    """Call the progress function if it is time."""
+    if meter.progress is not None and meter.due(monotonic(), at_end=at_end):
+        run_handler(meter.progress, meter.done, meter.total)
