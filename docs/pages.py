@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from enum import EnumType
 from pathlib import Path
 
-from virtproto import admin, constants, records, sync
+from virtproto import admin, constants, events, records, sync
 
 __all__ = ["write"]
 
 
 def write(folder: Path) -> None:
     """Write every page below ``folder`` and remove pages that are none any more."""
-    texts = {"records": _records(), "constants": _constants()}
+    texts = {"records": _records(), "events": _events(), "constants": _constants()}
     for module in (sync, admin):
         for name in module.__all__:
             value = getattr(module, name)
@@ -99,6 +99,21 @@ def _records() -> str:
     ]
     for name in sorted(records.__all__):
         lines += [f".. autoclass:: virtproto.records.{name}", "   :no-members:", ""]
+    return "\n".join(lines)
+
+
+def _events() -> str:
+    lines = [
+        *_title("Events"),
+        "What events are made of: ``virtproto.events`` has these classes for blocking connections,",
+        "``virtproto.aio.events`` the same for asyncio. Each is a tuple with names, and stands for",
+        "its kind of event where events are asked for.",
+        "",
+    ]
+    for name in events.__all__:
+        # What is a record as well stands on the page of those.
+        if name not in records.__all__ or name == "Gap":
+            lines += [f".. autoclass:: virtproto.events.{name}", "   :no-members:", ""]
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from virtproto.model.records.domain_interface import IPAddress as IPAddress
     from virtproto.model.records.domain_job import DomainJobInfo as DomainJobInfo
     from virtproto.model.records.domain_stats import DomainStats as DomainStats
+    from virtproto.model.records.events import Gap as Gap
     from virtproto.model.records.events import GraphicsAddress as GraphicsAddress
     from virtproto.model.records.events import GraphicsIdentity as GraphicsIdentity
     from virtproto.model.records.guest import FilesystemInfo as FilesystemInfo
@@ -56,6 +57,7 @@ _HOMES = {
     "IPAddress": "domain_interface",
     "DomainJobInfo": "domain_job",
     "FilesystemInfo": "guest",
+    "Gap": "events",
     "GraphicsAddress": "events",
     "GraphicsIdentity": "events",
     "SecurityLabel": "security",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import assert_type
 
 import virtproto
-from virtproto import aio, constants, records
+from virtproto import aio, constants, events, records
+from virtproto.aio import events as aio_events
 from virtproto.constants import (
     CPUCompareResult,
     DomainGuestInfoTypes,
@@ -93,6 +94,41 @@ def others_tell(
     assert_type(vol.get_info().capacity_bytes, int)
     assert_type(secret.get_value(), bytes)
     secret.set_value("text")  # type: ignore[arg-type]
+
+
+def events_tell(
+    lifecycle: events.DomainLifecycle,
+    graphics: events.DomainGraphics,
+    tunable: events.DomainTunable,
+    gap: events.Gap,
+) -> None:
+    assert_type(lifecycle.domain, virtproto.Domain)
+    assert_type(lifecycle.domain.get_state(), records.DomainStateInfo)
+    assert_type(lifecycle.event, constants.DomainEventType | int)
+    assert_type(graphics.local, records.GraphicsAddress)
+    assert_type(graphics.subject, list[records.GraphicsIdentity])
+    assert_type(tunable.parameters, dict[str, ParamValue])
+    assert_type(gap.lasted_s, float)
+    assert_type(virtproto.events.NetworkLifecycle._fields, tuple[str, str, str])
+    lifecycle.event = 5  # type: ignore[misc]
+    lifecycle.network  # type: ignore[attr-defined]  # noqa: B018
+
+
+async def asynchronous_events_tell(
+    lifecycle: aio_events.DomainLifecycle,
+    pool: aio_events.StoragePoolRefresh,
+    device: aio_events.NodeDeviceUpdate,
+    secret: aio_events.SecretValueChanged,
+    monitor: aio_events.QemuMonitorEvent,
+    gap: aio_events.Gap,
+) -> None:
+    assert_type(lifecycle.domain, aio.Domain)
+    assert_type(await lifecycle.domain.get_state(), records.DomainStateInfo)
+    assert_type(pool.pool, aio.StoragePool)
+    assert_type(device.device, aio.NodeDevice)
+    assert_type(secret.secret, aio.Secret)
+    assert_type(monitor.details, str | None)
+    assert_type(gap.reason, constants.ConnectCloseReason | int)
 
 
 def errors_tell() -> None:
