@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from virtproto.errors import DeadlineError as DeadlineError
     from virtproto.errors import DecodeError as DecodeError
     from virtproto.errors import EncodeError as EncodeError
+    from virtproto.errors import EventOverflowError as EventOverflowError
     from virtproto.errors import FramingError as FramingError
     from virtproto.errors import LibvirtError as LibvirtError
     from virtproto.errors import NoSupportError as NoSupportError
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from virtproto.sync import NodeDevice as NodeDevice
     from virtproto.sync import NWFilter as NWFilter
     from virtproto.sync import NWFilterBinding as NWFilterBinding
+    from virtproto.sync import Reconnect as Reconnect
     from virtproto.sync import Secret as Secret
     from virtproto.sync import StoragePool as StoragePool
     from virtproto.sync import StorageVol as StorageVol
@@ -86,6 +88,7 @@ _FRONT_END = (
     "Network",
     "NetworkPort",
     "NodeDevice",
+    "Reconnect",
     "Secret",
     "StoragePool",
     "StorageVol",
@@ -111,6 +114,7 @@ _ERRORS = (
     "DeadlineError",
     "TransferError",
     "AuthenticationError",
+    "EventOverflowError",
     "LibvirtError",
     "NoSupportError",
     "UnknownProcedureError",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from virtproto.aio.storage_vol import StorageVol as StorageVol
     from virtproto.aio.stream import Stream as Stream
     from virtproto.model.fleet import Outcome as Outcome
+    from virtproto.model.reconnecting import Reconnect as Reconnect
     from virtproto.model.records.domain_info import DomainInfo as DomainInfo
     from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
 
@@ -51,6 +52,7 @@ _HOMES = {
     "NetworkPort": "virtproto.aio.network_port",
     "NodeDevice": "virtproto.aio.node_device",
     "Outcome": "virtproto.model.fleet",
+    "Reconnect": "virtproto.model.reconnecting",
     "Secret": "virtproto.aio.secret",
     "StoragePool": "virtproto.aio.storage_pool",
     "StorageVol": "virtproto.aio.storage_vol",
@@ -74,6 +76,7 @@ __all__ = [
     "NetworkPort",
     "NodeDevice",
     "Outcome",
+    "Reconnect",
     "Secret",
     "StoragePool",
     "StorageVol",
@@ -134,18 +137,46 @@ class open(Opening["Connection"]):
     for a connection that can change nothing. ``timeout_s`` bounds each step of opening, in seconds
     above 0; None waits for ever.
 
-    Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
-    DeadlineError, AuthenticationError, LibvirtError (the driver refused), and ProtocolError or
-    ConnectionLostError where the peer is no libvirt daemon. Source: virConnectOpen.
+    ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
+    that long is asked for a sign of life; after so many questions without an answer, and one more
+    interval, the connection counts as lost. With None it is never asked.
+
+    ``long_calls`` is how many calls of the kind that may take long the daemon is given at a time.
+    More wait here, so that short ones always get through: with five calls of a connection under
+    way, a daemon does not even read its pings. None is no limit.
+
+    ``reconnect`` has a connection that was lost opened anew by itself: True, or a ``Reconnect``
+    that says how often; what that means for calls and events is told there.
+
+    Raises UsageError, URIError, ConnectError (SocketMissingError, SocketPermissionError,
+    SocketRefusedError), DeadlineError, AuthenticationError, LibvirtError (the driver refused), and
+    ProtocolError or ConnectionLostError where the peer is no libvirt daemon. Source:
+    virConnectOpen.
     """
 
     __slots__ = ()
     __name__ = "open"  # asyncio shows it in a task's repr
 
     def __init__(
-        self, uri: str | None = None, *, readonly: bool = False, timeout_s: float | None = 10.0
+        self,
+        uri: str | None = None,
+        *,
+        readonly: bool = False,
+        timeout_s: float | None = 10.0,
+        keepalive: tuple[float, int] | None = (5.0, 5),
+        long_calls: int | None = 4,
+        reconnect: bool | Reconnect = False,
     ) -> None:
-        super().__init__(open_connection_to(uri, readonly=readonly, timeout_s=timeout_s))
+        super().__init__(
+            open_connection_to(
+                uri,
+                readonly=readonly,
+                timeout_s=timeout_s,
+                keepalive=keepalive,
+                long_calls=long_calls,
+                reconnect=reconnect,
+            )
+        )
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,7 @@ with objects inside records; the others are generated, in ``_methods``. What cos
 from __future__ import annotations
 
 from virtproto.model.arguments import to_flags, to_uint
+from virtproto.model.opening_options import check_keepalive, check_long_calls, check_reconnect
 from virtproto.model.recipes.opening import open_connection
 from virtproto.model.refs import check_timeout
 from virtproto.transport.resolve import resolve
@@ -24,13 +25,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from virtproto.constants import ConnectGetAllDomainStatsFlags, DomainStatsTypes
+    from virtproto.model.recipes.opening import Opened
+    from virtproto.model.reconnecting import Reconnect
+    from virtproto.model.uri import ConnectionURI
     from virtproto.records import DomainStats
 
 __all__ = ["Connection", "open_connection_to"]
 
 
 async def open_connection_to(
-    uri: str | None = None, *, readonly: bool = False, timeout_s: float | None = 10.0
+    uri: str | None = None,
+    *,
+    readonly: bool = False,
+    timeout_s: float | None = 10.0,
+    keepalive: tuple[float, int] | None = (5.0, 5),
+    long_calls: int | None = 4,
+    reconnect: bool | Reconnect = False,
 ) -> Connection:
     """Open a connection to the daemon that ``uri`` means.
 
@@ -40,20 +50,68 @@ async def open_connection_to(
     for a connection that can change nothing. ``timeout_s`` bounds each step of opening, in seconds
     above 0; None waits for ever.
 
-    Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
-    DeadlineError, AuthenticationError, LibvirtError (the driver refused), and ProtocolError or
-    ConnectionLostError where the peer is no libvirt daemon. Source: virConnectOpen.
+    ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
+    that long is asked for a sign of life; after so many questions without an answer, and one more
+    interval, the connection counts as lost. With None it is never asked.
+
+    ``long_calls`` is how many calls of the kind that may take long the daemon is given at a time.
+    More wait here, so that short ones always get through: with five calls of a connection under
+    way, a daemon does not even read its pings. None is no limit.
+
+    ``reconnect`` has a connection that was lost opened anew by itself: True, or a ``Reconnect``
+    that says how often; what that means for calls and events is told there.
+
+    Raises UsageError, URIError, ConnectError (SocketMissingError, SocketPermissionError,
+    SocketRefusedError), DeadlineError, AuthenticationError, LibvirtError (the driver refused), and
+    ProtocolError or ConnectionLostError where the peer is no libvirt daemon. Source:
+    virConnectOpen.
     """
     check_timeout("timeout_s", timeout_s)
-    where, endpoint = resolve(uri, readonly=readonly)
-    channel = await Channel.connect(endpoint, timeout_s)
+    check_keepalive("keepalive", keepalive)
+    check_long_calls("long_calls", long_calls)
+    check_reconnect("reconnect", reconnect)
+    entrance = Entrance(uri, readonly, timeout_s, keepalive, long_calls)
+    where, channel = await entrance.connect(timeout_s)
     try:
-        recipe = open_connection(where, readonly=readonly, answers_pings=channel.answers_pings)
-        opened = await run_recipe(channel, recipe, timeout_s)
+        opened = await entrance.enter(channel, where, timeout_s)
     except BaseException:
         await channel.close()
         raise
-    return Connection(channel, opened, readonly=readonly)
+    return Connection(channel, opened, readonly=readonly, long_calls=long_calls)
+
+
+class Entrance:
+    """How a connection is opened, to do it again when it was lost."""
+
+    __slots__ = ("_keepalive", "_long_calls", "_readonly", "_uri", "timeout_s")
+
+    def __init__(
+        self,
+        uri: str | None,
+        readonly: bool,
+        timeout_s: float | None,
+        keepalive: tuple[float, int] | None,
+        long_calls: int | None,
+    ) -> None:
+        self._uri = uri
+        self._readonly = readonly
+        self.timeout_s = timeout_s
+        self._keepalive = keepalive
+        self._long_calls = long_calls
+
+    async def connect(self, timeout_s: float | None) -> tuple[ConnectionURI | None, Channel]:
+        """Return what the URI means at this time, and a channel to there."""
+        where, endpoint = resolve(self._uri, readonly=self._readonly)
+        return where, await Channel.connect(endpoint, timeout_s)
+
+    async def enter(
+        self, channel: Channel, where: ConnectionURI | None, timeout_s: float | None
+    ) -> Opened:
+        """Make a connection of a channel; ``timeout_s`` bounds each call that it takes."""
+        recipe = open_connection(
+            where, readonly=self._readonly, answers_pings=channel.answers_pings
+        )
+        return await run_recipe(channel, recipe, timeout_s)
 
 
 class Connection(ConnectionMethods):

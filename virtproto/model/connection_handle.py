@@ -38,11 +38,14 @@ class ConnectionHandle:
     _way_is_secure = True
     _way_is_encrypted = False
 
-    def __init__(self, channel: Road, opened: Opened, *, readonly: bool) -> None:
+    def __init__(
+        self, channel: Road, opened: Opened, *, readonly: bool, long_calls: int | None = 4
+    ) -> None:
         self._call_timeout_s: float | None = None
         self._channel = channel
         self._opened = opened
         self._readonly = readonly
+        self._long_calls = long_calls
         self._type: str | None = None
 
     def __del__(self) -> None:
@@ -68,6 +71,11 @@ class ConnectionHandle:
     def call_timeout_s(self, seconds: float | None) -> None:
         check_timeout("call_timeout_s", seconds)
         self._call_timeout_s = seconds
+
+    @property
+    def long_calls(self) -> int | None:
+        """How many long calls the daemon is given at a time, as ``open`` was told; None is any."""
+        return self._long_calls
 
     def is_alive(self) -> bool:
         """Return whether the connection is usable, as far as is known without asking the daemon.

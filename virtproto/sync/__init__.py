@@ -11,6 +11,7 @@ from virtproto.sync.connection import open_connection_to as open  # noqa: A004
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from virtproto.model.reconnecting import Reconnect as Reconnect
     from virtproto.model.records.domain_info import DomainInfo as DomainInfo
     from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
     from virtproto.sync.domain import Domain as Domain
@@ -38,6 +39,7 @@ _HOMES = {
     "Network": "virtproto.sync.network",
     "NetworkPort": "virtproto.sync.network_port",
     "NodeDevice": "virtproto.sync.node_device",
+    "Reconnect": "virtproto.model.reconnecting",
     "Secret": "virtproto.sync.secret",
     "StoragePool": "virtproto.sync.storage_pool",
     "StorageVol": "virtproto.sync.storage_vol",
@@ -59,6 +61,7 @@ __all__ = [
     "Network",
     "NetworkPort",
     "NodeDevice",
+    "Reconnect",
     "Secret",
     "StoragePool",
     "StorageVol",
