@@ -107,12 +107,13 @@ def _events() -> str:
         *_title("Events"),
         "What events are made of: ``virtproto.events`` has these classes for blocking connections,",
         "``virtproto.aio.events`` the same for asyncio. Each is a tuple with names, and stands for",
-        "its kind of event where events are asked for.",
+        "its kind of event where events are asked for. ``Gap``, among the records, stands where",
+        "the connection was lost and came back.",
         "",
     ]
     for name in events.__all__:
         # What is a record as well stands on the page of those.
-        if name not in records.__all__ or name == "Gap":
+        if name not in records.__all__:
             lines += [f".. autoclass:: virtproto.events.{name}", "   :no-members:", ""]
     return "\n".join(lines)
 
