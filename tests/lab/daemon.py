@@ -173,6 +173,20 @@ class PrivateDaemon:
         if self._warden is not None:
             self._warden.wait(_STOP_S)
 
+    def restart(self) -> None:
+        """Start libvirtd again after ``kill``, where and as it was; return once it answers calls.
+
+        What it keeps in files it finds again; guests have ended with it.
+        """
+        warden = self._warden
+        if warden is None or warden.poll() is None:
+            raise DaemonError("the daemon was not killed")
+        for pipe in (warden.stdin, warden.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._launch()
+        self._wait_until_it_answers()
+
     def wait_for_its_end(self) -> None:
         """Wait until libvirtd has ended by itself; ``stop`` still tidies up."""
         if self._warden is not None:

@@ -84,6 +84,20 @@ def test_killed_daemon_can_still_be_stopped() -> None:
     assert not folder.exists()
 
 
+def test_killed_daemon_can_be_started_again() -> None:
+    with private_daemon("9.0.0") as daemon:
+        folder, first = daemon.folder, daemon.pid
+        with pytest.raises(DaemonError, match="was not killed"):
+            daemon.restart()
+        daemon.kill()
+        daemon.restart()
+        assert daemon.folder == folder
+        assert daemon.pid != first
+        with RawConnection(daemon.socket_path, 10) as connection:
+            connection.call(AUTH_LIST)
+    assert not folder.exists()
+
+
 def test_daemon_and_guest_end_when_the_test_run_is_killed() -> None:
     program = """
 import sys, time
