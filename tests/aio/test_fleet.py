@@ -205,26 +205,28 @@ async def test_some_hosts_only(hosts: Hosts) -> None:
 
 
 async def test_no_more_hosts_at_once_than_allowed(hosts: Hosts) -> None:
-    busy, most = 0, 0
+    busy, most, done = 0, 0, 0
+    three = asyncio.Barrier(3)
 
     async def count(connection: aio.Connection) -> None:
-        nonlocal busy, most
+        nonlocal busy, most, done
         busy += 1
         most = max(most, busy)
+        await three.wait()
         await connection.get_hostname()
         busy -= 1
+        done += 1
 
-    async with aio.Fleet([hosts.good(f"h{n}") for n in range(7)], at_once=3) as fleet:
+    async with aio.Fleet([hosts.good(f"h{n}") for n in range(6)], at_once=3) as fleet:
         outcomes = await fleet.run(count)
-        assert [outcome.error for outcome in outcomes] == [None] * 7
-        assert most == 3
-        # Nor while nobody takes the outcomes, but they come to an end.
-        most = 0
+        assert [outcome.error for outcome in outcomes] == [None] * 6
+        assert (most, done) == (3, 6)
+        # They come to an end also while nobody takes the outcomes.
         outcomes_of = fleet.each(count)
         await anext(outcomes_of)
-        while busy or hosts.times("h6", HOSTNAME.number) < 2:
+        while done < 12:
             await asyncio.sleep(0.001)
-        assert len([outcome async for outcome in outcomes_of]) == 6
+        assert len([outcome async for outcome in outcomes_of]) == 5
         assert most == 3
 
 
@@ -408,6 +410,9 @@ async def test_options_are_those_of_open(hosts: Hosts) -> None:
         ({"uris": [], "at_once": 0}, UsageError, "at_once: it must be at least 1, not 0"),
         ({"uris": [], "at_once": True}, ArgumentTypeError, "at_once: expected a number, not bool"),
         ({"uris": [], "timeout_s": 0}, UsageError, "timeout_s: 0 is no limit above 0"),
+        ({"uris": [], "long_calls": 0}, UsageError, "long_calls: "),
+        ({"uris": [], "keepalive": 5}, ArgumentTypeError, "keepalive: "),
+        ({"uris": [], "reconnect": 1}, ArgumentTypeError, "reconnect: "),
         ({"uris": [], "read_only": True}, TypeError, "unexpected keyword argument 'read_only'"),
     ],
 )

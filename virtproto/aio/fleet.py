@@ -15,6 +15,7 @@ from typing import Generic, TypedDict, TypeVar
 from virtproto.aio.connection import Connection, open_connection_to
 from virtproto.errors import ConnectionClosedError, DeadlineError
 from virtproto.model.fleet import Outcome, check_at_once, chosen, distinct_uris
+from virtproto.model.opening_options import check_keepalive, check_long_calls, check_reconnect
 from virtproto.model.refs import check_timeout
 from virtproto.model.replies import CLOSE_TIMEOUT_S
 from virtproto.transport.deadline import deadline
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
     from types import TracebackType
     from typing import Any, Self, Unpack
+
+    from virtproto.model.reconnecting import Reconnect
 
 __all__ = ["Fleet", "Outcome"]
 
@@ -37,6 +40,9 @@ class OpenOptions(TypedDict, total=False):
     """What ``virtproto.aio.open`` takes besides the URI and the time."""
 
     readonly: bool
+    keepalive: tuple[float, int] | None
+    long_calls: int | None
+    reconnect: bool | Reconnect
 
 
 class _Host:
@@ -89,6 +95,9 @@ class Fleet:
         for name in options:
             if name not in OpenOptions.__annotations__:
                 raise TypeError(f"Fleet() got an unexpected keyword argument {name!r}")
+        check_keepalive("keepalive", options.get("keepalive"))
+        check_long_calls("long_calls", options.get("long_calls"))
+        check_reconnect("reconnect", options.get("reconnect", False))
         self._hosts = {uri: _Host(uri) for uri in distinct_uris("uris", uris)}
         self._at_once = at_once
         self._timeout_s = timeout_s
