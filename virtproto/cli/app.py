@@ -146,3 +146,126 @@ def procs(pattern: str, program: str | None, as_json: bool) -> None:
     from virtproto.cli.procedures import print_procedures
 
     print_procedures(pattern, program, as_json=as_json)
+
+
+@app.command()
+@_connect
+@click.option("--device", metavar="NAME", help="Which console, such as serial0; else the first.")
+@click.option("--escape", default="^]", show_default=True, help="What leaves it; none for nothing.")
+@click.option("--force", is_flag=True, help="Take the console from who has it.")
+@click.option("--safe", is_flag=True, help="Only if the hypervisor keeps others out meanwhile.")
+@click.argument("domain")
+@click.pass_context
+def console(
+    context: click.Context,
+    uri: str | None,
+    device: str | None,
+    escape: str,
+    force: bool,
+    safe: bool,
+    domain: str,
+) -> None:
+    """Join this terminal to the console of a running DOMAIN (a name, UUID or number).
+
+    Every key goes to the guest; ^] (control and ]) leaves the console, which goes on. The terminal
+    is as before then. Where the input is no terminal all of it is sent to the guest as it is, and
+    output goes on until the guest ends or the command is interrupted.
+
+    Exit code: 0 if you left or the guest has shut off, 1 if the console or the connection was lost.
+    """
+    from virtproto.cli.console import run_console
+
+    code = run_console(uri, domain, device=device, escape=escape, force=force, safe=safe)
+    context.exit(code)
+
+
+_offset = click.option(
+    "--offset",
+    default="0",
+    metavar="BYTES",
+    help="Where in the volume to begin: bytes, or as 10M or 10MiB.",
+)
+_sparse = click.option(
+    "--sparse/--no-sparse",
+    default=True,
+    help="Whether holes stay holes, where the daemon knows how; they do unless told otherwise.",
+)
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+
+
+@app.command("vol-upload")
+@_connect
+@_offset
+@click.option("--length", metavar="BYTES", help="How much of FILE; by default all of it.")
+@_sparse
+@_quiet
+@click.argument("pool")
+@click.argument("volume")
+@click.argument("file")
+@click.pass_context
+def vol_upload(
+    context: click.Context,
+    uri: str | None,
+    offset: str,
+    length: str | None,
+    sparse: bool,
+    quiet: bool,
+    pool: str,
+    volume: str,
+    file: str,
+) -> None:
+    """Replace the content of VOLUME in POOL by that of FILE, or of the input if that is -.
+
+    VOLUME is its name, or its path or key. It exists already, and is large enough. If the command
+    fails or is interrupted, the volume holds an unknown part of the file.
+    """
+    from virtproto.cli.transferring import run_upload
+
+    code = run_upload(
+        uri, pool, volume, file, offset=offset, length=length, sparse=sparse, quiet=quiet
+    )
+    context.exit(code)
+
+
+@app.command("vol-download")
+@_connect
+@_offset
+@click.option("--length", metavar="BYTES", help="How much of VOLUME; by default all of it.")
+@_sparse
+@click.option("--overwrite", is_flag=True, help="Let FILE take the place of one that exists.")
+@_quiet
+@click.argument("pool")
+@click.argument("volume")
+@click.argument("file")
+@click.pass_context
+def vol_download(
+    context: click.Context,
+    uri: str | None,
+    offset: str,
+    length: str | None,
+    sparse: bool,
+    overwrite: bool,
+    quiet: bool,
+    pool: str,
+    volume: str,
+    file: str,
+) -> None:
+    """Write the content of VOLUME in POOL to FILE, or to the output if that is -.
+
+    VOLUME is its name, or its path or key. FILE has its name once it is complete: if the command
+    fails or is interrupted, nothing is left of it, and a file that it was to replace is as before.
+    """
+    from virtproto.cli.transferring import run_download
+
+    code = run_download(
+        uri,
+        pool,
+        volume,
+        file,
+        offset=offset,
+        length=length,
+        sparse=sparse,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    context.exit(code)
