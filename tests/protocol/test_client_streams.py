@@ -154,8 +154,16 @@ class TestStreamsFromTheServer:
     def test_impossible_status_ends_the_session(self, kind: int, status: int) -> None:
         assert_failed(streaming(), SequenceError, f"status {status}", packet(kind, 0, status))
 
-    def test_second_ok_reply_ends_the_session(self) -> None:
-        assert_failed(streaming(), SequenceError, "which is open", packet(REPLY, 0, OK))
+    @pytest.mark.parametrize("wish", ["", "finish", "abort"])
+    def test_second_ok_reply_ends_the_stream(self, wish: str) -> None:
+        client = streaming()
+        if wish:
+            getattr(client, f"send_stream_{wish}")(0)
+        (event,) = received(client, packet(REPLY, 0, OK))
+        assert isinstance(event, StreamFailed)
+        assert isinstance(event.error, SequenceError)
+        assert received(client, packet(REPLY, 0, OK), packet(STREAM, 0, OK)) == []
+        assert client.phase is CONNECTED
 
     @pytest.mark.parametrize("kind", [STREAM, REPLY])
     def test_error_kills_the_stream(self, kind: int) -> None:
@@ -203,8 +211,23 @@ class TestStreamsFromTheServer:
             client.send_stream_finish(0)
 
     @pytest.mark.parametrize("payload", [b"", TEN_BYTES_HOLE[:-1], b"\xff" * 12])
-    def test_hole_that_is_none_ends_the_session(self, payload: bytes) -> None:
-        assert_failed(streaming(), DecodeError, "", packet(HOLE, 0, CONTINUE, payload))
+    def test_hole_that_is_none_ends_the_stream(self, payload: bytes) -> None:
+        client = streaming()
+        (event,) = received(client, packet(HOLE, 0, CONTINUE, payload))
+        assert isinstance(event, StreamFailed)
+        assert isinstance(event.error, DecodeError)
+        assert client.data_to_send() == [packet(STREAM, 0, ERROR)]
+        assert received(client, packet(STREAM, 0, CONTINUE, b"more"), packet(STREAM, 0, OK)) == [
+            StreamFinished(0)
+        ]
+        assert client.phase is CONNECTED
+
+    def test_hole_that_is_none_may_overtake_the_reply(self) -> None:
+        client = opening()
+        (event,) = received(client, packet(HOLE, 0, CONTINUE, b""))
+        assert isinstance(event, StreamFailed)
+        assert [type(each) for each in received(client, packet(REPLY, 0, OK))] == [ReplyReceived]
+        assert client.stream_state(0) is streams.FAILED
 
     def test_failed_streams_are_forgotten_some_day(self) -> None:
         client = ClientSession()

@@ -59,18 +59,23 @@ class StreamInbox:
     def put(self, event: Event) -> None:
         """Take in what the core reports of this stream."""
         if isinstance(event, StreamDataReceived):
-            self._parts.append(event.data)
-            self.size += len(event.data)
+            # What comes behind the end nobody reads: whoever read so far was told of the end.
+            if not self.ended:
+                self._parts.append(event.data)
+                self.size += len(event.data)
         elif isinstance(event, StreamHoleReceived):
             if not self.sparse:
                 self.fail(SequenceError(f"{self._procedure.name}: a hole in a stream without any"))
-            elif event.length:
+            elif event.length and not self.ended:
                 self._parts.append(event.length)
         elif isinstance(event, StreamEnded):
             self.ended = True
         elif isinstance(event, StreamFinished):
             self.over = True
         elif isinstance(event, StreamFailed):
+            if event.error is not None:
+                self.fail(event.error)
+                return
             try:
                 self.fail(error_from_payload(self._procedure, event.payload))
             except Exception as error:

@@ -15,7 +15,7 @@ Source: virnetclient.c, virnetclientprogram.c, virnetclientstream.c.
 
 from __future__ import annotations
 
-from virtproto.errors import EncodeError, SequenceError, UsageError
+from virtproto.errors import DecodeError, EncodeError, SequenceError, UsageError
 from virtproto.protocol import streams
 from virtproto.protocol.calls import ABANDONED, CallTable
 from virtproto.protocol.events import (
@@ -153,6 +153,22 @@ class ClientSession(Session):
             record.wish(streams.CLIENT_WISHES, serial, streams.ABANDON)
         return True
 
+    def withdraw_call(self, serial: int) -> None:
+        """Forget a call of whose packet nothing was or will be sent: no answer will come.
+
+        That may make room for one that is held: there may be something to send.
+        """
+        self._calls.pending.pop(serial, None)
+        self._limiter.held.pop(serial, None)
+        self._streams.pop(serial, None)
+        if serial in self._limiter.sent:
+            self._answered(serial)
+
+    @property
+    def unanswered(self) -> set[int]:
+        """Serials of calls without an answer that somebody still waits for, those held included."""
+        return {*self._calls.pending, *self._limiter.held}
+
     def is_held(self, serial: int) -> bool:
         """Whether a call waits for long calls before it; nothing of it was sent.
 
@@ -220,11 +236,13 @@ class ClientSession(Session):
             if turn is None:
                 return
             serial, call = turn
-            self._calls.pending[serial] = call.target
             if len(call.args) < _OWN_CHUNK:
                 self._queue(call.header + call.args, b"", call.nfds)
             else:
                 self._queue(call.header, call.args, call.nfds)
+            # Behind it, should a signal come in between: better an answer that nobody waits for
+            # than a call that waits for ever.
+            self._calls.pending[serial] = call.target
             if call.opens_stream:
                 self._streams[serial] = StreamRecord(call.target, streams.OPENING)
 
@@ -283,7 +301,7 @@ class ClientSession(Session):
         Either way there may be something to send.
         """
         header = self._reader.header_of_whole(data)
-        if header is not None and not self._events and self._keepalive is None:
+        if header is not None and not self._events:
             _, program, version, procedure, kind, its_serial, status = header
             pending = self._calls.pending
             if (
@@ -297,6 +315,8 @@ class ClientSession(Session):
                 del pending[serial]
                 if serial in self._limiter.sent:
                     self._answered(serial)
+                if self._keepalive is not None:
+                    self._note_packet(self._keepalive, now)
                 return ReplyReceived(serial, status, data[PACKET_MIN:])
         self.receive_data(data, now)
         return None
@@ -411,19 +431,13 @@ class ClientSession(Session):
         elif action is streams.REPORT_FAILURE:
             self._events.append(StreamFailed(serial, packet.payload))
             self._drop(packet)
+        elif action is streams.REPORT_BREACH:
+            reason = f"{what} for the stream with serial {serial}, whose call is answered"
+            self._events.append(StreamFailed(serial, b"", SequenceError(reason)))
+            self._drop(packet)
         else:
             if action is streams.SEND_ABORT:
-                program, version, procedure = record.target
-                self._queue(
-                    pack_packet(
-                        program,
-                        version,
-                        procedure,
-                        MESSAGE_TYPE_STREAM,
-                        serial,
-                        MESSAGE_STATUS_ERROR,
-                    )
-                )
+                self._queue_abort(serial, record)
             self._drop(packet)
 
     def _report_stream(self, packet: Packet, what: str) -> None:
@@ -431,11 +445,33 @@ class ClientSession(Session):
         if what is streams.DATA:
             self._events.append(StreamDataReceived(serial, packet.payload))
         elif what is streams.HOLE:
-            self._report_hole(packet)
+            self._report_hole_or_fault(packet)
         elif what is streams.END:
             self._events.append(StreamEnded(serial))
         else:
             self._events.append(StreamFinished(serial))
+
+    def _report_hole_or_fault(self, packet: Packet) -> None:
+        """Report a hole; one that cannot be costs its stream, which the server is told to drop."""
+        try:
+            self._report_hole(packet)
+        except DecodeError as error:
+            serial = packet.serial
+            record = self._streams[serial]
+            if record.state is streams.OPEN:
+                record.wish(streams.CLIENT_WISHES, serial, streams.ABORT)
+                self._queue_abort(serial, record)
+            else:
+                record.state = streams.FAILED_OPENING
+            self._events.append(StreamFailed(serial, b"", error))
+
+    def _queue_abort(self, serial: int, record: StreamRecord) -> None:
+        program, version, procedure = record.target
+        self._queue(
+            pack_packet(
+                program, version, procedure, MESSAGE_TYPE_STREAM, serial, MESSAGE_STATUS_ERROR
+            )
+        )
 
     def _retire(self, serial: int, record: StreamRecord, state: str) -> None:
         """Forget a stream that is closed; keep a bounded number of failed ones."""

@@ -143,13 +143,17 @@ class StreamFinished(Event):
 
 
 class StreamFailed(Event):
-    """The stream ``serial`` is dead; ``payload`` is the error struct. Nothing can be sent on it."""
+    """The stream ``serial`` is dead; ``payload`` is the error struct. Nothing can be sent on it.
 
-    __slots__ = ("serial", "payload")
+    ``error`` is set instead where the daemon sent something that no stream can have.
+    """
 
-    def __init__(self, serial: int, payload: bytes) -> None:
+    __slots__ = ("serial", "payload", "error")
+
+    def __init__(self, serial: int, payload: bytes, error: ProtocolError | None = None) -> None:
         self.serial = serial
         self.payload = payload
+        self.error = error
 
 
 class SessionFailed(Event):

@@ -54,6 +54,7 @@ FAIL = "fail"
 REPORT = "report"
 REPORT_REPLY = "report reply"
 REPORT_FAILURE = "report failure"
+REPORT_BREACH = "report breach"
 DISCARD = "discard"
 SEND_ABORT = "send abort"
 
@@ -76,11 +77,13 @@ _BEFORE_REPLY: Table = {
 }
 
 # A hole that the server could not apply is answered by an error REPLY on the stream's serial: it is
-# taken as the stream error that it means.
+# taken as the stream error that it means. A second OK reply costs the stream, as with libvirt's own
+# client while somebody waits for the stream.
 _IN_USE: Table = {
     **_loop(OPEN, _TRAFFIC, REPORT),
     (OPEN, STREAM_ERROR): (FAILED, REPORT_FAILURE),
     (OPEN, REPLY_ERROR): (FAILED, REPORT_FAILURE),
+    (OPEN, REPLY_OK): (FAILED, REPORT_BREACH),
 }
 
 _ENDING: Table = {
@@ -88,14 +91,16 @@ _ENDING: Table = {
     (FINISHING, STREAM_OK): (CLOSED, REPORT),
     (FINISHING, STREAM_ERROR): (FAILED, REPORT_FAILURE),
     (FINISHING, REPLY_ERROR): (FAILED, REPORT_FAILURE),
+    (FINISHING, REPLY_OK): (FAILED, REPORT_BREACH),
     **_loop(ABORTING, _TRAFFIC, DISCARD),
     (ABORTING, STREAM_OK): (CLOSED, REPORT),
     (ABORTING, STREAM_ERROR): (FAILED, REPORT_FAILURE),
     (ABORTING, REPLY_ERROR): (FAILED, REPORT_FAILURE),
+    (ABORTING, REPLY_OK): (FAILED, REPORT_BREACH),
 }
 
 # After a failure more may be on its way; even a confirmation, if a hole failed before a finish.
-_FAILED: Table = _loop(FAILED, (*_TRAFFIC, STREAM_OK, STREAM_ERROR, REPLY_ERROR), DISCARD)
+_FAILED: Table = _loop(FAILED, (*_TRAFFIC, STREAM_OK, STREAM_ERROR, REPLY_ERROR, REPLY_OK), DISCARD)
 
 _DISOWNED: Table = {
     **_loop(DISOWNED, _TRAFFIC, DISCARD),
