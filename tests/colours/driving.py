@@ -19,6 +19,7 @@ import virtproto
 from virtproto import admin, aio
 from virtproto.aio import admin as aio_admin
 from virtproto.aio.channel import Channel as AioChannel
+from virtproto.aio.event_stream import Events as AioEvents
 from virtproto.aio.stream import Stream as AioStream
 from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.endpoint import Endpoint
@@ -107,7 +108,7 @@ class _Blocking:
     def _wrap(self, result: Any) -> Any:
         if isinstance(result, list):
             return [self._wrap(item) for item in result]
-        ours = isinstance(result, ConnectionHandle | ObjectHandle | AioStream)
+        ours = isinstance(result, ConnectionHandle | ObjectHandle | AioStream | AioEvents)
         return _Blocking(result, self._runner) if ours else result
 
 

@@ -10,7 +10,7 @@ exception of either goes to the loop's exception handler, and the next function 
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from inspect import isawaitable
 from weakref import WeakMethod, ref
@@ -20,18 +20,22 @@ from virtproto.model.object_handle import handle
 from virtproto.model.replies import CLOSED_BY_DAEMON, CLOSED_HERE, lost
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
+from virtproto.transport.inheritance import remember
+
+from .traffic import make_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from virtproto.errors import VirtprotoError
+    from virtproto.model.event_queue import EventQueue
     from virtproto.model.subscriptions import Call
     from virtproto.protocol.events import EventReceived
 
     from .channel import Channel
-    from .living import LivingCalls
     from .objects import RemoteObject
+    from .registering import RegisteringCalls
     from .stream import Stream
     from .traffic import StreamEnd
 
@@ -44,11 +48,13 @@ _AT_ONCE = 64
 class Living:
     """What a connection keeps of its living parts, from their first use on."""
 
-    def __init__(self, connection: LivingCalls) -> None:
+    def __init__(self, connection: RegisteringCalls) -> None:
         # Held while registrations change on the daemon.
         self.turn = asyncio.Lock()
         self.registry = Subscriptions(nullcontext())
         self.delivery = Delivery(connection, self.registry)
+        # Makes what guards something that threads share.
+        self.new_lock = nullcontext
         # The number of domain_event_register's callback, which has no other name.
         self.lifecycle: int | None = None
         # Keeps a stream whose callback may still be called, for as long as the connection is kept.
@@ -58,18 +64,21 @@ class Living:
 class Delivery:
     """The channel's listener: takes note of what comes, and has the user's functions called."""
 
-    def __init__(self, connection: LivingCalls, registry: Subscriptions) -> None:
+    def __init__(self, connection: RegisteringCalls, registry: Subscriptions) -> None:
         self._connection = ref(connection)
         self._channel = connection._channel
         self._registry = registry
         self._users: set[object] = set()
         # True where another channel comes after the one that is lost: iterators go on then.
         self.lasting = False
+        # Whether nothing more should be read, as an iterator's queue is full.
+        self.crowded = False
         # Interval and count of keepalive, and when to see to it next.
         self._rate = (0.0, 0)
         self._pulse: asyncio.TimerHandle | None = None
         # A loop forgets tasks that nobody else knows.
         self._tasks: set[asyncio.Future[object]] = set()
+        remember(self)
 
     def serve(self, user: object, *, calls: bool = True) -> None:
         """See to it that events are heard, until `dismiss` with the same ``user``.
@@ -95,6 +104,42 @@ class Delivery:
     def finish(self, error: VirtprotoError | None) -> None:
         """Have iterators end, with ``error`` if there is one: no other channel comes any more."""
         self._registry.finish(error)
+
+    def leave_to_parent(self) -> None:
+        """In a forked process: have iterators end."""
+        self._registry.leave_to_parent()
+
+    # For iterators.
+
+    def crowd(self) -> None:
+        """Take note of a queue that is crowded."""
+        self.crowded = True
+
+    def make_room(self) -> None:
+        """Take note of a queue that is crowded no more."""
+        self.crowded = self._registry.crowded
+        make_room(self._channel)
+
+    def forget(self, queue: EventQueue) -> None:
+        """Fill no more a queue that nobody has. Called between any two lines, on any thread."""
+        queue.ended = True
+        self._registry.forgotten.append(queue)
+        # The loop may have ended.
+        with suppress(RuntimeError):
+            self._channel._loop.call_soon_threadsafe(self._drop, queue)
+
+    def _drop(self, queue: EventQueue) -> None:
+        queue.abandon()
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Have the daemon end what nobody wants, in a task."""
+        connection = self._connection()
+        if connection is not None and self._channel.is_open:
+            task: asyncio.Future[object]
+            task = asyncio.ensure_future(connection._tidy(), loop=self._channel._loop)
+            self._tasks.add(task)
+            task.add_done_callback(self._finished)
 
     async def keep_alive(self, interval_s: float, count: int) -> None:
         """Ask the daemon for signs of life, or no more. Raises UsageError."""
@@ -216,7 +261,7 @@ def class_of(family: str) -> type[RemoteObject]:
     return found
 
 
-def handle_of(connection: LivingCalls, family: str, wire: object) -> RemoteObject:
+def handle_of(connection: RegisteringCalls, family: str, wire: object) -> RemoteObject:
     """Return a handle on the object that an event names."""
     return handle(class_of(family), connection, wire)
 

@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     # What a stream gives when it is looped over.
     Chunks: TypeAlias = AsyncIterator[bytes]
 
-__all__ = ["StreamEnd", "announce_end", "heed", "read_no_more", "read_on", "run_handler"]
+__all__ = [
+    "StreamEnd",
+    "announce_end",
+    "heed",
+    "make_room",
+    "read_no_more",
+    "read_on",
+    "run_handler",
+]
 
 # How often a daemon hears of a client that reads nothing; it gives up after 30 s by default.
 _SIGN_OF_LIFE_S = 5.0
@@ -80,6 +88,15 @@ def read_on(channel: Channel) -> None:
         channel._signs = None
     if channel._transport is not None and channel._passage is None and channel._closed is None:
         channel._transport.resume_reading()
+
+
+def make_room(channel: Channel) -> None:
+    """Read again after `read_no_more` if nothing is crowded any more."""
+    if channel._crowded:
+        listener = channel._listener
+        crowded = any(stream.inbox.crowded for stream in channel._streams.values())
+        if not crowded and not (listener is not None and listener.crowded):
+            read_on(channel)
 
 
 async def run_handler(handler: Callable[..., Any], *args: object) -> Any:
@@ -169,14 +186,14 @@ class StreamEnd:
         """Have nothing more of the stream delivered."""
         channel = self._opened()
         channel._streams.pop(self._serial, None)
-        self._make_room(channel)
+        make_room(channel)
 
     def disown(self) -> None:
         """Have nothing more of the stream delivered: nobody has it any more. On any thread."""
         channel = self._opened()
         channel._streams.pop(self._serial, None)
         if channel._crowded and not channel._loop.is_closed():
-            channel._loop.call_soon_threadsafe(self._make_room, channel)
+            channel._loop.call_soon_threadsafe(make_room, channel)
 
     # For the stream's user.
 
@@ -184,7 +201,7 @@ class StreamEnd:
         """Return what the inbox gives; see StreamInbox.read."""
         data = self.inbox.read(nbytes, stop_at_hole=stop_at_hole)
         channel = self._opened()
-        self._make_room(channel)
+        make_room(channel)
         if channel._crowded and not self.inbox.has_news:
             # What comes for this one may stand behind what another one's reader leaves unread.
             channel._require_usable()
@@ -252,13 +269,6 @@ class StreamEnd:
         if channel._closed is not None:
             # It ended while this waited, and with it what was not written yet.
             self.inbox.check()
-
-    def _make_room(self, channel: Channel) -> None:
-        """Have the channel read again if it paused for streams and none is crowded any more."""
-        if channel._crowded and not any(
-            stream.inbox.crowded for stream in channel._streams.values()
-        ):
-            read_on(channel)
 
     def _rouse(self) -> None:
         waiting, self._waiting = self._waiting, []

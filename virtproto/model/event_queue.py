@@ -14,15 +14,24 @@ from enum import StrEnum
 
 from virtproto.errors import EventOverflowError, UsageError
 from virtproto.model.arguments import to_int
+from virtproto.model.replies import INHERITED, refused
 from virtproto.protocol.events import EventReceived
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any
+    from typing import Any, TypedDict
 
     from virtproto.errors import VirtprotoError
+
+    class EventOptions(TypedDict, total=False):
+        """How to iterate over events, for type checkers; see a connection's ``events``."""
+
+        about: object
+        limit: int
+        overflow: Overflow | str
+
 
 __all__ = ["EventQueue", "Overflow", "to_limit", "to_overflow"]
 
@@ -60,7 +69,6 @@ class EventQueue:
 
     ``dropped`` counts the events that were not kept. ``crowded`` says that nothing more should be
     read on its account. ``ended``: nothing comes any more, because of ``error`` if there is one.
-    ``forgotten``: nobody has the iterator any more.
     """
 
     __slots__ = (
@@ -74,7 +82,7 @@ class EventQueue:
         "dropped",
         "ended",
         "error",
-        "forgotten",
+        "on_crowd",
         "on_news",
         "on_room",
     )
@@ -90,11 +98,12 @@ class EventQueue:
         self.crowded = False
         self.ended = False
         self.error: VirtprotoError | None = None
-        self.forgotten = False
         # True while somebody waits; then ``on_news`` is called for what comes, and must only take
-        # note. ``on_room`` is called when the queue is crowded no more.
+        # note. ``on_crowd`` is called for each event that comes while the queue is crowded, and
+        # ``on_room`` when it is so no more.
         self.awaited = False
         self.on_news: Callable[[], object] = _nothing
+        self.on_crowd: Callable[[], object] = _nothing
         self.on_room: Callable[[], object] = _nothing
 
     def __len__(self) -> int:
@@ -137,6 +146,9 @@ class EventQueue:
             if not self.ended:
                 self.error = error
                 self.ended = True
+        if self.crowded:
+            self.crowded = False
+            self.on_room()
         if self.awaited:
             self.on_news()
 
@@ -148,6 +160,19 @@ class EventQueue:
         if self.crowded:
             self._relieve()
 
+    def abandon(self) -> None:
+        """Keep nothing more, for nobody. Takes no lock: it may be called between any two lines."""
+        self.ended = True
+        self._entries.clear()
+        if self.crowded:
+            self._relieve()
+
+    def leave_to_parent(self) -> None:
+        """In a forked process: give nothing more. Takes no lock: its owner may not be there."""
+        self.error = refused(INHERITED)
+        self.ended = True
+        self._entries.clear()
+
     def _make_room(self) -> bool:
         """Do what is done for an event too many; return whether to keep it."""
         if self.ended:
@@ -156,6 +181,7 @@ class EventQueue:
             return False
         if self._overflow is Overflow.BLOCK:
             self.crowded = True
+            self.on_crowd()
             return True
         if self._overflow is Overflow.RAISE:
             self.dropped += 1

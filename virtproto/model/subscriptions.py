@@ -139,11 +139,6 @@ class Subscriptions:
         return self._by_key.get(key)
 
     @property
-    def has_queues(self) -> bool:
-        """Whether there is an iterator."""
-        return bool(self._by_queue)
-
-    @property
     def crowded(self) -> bool:
         """Whether nothing more should be read on the account of an iterator."""
         return any(queue.crowded for queue in tuple(self._by_queue))
@@ -192,6 +187,11 @@ class Subscriptions:
                 to.iterators += (listener,)
                 self._by_queue.setdefault(listener.queue, []).append(listener)
         return number
+
+    def enrol(self, queue: EventQueue) -> None:
+        """Have an iterator's queue marked and ended with the others."""
+        with self._lock:
+            self._by_queue.setdefault(queue, [])
 
     def detach(self, family: str, number: int) -> Listener:
         """Have a callback called no more; return who it was.
@@ -266,6 +266,11 @@ class Subscriptions:
                 self._by_number.pop(listener.number, None)
                 if listener.queue is not None:
                     listener.queue.end(error)
+
+    def leave_to_parent(self) -> None:
+        """In a forked process: end every iterator; whoever had the lock is not there."""
+        for queue in tuple(self._by_queue):
+            queue.leave_to_parent()
 
     def mark(self, mark: object) -> None:
         """Put something into every iterator's queue, after what came before it."""

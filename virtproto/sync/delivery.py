@@ -24,6 +24,7 @@ from virtproto.model.object_handle import handle
 from virtproto.model.replies import CLOSED_BY_DAEMON, lost
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
+from virtproto.transport.inheritance import remember
 
 from .traffic import Pulse, Waker, heed, watch
 
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from virtproto.errors import VirtprotoError
+    from virtproto.model.event_queue import EventQueue
     from virtproto.model.subscriptions import Call
     from virtproto.protocol.events import EventReceived
 
     from .channel import Channel
-    from .living import LivingCalls
     from .objects import RemoteObject
+    from .registering import RegisteringCalls
     from .stream import Stream
     from .traffic import StreamEnd
 
@@ -54,11 +56,13 @@ _LOOK_AGAIN_S = 0.05
 class Living:
     """What a connection keeps of its living parts, from their first use on."""
 
-    def __init__(self, connection: LivingCalls) -> None:
+    def __init__(self, connection: RegisteringCalls) -> None:
         # Held while registrations change on the daemon.
         self.turn = threading.Lock()
         self.registry = Subscriptions(threading.Lock())
         self.delivery = Delivery(connection, self.registry)
+        # Makes what guards something that threads share.
+        self.new_lock = threading.Lock
         # The number of domain_event_register's callback, which has no other name.
         self.lifecycle: int | None = None
         # Callbacks of streams, which nobody else may keep.
@@ -68,7 +72,7 @@ class Living:
 class Delivery:
     """The channel's listener: takes note of what comes, and has the user's functions called."""
 
-    def __init__(self, connection: LivingCalls, registry: Subscriptions) -> None:
+    def __init__(self, connection: RegisteringCalls, registry: Subscriptions) -> None:
         self._connection = ref(connection)
         self._channel = connection._channel
         self._registry = registry
@@ -81,6 +85,9 @@ class Delivery:
         self._caller: threading.Thread | None = None
         # True where another channel comes after the one that is lost: iterators go on then.
         self.lasting = False
+        # True while an iterator's queue is to grow no more.
+        self.crowded = False
+        remember(self)
 
     def serve(self, user: object, *, calls: bool = True) -> None:
         """See to it that events are heard, until `dismiss` with the same ``user``.
@@ -119,9 +126,49 @@ class Delivery:
         """Have iterators end, with ``error`` if there is one: no other channel comes any more."""
         self._registry.finish(error)
 
+    def leave_to_parent(self) -> None:
+        """In a forked process: have iterators end."""
+        self._registry.leave_to_parent()
+
+    # For iterators.
+
+    @property
+    def leaves_unread(self) -> bool:
+        """Whether what comes is to be left with the daemon, unless somebody waits for a reply."""
+        streams = tuple(self._channel._streams.values())
+        return self.crowded or any(end.inbox.crowded for end in streams)
+
+    def crowd(self) -> None:
+        """Take note of a queue that is crowded."""
+        self.crowded = True
+
+    def make_room(self) -> None:
+        """Take note of a queue that is crowded no more."""
+        self.crowded = self._registry.crowded
+        if not self.crowded:
+            for waker in tuple(self._channel._wakers):
+                waker.wake()
+
+    def forget(self, queue: EventQueue) -> None:
+        """Fill no more a queue that nobody has. Called between any two lines, on any thread."""
+        queue.abandon()
+        self._registry.forgotten.append(queue)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Have the daemon end what nobody wants, if there is a thread for it; else later."""
+        held = self._connection
+
+        def do() -> None:
+            connection = held()
+            if connection is not None:
+                connection._tidy()
+
+        self.post(do)
+
     def _start(self) -> None:
         if self._threads is None and self._channel.is_open:
-            self._threads = _Threads(self._channel, self._caller)
+            self._threads = _Threads(self, self._channel, self._caller)
             self._caller = self._threads.caller
 
     def keep_alive(self, interval_s: float, count: int) -> None:
@@ -209,7 +256,7 @@ def class_of(family: str) -> type[RemoteObject]:
     return found
 
 
-def handle_of(connection: LivingCalls, family: str, wire: object) -> RemoteObject:
+def handle_of(connection: RegisteringCalls, family: str, wire: object) -> RemoteObject:
     """Return a handle on the object that an event names."""
     return handle(class_of(family), connection, wire)
 
@@ -217,7 +264,10 @@ def handle_of(connection: LivingCalls, family: str, wire: object) -> RemoteObjec
 class _Threads:
     """One pair of threads."""
 
-    def __init__(self, channel: Channel, before: threading.Thread | None) -> None:
+    def __init__(
+        self, delivery: Delivery, channel: Channel, before: threading.Thread | None
+    ) -> None:
+        self._delivery = delivery
         self._channel = channel
         self._stopped = False
         self._waker = Waker(channel._sock)
@@ -244,8 +294,8 @@ class _Threads:
         channel._wakers.append(self._waker)
         try:
             while not self._stopped:
-                if any(end.inbox.crowded for end in tuple(channel._streams.values())):
-                    # Its reader wakes everybody once it has caught up.
+                if self._delivery.leaves_unread:
+                    # Who takes from it wakes everybody once there is room.
                     self._waker.sleep(None, alone=True)
                     continue
                 watch(channel, self._waker, lambda: self._stopped, self._keep_time())

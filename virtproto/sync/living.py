@@ -7,40 +7,39 @@ other colour differs in ``async`` and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import ArgumentTypeError, DeadlineError, UsageError, VirtprotoError
-from virtproto.model.calls import unpack_ret
+from virtproto.errors import ArgumentTypeError, UsageError
 from virtproto.wire.remote.connect import CONNECT_CLOSE
 
-from .carrying import CarryingCalls
+from .registering import RegisteringCalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, Unpack, overload
 
-    from virtproto.model.subscriptions import Key, Listener, Registration
-    from virtproto.xdr.message import Message
-    from virtproto.xdr.procedure import Procedure
+    from virtproto.model.event_queue import EventOptions, Overflow
 
-    from .delivery import Living
+    from ._events.qemu import QemuMonitorEvent
     from .domain import Domain
+    from .event_stream import Events
     from .network import Network
     from .node_device import NodeDevice
-    from .objects import RemoteObject
     from .secret import Secret
     from .storage_pool import StoragePool
     from .stream import Stream
 
-    R = TypeVar("R")
+    A = TypeVar("A")
+    B = TypeVar("B")
+    C = TypeVar("C")
+    D = TypeVar("D")
 
 __all__ = ["LivingCalls"]
 
 
-class LivingCalls(CarryingCalls):
+class LivingCalls(RegisteringCalls):
     """A connection's streams, and its ways to hear of events."""
 
     _goodbye = CONNECT_CLOSE
-    _living: Living | None = None
 
     def new_stream(self, flags: int = 0) -> Stream:
         """Return a new stream, to be passed to the method that opens it.
@@ -121,9 +120,10 @@ class LivingCalls(CarryingCalls):
         Numbers that libvirt names are members of the enums of ``virtproto.constants``. Callbacks
         run one after another in the order of the events: in the event loop (asyncio), where one
         that is asynchronous becomes a task, or on a thread of the connection's own (blocking),
-        where they may make calls. What waits for a slow callback is kept, without limit. Any
-        number of callbacks share one registration on the daemon. While a stream of the connection
-        has more than 4 MiB that nobody read, events may wait until somebody does, or makes a call.
+        where they may make calls. For slow callbacks 100,000 events are kept; then the oldest make
+        room, and ``events_dropped`` counts them. Any number of callbacks and iterators share one
+        registration on the daemon. While a stream of the connection has more than 4 MiB that nobody
+        read, events may wait until somebody does, or makes a call.
 
         Returns a number to give ``domain_event_deregister_any``. Raises UsageError for what is no
         such ID; LibvirtError where the daemon is older than the event. Source:
@@ -221,21 +221,12 @@ class LivingCalls(CarryingCalls):
         microseconds of its time, details as JSON or None). Otherwise as
         ``domain_event_register_any``. Source: virConnectDomainQemuMonitorEventRegister.
         """
-        from virtproto.model.arguments import to_flags, to_object, to_optional_text
-        from virtproto.model.event_kinds import monitor_registration
         from virtproto.model.stream_use import check_handler
         from virtproto.model.subscriptions import Listener
 
-        from .delivery import class_of
-
         check_handler("callback", callback)
-        wire = None if dom is None else to_object("dom", dom, class_of("domain"), self)
-        to_optional_text("event", event)
-        asked = monitor_registration(wire, event, to_flags("flags", flags))
-        living = self._alive()
-        with living.turn:
-            # Each is one of its own: the daemon tells them apart by what they match.
-            key = ("qemu", 0, object())
+        key, asked, _ = self._monitor_wish(dom, event, flags)
+        with self._alive().turn:
             return self._begin(key, asked, Listener(callback))
 
     def domain_qemu_monitor_event_deregister(self, callback_id: int) -> None:
@@ -244,6 +235,101 @@ class LivingCalls(CarryingCalls):
         Source: virConnectDomainQemuMonitorEventDeregister.
         """
         self._deregister("qemu", callback_id)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def events(self, **options: Unpack[EventOptions]) -> Events[Any]: ...
+        @overload
+        def events(self, a: type[A], /, **options: Unpack[EventOptions]) -> Events[A]: ...
+        @overload
+        def events(
+            self, a: type[A], b: type[B], /, **options: Unpack[EventOptions]
+        ) -> Events[A | B]: ...
+        @overload
+        def events(
+            self, a: type[A], b: type[B], c: type[C], /, **options: Unpack[EventOptions]
+        ) -> Events[A | B | C]: ...
+        @overload
+        def events(
+            self, a: type[A], b: type[B], c: type[C], d: type[D], /, **options: Unpack[EventOptions]
+        ) -> Events[A | B | C | D]: ...
+        @overload
+        def events(self, *kinds: type, **options: Unpack[EventOptions]) -> Events[Any]: ...
+
+    def events(
+        self,
+        *kinds: type,
+        about: object = None,
+        limit: int = 10_000,
+        overflow: Overflow | str = "drop-oldest",
+    ) -> Events[Any]:
+        """Return an iterator over events, as records of ``virtproto.events``, as they come.
+
+        ``kinds`` are the records' classes (``DomainLifecycle``); without any it is every kind of
+        event about domains, networks, storage pools, node devices and secrets that the daemon
+        knows. ``about`` is an object, or several, whose events alone are wanted. Where the
+        connection reconnects, the iterator also gives a ``Gap`` wherever events may be missing;
+        name ``Gap`` among the kinds to have type checkers know of it. Type checkers know what
+        comes for up to four kinds; asyncio's records are in ``virtproto.aio.events``.
+
+        The daemon is asked for events when the iterator is entered as a context manager, or else
+        when its first event is asked for; closing it, or leaving its block, ends that. Any number
+        of iterators and callbacks share what the daemon sends. Events come in the order in which
+        the daemon sent them, whatever their kinds.
+
+        ``limit`` is how many events wait for whoever iterates, ``overflow`` what becomes of one
+        more: "drop-oldest" makes room and counts (``Events.dropped``), "raise" ends the iterator
+        with EventOverflowError after those that were kept, "block" loses nothing: the connection
+        reads no more until half of them are taken. That holds up everything else that comes on
+        the connection, but for what somebody waits for: the reply to a call, the data of a stream;
+        events that come with those are kept beyond the limit.
+
+        Raises UsageError and ArgumentTypeError for what is no kind, object, limit or policy; the
+        iterator raises what asking the daemon does, LibvirtError where it does not know a kind that
+        was named. Source: virConnectDomainEventRegisterAny and its likes.
+        """
+        from virtproto.model.event_kinds import KINDS, QEMU
+        from virtproto.model.records.events import Gap
+
+        from .event_records import kind_of
+        from .event_stream import Events
+
+        wanted = {kind_of("kinds", each): None for each in kinds if each is not Gap}
+        if not kinds:
+            every = (each for each in KINDS.values() if each.by_id and each.family != QEMU)
+            wanted = dict.fromkeys(every)
+        named = bool(kinds)
+        wishes = self._wishes(wanted, about, named=named)
+        return Events(self, wishes, limit, overflow, named=named)
+
+    @property
+    def events_dropped(self) -> int:
+        """How many events were dropped because callbacks were too slow; no call is made.
+
+        Each iterator over events has a number of its own, ``Events.dropped``.
+        """
+        return 0 if self._living is None else self._living.registry.dropped
+
+    def qemu_monitor_events(
+        self,
+        dom: Domain | None = None,
+        event: str | None = None,
+        flags: int = 0,
+        *,
+        limit: int = 10_000,
+        overflow: Overflow | str = "drop-oldest",
+    ) -> Events[QemuMonitorEvent]:
+        """Return an iterator over events of QEMU's own monitor, as ``QemuMonitorEvent`` records.
+
+        ``dom``, ``event`` and ``flags`` are those of ``domain_qemu_monitor_event_register``, the
+        others and the iterator those of ``events``. Source:
+        virConnectDomainQemuMonitorEventRegister.
+        """
+        from .event_stream import Events
+
+        wish = self._monitor_wish(dom, event, flags)
+        return Events(self, [wish], limit, overflow, named=True)
 
     def register_close_callback(self, callback: Callable[[Any, int], object]) -> None:
         """Have ``callback(connection, reason)`` called when the connection ends by itself.
@@ -308,149 +394,3 @@ class LivingCalls(CarryingCalls):
             raise UsageError("interval_s: not a number of seconds up to 2147483647")
         to_uint("count", count)
         self._alive().delivery.keep_alive(interval_s, count)
-
-    def _register(
-        self,
-        family: str,
-        parameter: str,
-        concerned: RemoteObject | None,
-        event_id: int,
-        callback: Callable[..., object],
-    ) -> int:
-        """Have a callback called for events, and the daemon asked for them if it was not yet."""
-        wanted = self._wanted(family, parameter, concerned, event_id, callback)
-        with self._alive().turn:
-            return self._begin(*wanted)
-
-    def _wanted(
-        self,
-        family: str,
-        parameter: str,
-        concerned: RemoteObject | None,
-        event_id: int,
-        callback: Callable[..., object],
-    ) -> tuple[Key, tuple[Procedure[Any, Any], Any], Listener]:
-        """Return a registration's key, the call that makes it, and who is to hear of the events."""
-        from virtproto.model.arguments import to_int, to_object
-        from virtproto.model.event_kinds import check_event_id, registration
-        from virtproto.model.stream_use import check_handler
-        from virtproto.model.subscriptions import Listener
-
-        from .delivery import class_of
-
-        wire = identity = None
-        if concerned is not None:
-            wire = to_object(parameter, concerned, class_of(family), self)
-            identity = concerned._identity()
-        check_handler("callback", callback)
-        by_id = family != "domain" or self._opened.event_callbacks
-        check_event_id(family, to_int("event_id", event_id), by_id=by_id)
-        asked = registration(family, event_id, wire, by_id=by_id)
-        # Without IDs the daemon sends the events of all objects.
-        key = (family, int(event_id), identity if by_id else None)
-        return key, asked, Listener(callback, None if by_id or identity is None else {identity})
-
-    # For who has the turn.
-
-    def _begin(self, key: Key, asked: tuple[Procedure[Any, Any], Any], listener: Listener) -> int:
-        """Have a listener called, by the registration that there is or by a new one."""
-        living = self._alive()
-        living.delivery.serve(listener)
-        try:
-            found = living.registry.find(key)
-            if found is not None:
-                return living.registry.attach(found, listener)
-            return self._establish(key, *asked, listener)
-        except BaseException:
-            living.delivery.dismiss(listener)
-            raise
-
-    def _establish(
-        self, key: Key, procedure: Procedure[Any, Any], args: Message | None, listener: Listener
-    ) -> int:
-        """Have the daemon send events, and a listener called for them.
-
-        It does so once it is asked, whoever gives up waiting: its answer is what tells them apart
-        and makes it stop, and it refuses to be asked twice. So the next one waits for that answer.
-        """
-        from .asked import Asked
-
-        self._settle()
-        living = self._alive()
-        registry = living.registry
-        packed = b"" if args is None else args.pack()
-        asked = registry.unanswered.get(key)
-        if asked is None:
-            asked = registry.unanswered[key] = Asked(self._channel, procedure, packed)
-        registry.begin()
-        try:
-            answer = unpack_ret(procedure, asked.answer(self._call_timeout_s))
-            server_id = getattr(answer, "callbackID", None)
-            return registry.attach(registry.add(key, server_id, procedure, packed), listener)
-        except VirtprotoError as error:
-            if not isinstance(error, DeadlineError):
-                registry.unanswered.pop(key, None)
-            raise
-        finally:
-            if registry.end():
-                living.delivery.released()
-
-    def _deregister(self, family: str, callback_id: int) -> None:
-        """Have a callback called no more."""
-        with self._alive().turn:
-            self._end(family, callback_id)
-
-    def _end(self, family: str, callback_id: int) -> None:
-        """Have a callback called no more, and the daemon send no more events if it was the last."""
-        living = self._alive()
-        listener = living.registry.detach(family, callback_id)
-        try:
-            self._settle(listener.registration)
-        finally:
-            living.delivery.dismiss(listener)
-
-    def _settle(self, concerned: Registration | None = None) -> None:
-        """Have the daemon end the registrations that nobody wants any more.
-
-        Raises what comes of the one that is ``concerned``; others failed for who left them. Who
-        gives up waiting leaves the rest to the next one.
-        """
-        living = self._alive()
-        registry = living.registry
-        while registry.forgotten:
-            queue = registry.forgotten.popleft()
-            registry.withdraw(queue)
-            living.delivery.dismiss(queue)
-        for left in list(registry.unwanted):
-            try:
-                self._have_ended(left)
-            except VirtprotoError as error:
-                if not isinstance(error, DeadlineError):
-                    registry.unwanted.pop(left, None)
-                if left is concerned:
-                    raise
-
-    def _have_ended(self, left: Registration) -> None:
-        """Have the daemon end a registration; one who gave up may have asked it already."""
-        from virtproto.model.event_kinds import deregistration
-
-        from .asked import Asked
-
-        unwanted = self._alive().registry.unwanted
-        procedure, args = deregistration(left.family, left.event_id, left.server_id)
-        asked = unwanted.get(left)
-        if asked is None:
-            packed = b"" if args is None else args.pack()
-            asked = unwanted[left] = Asked(self._channel, procedure, packed)
-        unpack_ret(procedure, asked.answer(self._call_timeout_s))
-        unwanted.pop(left, None)
-
-    def _alive(self) -> Living:
-        """Return what the connection keeps of its living parts."""
-        living = self._living
-        if living is None:
-            from .delivery import Living
-
-            # Of two threads, both get what was kept first.
-            living = vars(self).setdefault("_living", Living(self))
-        return living

@@ -1,0 +1,171 @@
+"""An iterator over events: what a user does with one.
+
+Responsible for its life: asking the daemon, giving records in the order of the events, and its end.
+How many events are kept is ``virtproto.model.event_queue``'s affair, how one waits `event_end`'s.
+Its twin of the other colour differs in ``async`` and ``await`` only.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Generic, Self, TypeVar
+from warnings import warn
+
+from virtproto.errors import ConnectionClosedError, DecodeError
+from virtproto.model.event_kinds import KINDS
+from virtproto.model.event_queue import EventQueue, to_limit, to_overflow
+from virtproto.model.refs import check_timeout
+from virtproto.model.replies import repeated
+from virtproto.protocol.events import EventReceived
+
+from .event_end import EventEnd, NoMoreEvents
+from .event_records import record_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from virtproto.model.event_queue import Overflow
+
+    from .living import LivingCalls
+    from .registering import Wish
+
+__all__ = ["Events"]
+
+E = TypeVar("E")
+
+
+class Events(Generic[E]):
+    """Events as they come; made by a connection's ``events`` and ``qemu_monitor_events``.
+
+    Looping over it waits for the next event, and ends when the iterator or its connection is closed
+    from here. It raises ConnectionLostError when the connection is lost for good, after the events
+    that had come by then. It is a context manager, which asks the daemon for events at once and
+    closes the iterator at the end. One that is forgotten is closed with a ResourceWarning; the
+    daemon is told then, or, by a blocking connection, with the next change of what is heard.
+
+    Several threads, or tasks, may share one: each event goes to one of them. An event that cannot
+    be read is passed over, as libvirt does. A forked process gets nothing from its parent's.
+    """
+
+    # Also of what was never made, because of a bad argument.
+    _opened = False
+    _closed = False
+
+    def __init__(
+        self,
+        connection: LivingCalls,
+        wishes: list[Wish],
+        limit: int,
+        overflow: Overflow | str,
+        *,
+        named: bool,
+    ) -> None:
+        living = connection._alive()
+        policy = to_overflow("overflow", overflow)
+        self._queue = EventQueue(to_limit("limit", limit), policy, living.new_lock())
+        self._end = EventEnd(self._queue, living.delivery)
+        self._connection = connection
+        self._wishes = wishes
+        self._named = named
+
+    @property
+    def dropped(self) -> int:
+        """How many events came and were not kept, as of ``limit``."""
+        return self._queue.dropped
+
+    def __enter__(self) -> Self:
+        self._open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> E:
+        record = self._take()
+        if record is None:
+            record = self._wait(None)
+            if record is None:
+                raise NoMoreEvents
+        return record
+
+    def next(self, *, timeout_s: float | None = None) -> E:
+        """Return the next event; wait for it at most ``timeout_s`` seconds, None is for ever.
+
+        Asking the daemon first, where the iterator was not entered, is bounded by the connection's
+        own ``call_timeout_s``. Raises DeadlineError; ConnectionClosedError after the last event;
+        otherwise as looping does.
+        """
+        check_timeout("timeout_s", timeout_s)
+        record = self._take()
+        if record is None:
+            record = self._wait(timeout_s)
+            if record is None:
+                raise ConnectionClosedError("no more events come: the iterator was closed")
+        return record
+
+    def close(self) -> None:
+        """Have no more events come, and drop what was kept; does nothing the second time.
+
+        The daemon is asked to stop where nobody else wants the same events. An iterator that is not
+        entered yet cannot be any more.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.end()
+        self._queue.clear()
+        if self._opened:
+            self._connection._leave(self._queue)
+
+    def __del__(self) -> None:
+        if self._opened and not self._closed:
+            queue = self._queue
+            if not queue.ended:
+                self._end.forget()
+                warn("an iterator over events was never closed", ResourceWarning, 2, self)
+
+    def _open(self) -> None:
+        """Have the daemon asked, unless it was."""
+        with self._connection._alive().turn:
+            if not self._opened and not self._queue.ended:
+                self._connection._enlist(self._wishes, self._queue, named=self._named)
+                self._opened = True
+
+    def _wait(self, timeout_s: float | None) -> E | None:
+        """Return the next event, None after the last one."""
+        until = None if timeout_s is None else monotonic() + timeout_s
+        if not self._opened and not self._closed:
+            self._open()
+        while True:
+            ended = self._queue.ended
+            record = self._take()
+            if record is not None:
+                return record
+            if ended:
+                if self._queue.error is not None:
+                    raise repeated(self._queue.error)
+                return None
+            self._end.wait(self._connection, until, timeout_s)
+
+    def _take(self) -> E | None:
+        """Return the next event that was kept and can be read."""
+        while (entry := self._queue.take()) is not None:
+            if not isinstance(entry, EventReceived):
+                mark: E = entry
+                return mark
+            kind = KINDS[entry.program, entry.procedure]
+            try:
+                record: E = record_of(self._connection, kind, kind.unpack(entry.payload))
+            except DecodeError:
+                continue
+            return record
+        return None
