@@ -97,7 +97,8 @@ def run_console(
             raise _explained(error, domain, device) from None
         talk = _Talk(stream, leave_at if os.isatty(_STDIN) else b"")
         talk.run(_banner(domain, leave_at))
-        _say_goodbye(stream)
+        if not talk.is_stuck:
+            _say_goodbye(stream)
         return talk.outcome(domain)
 
 
@@ -149,6 +150,11 @@ class _Talk:
                         self._news.notify_all()
             if self._at_terminal and not self._hung_up:
                 tell("")
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the daemon takes no more, and so could not be told anything."""
+        return self._behind > 0
 
     def outcome(self, domain: Domain) -> int:
         """Return the exit code, or raise what ended the talk."""
