@@ -92,7 +92,8 @@ def draw(
     if rate:
         parts.append(f"{show_size(rate)}/s")
     if time_s is not None:
-        parts.append(f"{'in' if done == total else 'left'} {show_time(time_s)}")
+        shown = show_time(time_s)
+        parts.append(f"in {shown}" if done == total else f"{shown} left")
     room = width - len("  ".join([label, *parts])) - len("  []")
     if total is not None and room >= _BAR_MIN:
         size = min(room, _BAR_MAX)

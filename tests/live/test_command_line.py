@@ -1,0 +1,141 @@
+"""``virtproto vol-upload`` and ``vol-download`` against libvirtd 9.0.0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import virtproto
+from tests.cli.pseudo_terminal import ROOT, PseudoTerminal
+from tests.lab.daemon import PrivateDaemon
+
+pytestmark = pytest.mark.lab
+
+MIB = 1 << 20
+CONTENT = bytes(range(256)) * 4096 * 3
+POOL = """<pool type='dir'><name>commands</name><target><path>{path}</path></target></pool>"""
+VOLUME = """\
+<volume><name>{name}</name><capacity>{size}</capacity><allocation>0</allocation>
+<target><format type='raw'/></target></volume>"""
+
+
+@pytest.fixture
+def uri(libvirtd: PrivateDaemon) -> Iterator[str]:
+    """A daemon with the volumes ``small`` (3 MiB, CONTENT) and ``large`` (4 GiB, empty)."""
+    path = libvirtd.folder / "commands"
+    path.mkdir(exist_ok=True)
+    with virtproto.open(libvirtd.uri("qemu:///system")) as connection:
+        pool = connection.create_storage_pool(POOL.format(path=path))
+        (path / "small").write_bytes(CONTENT)
+        pool.refresh()
+        pool.create_volume(VOLUME.format(name="large", size=4096 * MIB))
+        yield libvirtd.uri("qemu:///system")
+        for volume in pool.list_all_volumes():
+            volume.delete()
+        pool.destroy()
+
+
+def run(*arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "virtproto", *arguments],
+        input=given,
+        capture_output=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+def test_a_file_goes_there_and_back(uri: str, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(CONTENT[::-1])
+    assert run("vol-upload", "-c", uri, "commands", "small", str(source)) == (0, b"", "")
+    assert run("vol-download", "-c", uri, "commands", "small", str(target)) == (0, b"", "")
+    assert target.read_bytes() == CONTENT[::-1]
+
+
+def test_holes_stay_holes_unless_told_otherwise(uri: str, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    with open(source, "wb") as file:
+        file.seek(1024 * MIB)
+        file.write(b"x" * MIB)
+        file.truncate(2048 * MIB)
+    assert run("vol-upload", "-c", uri, "commands", "large", str(source))[0] == 0
+    assert run("vol-download", "-c", uri, "commands", "large", str(target))[0] == 0
+    assert (target.stat().st_size, target.stat().st_blocks * 512 < 8 * MIB) == (4096 * MIB, True)
+    options = ["--offset", "1G", "--length", "8M", "--no-sparse", "--overwrite"]
+    assert run("vol-download", "-c", uri, *options, "commands", "large", str(target))[0] == 0
+    assert target.read_bytes() == b"x" * MIB + bytes(7 * MIB)
+    assert target.stat().st_blocks * 512 >= 8 * MIB
+
+
+def test_a_dash_is_the_input_or_the_output(uri: str) -> None:
+    said = run(
+        "vol-upload", "-c", uri, "--offset", "1M", "commands", "small", "-", given=b"piped in"
+    )
+    assert said == (0, b"", "")
+    options = ["--offset", "1M", "--length", "10"]
+    said = run("vol-download", "-c", uri, *options, "commands", "small", "-")
+    assert said == (0, b"piped in\x08\t", "")
+    with PseudoTerminal("vol-download", "-c", uri, "commands", "small", "-") as window:
+        code, words = window.end()
+    assert (code, "not for a terminal" in words) == (2, True)
+
+
+def test_a_volume_is_found_by_path_or_key_in_its_pool(uri: str) -> None:
+    with virtproto.open(uri) as connection:
+        volume = connection.get_storage_pool_by_name("commands").get_volume_by_name("small")
+        pool_uuid = connection.get_storage_pool_by_name("commands").get_uuid_string()
+        names = volume.get_path(), volume.get_key()
+    for name in names:
+        said = run("vol-download", "-c", uri, "--length", "3", pool_uuid, name, "-")
+        assert said == (0, b"\0\1\2", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "expected"),
+    [
+        ("vol-download command small OUT", 1, "no storage pool command; did you mean commands?"),
+        ("vol-download commands smell OUT", 1, "pool commands has no volume smell; did you mean"),
+        ("vol-upload commands small NONE", 1, "none: No such file or directory"),
+        ("vol-download commands small THERE", 1, "there exists; --overwrite lets"),
+        ("vol-upload commands small THERE --offset 3M", 2, "the volume takes nothing from offset"),
+        ("vol-download commands small OUT --offset 4M", 2, "beyond the volume's 3145728 bytes"),
+        ("vol-download commands small OUT --length 1X", 2, "--length: expected bytes such as"),
+    ],
+)
+def test_mistakes_are_one_line(
+    uri: str, tmp_path: Path, words: str, code: int, expected: str
+) -> None:
+    (tmp_path / "there").write_bytes(b"as before")
+    places = {name: str(tmp_path / name.lower()) for name in ("OUT", "NONE", "THERE")}
+    said = run(*(places.get(word, word) for word in words.split()), "-c", uri)
+    assert (said[0], said[1], said[2].count("\n")) == (code, b"", 1)
+    assert expected in said[2]
+    assert os.listdir(tmp_path) == ["there"]
+    assert (tmp_path / "there").read_bytes() == b"as before"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_what_is_interrupted_leaves_no_file(
+    uri: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    target = tmp_path / "target"
+    command = [sys.executable, "-m", "virtproto", "vol-download", "-c", uri, "--no-sparse"]
+    process = subprocess.Popen(
+        [*command, "commands", "large", str(target)], stderr=subprocess.PIPE, cwd=ROOT
+    )
+    with process:
+        while not (begun := os.listdir(tmp_path)) or not (tmp_path / begun[0]).stat().st_size:
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.communicate(timeout=30)[1] == b""
+    assert (process.returncode, os.listdir(tmp_path)) == (128 + number, [])
+    assert run("vol-download", "-c", uri, "--length", "2", "commands", "small", "-")[1] == b"\0\1"
