@@ -44,6 +44,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "constants",
         "wire",
         "model.records",
+        "transport.deadline",
         "sync",
         "aio",
         "cli",

@@ -14,6 +14,7 @@ import virtproto
 ROOT = Path(virtproto.__file__).parent
 TWINS: tuple[str, ...] = ("calls", "carrying", "connection", "living", "stream", "migrating")
 TWINS += ("admin_objects", "node_device", "objects", "storage_vol", "transferring")
+TWINS += ("registering", "event_stream", "renewing")
 # Without a call of their own, so without a colour.
 ALIKE: tuple[str, ...] = (
     "domain",
@@ -28,10 +29,11 @@ ALIKE: tuple[str, ...] = (
 ALIKE += ("storage_pool", "domain_snapshot", "domain_checkpoint", "event_records")
 ALIKE += tuple(f"_events/{path.stem}" for path in sorted((ROOT / "sync" / "_events").glob("*.py")))
 # Files that one colour has and the other has no use for, and what it offers of them.
-OWN_FILES: dict[str, set[str]] = {"sync": set(), "aio": {"fleet.py"}}
+OWN_FILES: dict[str, set[str]] = {"sync": set(), "aio": {"fleet.py", "ending.py", "timekeeper.py"}}
 OWN_NAMES: dict[str, set[str]] = {"sync": set(), "aio": {"Fleet", "Outcome"}}
 METHODS = sorted(path.name for path in (ROOT / "sync" / "_methods").glob("*.py"))
-_NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
+_NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
+_NAMES |= {"__aiter__": "__iter__", "__anext__": "__next__"}
 
 
 class _Colourless(ast.NodeTransformer):
@@ -45,6 +47,11 @@ class _Colourless(ast.NodeTransformer):
         plain = ast.copy_location(ast.FunctionDef(**fields), node)
         self.generic_visit(plain)
         return plain
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.name = _NAMES.get(node.name, node.name)
+        self.generic_visit(node)
+        return node
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
         self.generic_visit(node)

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from virtproto.sync import StorageVol as StorageVol
     from virtproto.sync import Stream as Stream
     from virtproto.sync import open as open  # noqa: A004
+    from virtproto.transport.deadline import deadline as deadline
 
 __version__ = "0.1.0"
 
@@ -122,6 +123,7 @@ _ERRORS = (
 
 __all__ = [
     "__version__",
+    "deadline",
     *_MODULES,
     *_FRONT_END,
     *_ERRORS,
@@ -135,6 +137,10 @@ def __getattr__(name: str) -> object:
         home = name
     elif name in _FRONT_END:
         home = "sync"
+    elif name == "deadline":
+        from virtproto.transport.deadline import deadline
+
+        return globals().setdefault(name, deadline)
     elif name in _ERRORS or name.endswith("Error"):
         # Not all are listed: each error code of libvirt has a class, in a module loaded for them.
         home = "errors"

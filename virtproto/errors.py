@@ -173,7 +173,14 @@ class ConnectionLostError(TransportError):
 
 
 class ConnectionClosedError(TransportError):
-    """The connection was closed on this side, or had been lost before this call."""
+    """The connection was closed on this side, or had been lost before this call.
+
+    ``may_have_run`` is True for a call that was under way when the connection was closed.
+    """
+
+    def __init__(self, message: str, *, may_have_run: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_run = may_have_run
 
 
 class DeadlineError(TransportError, TimeoutError):

@@ -157,6 +157,7 @@ def test_it_shows_what_it_is() -> None:
 
 def test_only_what_no_time_cures_is_final() -> None:
     assert is_final(URIError("no"))
+    assert is_final(ZeroDivisionError())
     assert is_final(AuthenticationError("sasl"))
     assert not is_final(SocketRefusedError("not yet"))
     assert not is_final(ConnectionLostError("again"))

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
         def abandon(self) -> None:
             """Close what nobody closed, and warn."""
 
+    class Line(Protocol):
+        """What opens a connection anew, in either colour."""
+
+        @property
+        def state(self) -> str:
+            """How the connection stands."""
+
 
 __all__ = ["ConnectionHandle"]
 
@@ -37,6 +44,8 @@ class ConnectionHandle:
     # What the way from here to the daemon is like: a unix socket does not leave the machine.
     _way_is_secure = True
     _way_is_encrypted = False
+    # What opens it anew when it was lost, if it was opened to be.
+    _line: Line | None = None
 
     def __init__(
         self, channel: Road, opened: Opened, *, readonly: bool, long_calls: int | None = 4
@@ -55,8 +64,9 @@ class ConnectionHandle:
             channel.abandon()
 
     def __repr__(self) -> str:
-        state = "" if self._channel.is_open else " closed"
-        return f"<{type(self).__name__} {shown(self._opened.uri)}{state}>"
+        state = self.state
+        shown_state = "" if state == "open" else f" {state}"
+        return f"<{type(self).__name__} {shown(self._opened.uri)}{shown_state}>"
 
     @property
     def call_timeout_s(self) -> float | None:
@@ -77,12 +87,23 @@ class ConnectionHandle:
         """How many long calls the daemon is given at a time, as ``open`` was told; None is any."""
         return self._long_calls
 
+    @property
+    def state(self) -> str:
+        """How the connection stands, as far as is known: "open", "reconnecting" or "closed".
+
+        Only a connection opened with ``reconnect`` is ever "reconnecting": lost, and being opened
+        anew; calls wait meanwhile. One that was lost for good is "closed" like one that was closed.
+        """
+        if self._line is not None:
+            return self._line.state
+        return "open" if self._channel.is_open else "closed"
+
     def is_alive(self) -> bool:
         """Return whether the connection is usable, as far as is known without asking the daemon.
 
-        Source: virConnectIsAlive.
+        While a lost one is being opened anew it is not. Source: virConnectIsAlive.
         """
-        return self._channel.is_open
+        return self.state == "open"
 
     def is_readonly(self) -> bool:
         """Return whether the connection was opened read-only."""
@@ -94,3 +115,11 @@ class ConnectionHandle:
         Source: virConnectGetURI; no call is made.
         """
         return self._opened.uri
+
+    def _renew(self, opened: Opened) -> None:
+        """Remember what opening it anew found, and nothing that another daemon said."""
+        self._opened = opened
+        self._type = None
+        kept = vars(self)
+        kept.pop("_features", None)
+        kept.pop("_daemon_release", None)

@@ -6,14 +6,22 @@ how a connection is opened, or what time it is: clock and chance are arguments.
 
 from __future__ import annotations
 
-from virtproto.errors import ArgumentTypeError, AuthenticationError, URIError, UsageError
+from virtproto.errors import (
+    ArgumentTypeError,
+    LibvirtError,
+    ProtocolError,
+    TransportError,
+    UsageError,
+)
 from virtproto.model.refs import check_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Attempts", "Reconnect", "is_final"]
+    from virtproto.model.records.events import Gap
+
+__all__ = ["Attempts", "Reconnect", "gap", "is_final", "to_policy", "without_tracebacks"]
 
 
 class Reconnect:
@@ -55,6 +63,11 @@ class Reconnect:
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in _FIELDS)
         return f"Reconnect({fields})"
+
+
+def to_policy(reconnect: Reconnect | bool) -> Reconnect:
+    """Return the policy that ``open`` was given, or the usual one for True."""
+    return reconnect if isinstance(reconnect, Reconnect) else Reconnect()
 
 
 _FIELDS = ("first_delay_s", "longest_delay_s", "give_up_after_s", "jitter")
@@ -124,7 +137,24 @@ def is_final(failure: Exception) -> bool:
     """Return whether no later attempt can be expected to end better than with ``failure``.
 
     What a daemon answers is not final, not even a refusal: one that is only just starting refuses
-    what it will soon grant. A URI that means nothing is, and an authentication that this client
-    cannot give.
+    what it will soon grant. A URI that means nothing is, and so is an authentication that this
+    client cannot give, and what is nobody's error but this client's own.
     """
-    return isinstance(failure, URIError | UsageError | AuthenticationError)
+    return not isinstance(failure, TransportError | ProtocolError | LibvirtError | OSError)
+
+
+def without_tracebacks(failure: Exception) -> Exception:
+    """Return ``failure`` without what was under way when it was raised, and kept alive by it."""
+    error: BaseException | None = failure
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+    return failure
+
+
+def gap(reason: int, why: str, lasted_s: float) -> Gap:
+    """Return the mark for iterators: events are missing from here on, up to now."""
+    from virtproto.constants import member
+    from virtproto.model.records.events import Gap
+
+    return Gap(member("ConnectCloseReason", reason), why, lasted_s)

@@ -45,6 +45,7 @@ __all__ = [
     "repeated",
     "torn",
     "unclosed",
+    "unsent",
     "why_broken",
 ]
 
@@ -132,12 +133,12 @@ def _since_when(since: str) -> str:
 
 
 def late(
-    procedure: Procedure[Any, Any], timeout_s: float | None, *, held_by: int | None = None
+    procedure: Procedure[Any, Any] | None, timeout_s: float | None, *, held_by: int | None = None
 ) -> DeadlineError:
     """Return the error for a call that was not answered in time.
 
-    ``held_by`` is how many long calls the daemon may have at a time, for a call that was never sent
-    because there were as many.
+    ``procedure`` is None for who waits for something else. ``held_by`` is how many long calls the
+    daemon may have at a time, for a call that was never sent because there were as many.
     """
     within = "in time" if timeout_s is None else f"within {timeout_s:g} s"
     unsent = ""
@@ -146,7 +147,19 @@ def late(
             f"; it was never sent, as {held_by} long calls were under way all the time (open's "
             "long_calls)"
         )
+    if procedure is None:
+        return DeadlineError(f"nothing came {within}")
     return DeadlineError(f"{procedure.name}: no answer {within}{unsent}")
+
+
+def unsent(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineError:
+    """Return the error for a call whose time ended before anything of it was sent."""
+    if timeout_s is None or timeout_s <= 0:
+        return DeadlineError(f"{procedure.name}: no time was left for it, so nothing was sent")
+    return DeadlineError(
+        f"{procedure.name}: nothing of it could be sent within {timeout_s:g} s, as the connection "
+        "was busy with other calls or the daemon takes nothing in"
+    )
 
 
 def lost(
@@ -225,7 +238,9 @@ def closed_during(procedure: Procedure[Any, Any] | None) -> ConnectionClosedErro
     ``procedure`` is the call's, or the one that opened the stream.
     """
     during = f" during {procedure.name}" if procedure is not None else ""
-    return ConnectionClosedError(f"the connection was closed{during}")
+    return ConnectionClosedError(
+        f"the connection was closed{during}", may_have_run=procedure is not None
+    )
 
 
 def close_reason(why: str, error: VirtprotoError | None) -> int:

@@ -9,7 +9,11 @@ with objects inside records; the others are generated, in ``_methods``. What cos
 from __future__ import annotations
 
 from virtproto.model.arguments import to_flags, to_uint
-from virtproto.model.opening_options import check_keepalive, check_long_calls, check_reconnect
+from virtproto.model.opening_options import (
+    check_keepalive,
+    check_long_calls,
+    check_reconnect,
+)
 from virtproto.model.recipes.opening import open_connection
 from virtproto.model.refs import check_timeout
 from virtproto.transport.resolve import resolve
@@ -71,19 +75,29 @@ def open_connection_to(
     check_long_calls("long_calls", long_calls)
     check_reconnect("reconnect", reconnect)
     entrance = Entrance(uri, readonly, timeout_s, keepalive, long_calls)
-    where, channel = entrance.connect(timeout_s)
+    kind = Channel
+    if reconnect:
+        from virtproto.model.reconnecting import to_policy
+
+        from .reconnecting import LastingChannel, Line
+
+        kind = LastingChannel
+    where, channel = entrance.connect(timeout_s, kind)
     try:
         opened = entrance.enter(channel, where, timeout_s)
+        connection = Connection(channel, opened, readonly=readonly, long_calls=long_calls)
+        if reconnect:
+            Line(connection, entrance, to_policy(reconnect))
+        return connection
     except BaseException:
         channel.close()
         raise
-    return Connection(channel, opened, readonly=readonly, long_calls=long_calls)
 
 
 class Entrance:
     """How a connection is opened, to do it again when it was lost."""
 
-    __slots__ = ("_keepalive", "_long_calls", "_readonly", "_uri", "timeout_s")
+    __slots__ = ("_long_calls", "_readonly", "_uri", "keepalive", "timeout_s")
 
     def __init__(
         self,
@@ -95,23 +109,32 @@ class Entrance:
     ) -> None:
         self._uri = uri
         self._readonly = readonly
-        self.timeout_s = timeout_s
-        self._keepalive = keepalive
         self._long_calls = long_calls
+        self.timeout_s = timeout_s
+        # As it was asked for last.
+        self.keepalive = keepalive
 
-    def connect(self, timeout_s: float | None) -> tuple[ConnectionURI | None, Channel]:
+    def connect(
+        self, timeout_s: float | None, kind: type[Channel]
+    ) -> tuple[ConnectionURI | None, Channel]:
         """Return what the URI means at this time, and a channel to there."""
         where, endpoint = resolve(self._uri, readonly=self._readonly)
-        return where, Channel.connect(endpoint, timeout_s)
+        return where, kind.connect(endpoint, timeout_s)
 
     def enter(
         self, channel: Channel, where: ConnectionURI | None, timeout_s: float | None
     ) -> Opened:
         """Make a connection of a channel; ``timeout_s`` bounds each call that it takes."""
-        recipe = open_connection(
-            where, readonly=self._readonly, answers_pings=channel.answers_pings
-        )
-        return run_recipe(channel, recipe, timeout_s)
+        able = hasattr(channel, "keep_alive")
+        if able:
+            channel.long_calls = self._long_calls
+        # Asking for keepalive is a promise to answer the daemon, too.
+        answers = channel.answers_pings or (able and self.keepalive is not None)
+        recipe = open_connection(where, readonly=self._readonly, answers_pings=answers)
+        opened = run_recipe(channel, recipe, timeout_s)
+        if able and self.keepalive is not None and opened.keepalive:
+            channel.keep_alive(*self.keepalive)
+        return opened
 
 
 class Connection(ConnectionMethods):
