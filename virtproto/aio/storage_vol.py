@@ -61,8 +61,8 @@ class StorageVol(StorageVolMethods, StorageVolHandle):
             sparse: False sends holes as zeros in any case.
             progress: Called as ``progress(done, total)`` with the bytes done so far, holes among
                 them, and those there are in all (None where only the end will tell): at first, some
-                ten times a second, and at the end. What it raises aborts the upload. With asyncio
-                it may be a coroutine function; it runs in the event loop.
+                ten times a second, and when all is sent. What it raises aborts the upload. With
+                asyncio it may be a coroutine function; it runs in the event loop.
 
         Raises:
             UsageError: The file is larger than what the volume can hold from ``offset`` on, or
@@ -114,8 +114,8 @@ class StorageVol(StorageVolMethods, StorageVolHandle):
                 complete. Devices and pipes are then written to directly.
             progress: Called as ``progress(done, total)`` with the bytes done so far, holes among
                 them, and those there are in all (None where only the end will tell): at first, some
-                ten times a second, and at the end. What it raises aborts the download. With asyncio
-                it may be a coroutine function; it runs in the event loop.
+                ten times a second, and when all is there. What it raises aborts the download. With
+                asyncio it may be a coroutine function; it runs in the event loop.
 
         Raises:
             UsageError: The volume has less than ``offset`` and ``length`` say; nothing was sent.

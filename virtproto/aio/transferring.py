@@ -69,7 +69,7 @@ async def upload(
             if meter.holes and rest:
                 # Each hole cut the volume behind it.
                 await stream.send_hole(rest)
-        await report(meter, at_end=True)
+            await report(meter, at_end=True)
     except VirtprotoError as error:
         error.add_note(f"while {file.name} was sent to volume {volume.get_name()!r}")
         raise
@@ -100,8 +100,8 @@ async def download(
             await report(meter)
             await stream_to_file(stream, file, meter)
             meter.check_complete(file.name)
+            await report(meter, at_end=True)
         await run_local(file.complete)
-        await report(meter, at_end=True)
     except VirtprotoError as error:
         error.add_note(f"while volume {volume.get_name()!r} was received into {file.name}")
         raise

@@ -69,7 +69,7 @@ def upload(
             if meter.holes and rest:
                 # Each hole cut the volume behind it.
                 stream.send_hole(rest)
-        report(meter, at_end=True)
+            report(meter, at_end=True)
     except VirtprotoError as error:
         error.add_note(f"while {file.name} was sent to volume {volume.get_name()!r}")
         raise
@@ -100,8 +100,8 @@ def download(
             report(meter)
             stream_to_file(stream, file, meter)
             meter.check_complete(file.name)
+            report(meter, at_end=True)
         run_local(file.complete)
-        report(meter, at_end=True)
     except VirtprotoError as error:
         error.add_note(f"while volume {volume.get_name()!r} was received into {file.name}")
         raise

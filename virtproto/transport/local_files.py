@@ -85,8 +85,9 @@ class Source(_OpenFile):
             raise ArgumentTypeError(f"{parameter}: expected a path or a binary file, not {kind}")
         self.size: int | None = None
         self._length = length
-        # Where the next byte is, and the size when it was looked at first, if ``fd`` can tell.
+        # Where the next byte is in ``fd``, or how many were read of what has no places.
         self._place = 0
+        # The end, and the size when it was looked at first, if ``fd`` can tell.
         self._end = 0
         self._size_at_first: int | None = None
         self._has_holes = True
@@ -156,7 +157,7 @@ class Source(_OpenFile):
     def next_section(self, *, find_holes: bool) -> tuple[bool, int | None]:
         """Return (whether data comes next, how much of it); 0 at the end, None for unknown."""
         if not self.is_regular:
-            return True, self.size
+            return True, None if self.size is None else self.size - self._place
         left = self._end - self._place
         if left <= 0 or not (find_holes and self._has_holes):
             return True, max(0, left)
