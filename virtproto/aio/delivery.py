@@ -53,6 +53,7 @@ class Living:
         self.turn = asyncio.Lock()
         self.registry = Subscriptions(nullcontext())
         self.delivery = Delivery(connection, self.registry)
+        self.delivery.lasting = connection._line is not None
         # Makes what guards something that threads share.
         self.new_lock = nullcontext
         # The number of domain_event_register's callback, which has no other name.

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from virtproto.errors import (
     ArgumentTypeError,
+    ConnectionClosedError,
+    ConnectionLostError,
     DeadlineError,
     LibvirtError,
     UsageError,
@@ -18,6 +20,7 @@ from virtproto.errors import (
 from virtproto.model.calls import unpack_ret
 
 from .carrying import CarryingCalls
+from .channel import Channel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -272,6 +275,12 @@ class RegisteringCalls(CarryingCalls):
             answer = unpack_ret(procedure, await asked.answer(self._call_timeout_s))
             server_id = getattr(answer, "callbackID", None)
             return registry.attach(registry.add(key, server_id, procedure, packed), listener)
+        except (ConnectionClosedError, ConnectionLostError):
+            registry.unanswered.pop(key, None)
+            if self.state != "reconnecting":
+                raise
+            # Whatever this channel was asked ended with it, and the next one is asked for it all.
+            return registry.attach(registry.postpone(key, procedure, packed), listener)
         except VirtprotoError as error:
             if not isinstance(error, DeadlineError):
                 registry.unanswered.pop(key, None)
@@ -279,6 +288,17 @@ class RegisteringCalls(CarryingCalls):
         finally:
             if registry.end():
                 living.delivery.released()
+
+    async def _ask_here(self, procedure: Procedure[Any, Any]) -> None:
+        """Make a call that concerns this channel alone, and that the next one is asked anew.
+
+        Who has the turn must not wait for the next channel, which waits for the turn.
+        """
+        try:
+            await Channel.call(self._channel, procedure, b"", self._call_timeout_s)
+        except (ConnectionClosedError, ConnectionLostError):
+            if self.state != "reconnecting":
+                raise
 
     async def _deregister(self, family: str, callback_id: int) -> None:
         """Have a callback called no more."""
@@ -312,7 +332,7 @@ class RegisteringCalls(CarryingCalls):
             except VirtprotoError as error:
                 if not isinstance(error, DeadlineError):
                     registry.unwanted.pop(left, None)
-                if left is concerned:
+                if left is concerned and self.state != "reconnecting":
                     raise
 
     async def _have_ended(self, left: Registration) -> None:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
         def state(self) -> str:
             """How the connection stands."""
 
+        def keep_alive(self, interval_s: float, count: int) -> None:
+            """Remember how to ask for signs of life."""
+
 
 __all__ = ["ConnectionHandle"]
 

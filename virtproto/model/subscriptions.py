@@ -54,7 +54,7 @@ class Listener:
     ``only`` is, if the daemon cannot filter, of which objects.
     """
 
-    __slots__ = ("callback", "number", "only", "queue", "registration")
+    __slots__ = ("callback", "number", "only", "put", "queue", "registration")
 
     def __init__(
         self,
@@ -67,6 +67,19 @@ class Listener:
         self.queue = queue
         self.number = -1
         self.registration: Registration | None = None
+        # Takes in an event, for an iterator.
+        self.put: Callable[[EventReceived], object] = self._put
+        if queue is not None and only is None:
+            self.put = queue.put
+
+    def _put(self, event: EventReceived) -> None:
+        """Fill the queue with an event if it is about the right object."""
+        if self.queue is not None and self.only is not None and _is_about(event, self.only):
+            self.queue.put(event)
+
+
+# Of a registration that the daemon was not asked for yet; its own IDs are from 0 on.
+_NO_ID = -1
 
 
 class Registration:
@@ -246,6 +259,13 @@ class Subscriptions:
             self.unanswered.clear()
             self.unwanted.clear()
 
+    def postpone(self, key: Key, procedure: Procedure[Any, Any], args: bytes) -> Registration:
+        """Note a registration that the next connection is to be asked for."""
+        wanted = Registration(key, _NO_ID, procedure, args)
+        with self._lock:
+            self._by_key[key] = wanted
+        return wanted
+
     def renew(self, made_anew: Registration, server_id: int | None) -> None:
         """Note that the daemon has made a registration anew, between `begin` and `end`."""
         with self._lock:
@@ -291,8 +311,16 @@ class Subscriptions:
 
         Returns whether `calls` has something, of which nobody was told yet.
         """
+        payload = event.payload
         with self._lock:
-            if self._being_made and (self._held or self._is_unknown(event)):
+            if not self._being_made:
+                # What most events take, in one step.
+                found = self._routes.get((event.program, event.procedure, payload[:4]))
+                if found is not None and not found.callbacks:
+                    for each in found.iterators:
+                        each.put(event)
+                    return False
+            elif self._held or self._is_unknown(event):
                 self._held.append(event)
                 return False
             return self._hand_out(event)
@@ -328,8 +356,7 @@ class Subscriptions:
             is_call = (event.program, event.procedure) == CLOSED and self.close_callback is not None
         else:
             for each in found.iterators:
-                if each.queue is not None and (each.only is None or _is_about(event, each.only)):
-                    each.queue.put(event)
+                each.put(event)
             is_call = bool(found.callbacks)
         if not is_call:
             return False

@@ -61,6 +61,7 @@ class Living:
         self.turn = threading.Lock()
         self.registry = Subscriptions(threading.Lock())
         self.delivery = Delivery(connection, self.registry)
+        self.delivery.lasting = connection._line is not None
         # Makes what guards something that threads share.
         self.new_lock = threading.Lock
         # The number of domain_event_register's callback, which has no other name.

@@ -7,7 +7,7 @@ other colour differs in ``async`` and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import ArgumentTypeError, UsageError
+from virtproto.errors import UsageError
 from virtproto.wire.remote.connect import CONNECT_CLOSE
 
 from .registering import RegisteringCalls
@@ -351,7 +351,7 @@ class LivingCalls(RegisteringCalls):
             try:
                 living.delivery.serve("close")
                 if self._opened.close_callbacks:
-                    self._ask(CONNECT_REGISTER_CLOSE_CALLBACK, b"")
+                    self._ask_here(CONNECT_REGISTER_CLOSE_CALLBACK)
             except BaseException:
                 living.registry.close_callback = None
                 living.delivery.dismiss("close")
@@ -368,7 +368,7 @@ class LivingCalls(RegisteringCalls):
             living.registry.close_callback = None
             try:
                 if self._opened.close_callbacks:
-                    self._ask(CONNECT_UNREGISTER_CLOSE_CALLBACK, b"")
+                    self._ask_here(CONNECT_UNREGISTER_CLOSE_CALLBACK)
             finally:
                 living.delivery.dismiss("close")
 
@@ -385,12 +385,10 @@ class LivingCalls(RegisteringCalls):
         Raises UsageError. Source: virConnectSetKeepAlive.
         """
         from virtproto.model.arguments import to_uint
+        from virtproto.model.opening_options import check_interval
 
-        if not isinstance(interval_s, int | float):
-            kind = type(interval_s).__name__
-            raise ArgumentTypeError(f"interval_s: expected seconds, not {kind}")
-        # Written so that NaN is refused too.
-        if not interval_s <= 0x7FFFFFFF:
-            raise UsageError("interval_s: not a number of seconds up to 2147483647")
+        check_interval("interval_s", interval_s)
         to_uint("count", count)
         self._alive().delivery.keep_alive(interval_s, count)
+        if self._line is not None:
+            self._line.keep_alive(interval_s, count)

@@ -210,6 +210,10 @@ class Line:
             return "closed"
         return "open" if self._outage is None and self._channel.is_open else "reconnecting"
 
+    def keep_alive(self, interval_s: float, count: int) -> None:
+        """Have later channels ask for signs of life as the present one was told to."""
+        self._entrance.keepalive = (interval_s, count) if interval_s > 0 else None
+
     def make(
         self,
         make: Callable[[Channel, float | None], T],
