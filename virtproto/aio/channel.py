@@ -8,31 +8,31 @@ What a call beside the plain ones needs (descriptors, streams) is in `descriptor
 loaded when first used: they are this module's friends and use its inside. What arrives is given to
 streams and to the listener from within the reader: they keep it and wake somebody, nothing more.
 
-Nothing is read while a stream has more unread data than it should and nobody waits for anything.
-The daemon, which then hears nothing of its pings, is told from time to time that somebody lives.
+Nothing is read while a stream has more unread data than it should and nobody waits for a reply or
+for a stream. Events wait as well then, until that stream's reader has caught up or a call is made:
+what comes behind what nobody takes cannot be had without keeping all of it. The daemon, which then
+hears nothing of its pings, is told from time to time that somebody lives.
+
+Nothing is sent while the transport has more to write than it should: who makes a call then waits
+for room before it is made, so that however many are given up, none of them is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import sys
 import warnings
 from weakref import WeakKeyDictionary
 
-from virtproto.errors import TransportError, UsageError, VirtprotoError
+from virtproto.errors import UsageError, VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
     CLOSED_BY_DAEMON,
     CLOSED_HERE,
     INHERITED,
-    closed_during,
-    late,
-    lost,
     payload_of,
     refused,
-    repeated,
     unclosed,
     why_broken,
 )
@@ -45,12 +45,15 @@ from virtproto.protocol.events import (
     ReplyReceived,
     SessionFailed,
 )
+from virtproto.transport.deadline import time_left
 from virtproto.transport.inheritance import remember
-from virtproto.transport.unix import connect_error, socket_address
+
+from .ending import connected_socket, end, free
+from .timekeeper import Deadlines, Pulse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
     from virtproto.model.endpoint import Endpoint
@@ -74,8 +77,10 @@ _running_loop = asyncio._get_running_loop
 _BUFFER_SIZE = 65536
 # The rest of a packet larger than that is read into a buffer of its own, up to this much at a time.
 _LARGE_READ_SIZE = 1 << 20
-# Pause between attempts to connect to a daemon that is too busy to accept.
-_RETRY_S = 0.01
+# Arguments from this size on are written at once: what waits for the end of a turn is not bounded.
+_WRITE_AT_ONCE = 16384
+# How many of those who wait for room go on at a time.
+_LET_GO = 16
 
 # One receive buffer serves all connections of a loop: the loop asks for it, fills it and reports
 # within one step, so two connections never hold it at a time.
@@ -105,9 +110,9 @@ class Channel(asyncio.BufferedProtocol):
         self._flush_due = False
         self._streams: dict[int, StreamEnd] = {}
         self._listener: Delivery | None = None
-        # The call that sends or brings descriptors, and how many came with what nobody waits for.
+        # The call that sends or brings descriptors, and how many were announced up to now.
         self._passage: Passage | None = None
-        self._unclaimed = 0
+        self._fds_announced = 0
         # Set while the transport takes no more, and who waits for that to end.
         self._full = False
         self._senders: list[asyncio.Future[None]] = []
@@ -115,9 +120,9 @@ class Channel(asyncio.BufferedProtocol):
         self._readers = 0
         self._crowded = False
         self._signs: asyncio.TimerHandle | None = None
-        # Deadline by serial; one timer watches the earliest.
-        self._deadlines: dict[int, tuple[float, float]] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadlines = Deadlines(self)
+        self._pulse: Pulse | None = None
+        self._when_lost: Callable[[str, VirtprotoError | None, int], object] | None = None
         shared = _buffers.get(loop)
         if shared is None:
             shared = _buffers[loop] = memoryview(bytearray(_BUFFER_SIZE))
@@ -131,29 +136,11 @@ class Channel(asyncio.BufferedProtocol):
     async def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
         """Return a channel to ``endpoint``. Raises as ``transport.unix.connect`` does."""
         loop = asyncio.get_running_loop()
-        address = socket_address(endpoint.path)
-        deadline = None if timeout_s is None else loop.time() + timeout_s
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = await connected_socket(endpoint, timeout_s)
         try:
-            sock.setblocking(False)
-            while True:
-                try:
-                    sock.connect(address)
-                    break
-                except BlockingIOError as exc:
-                    # The queue of the listening socket is full, and there is no way to wait on it.
-                    if deadline is not None and loop.time() >= deadline:
-                        raise connect_error(endpoint, exc, timeout_s) from exc
-                    await asyncio.sleep(_RETRY_S)
             _, channel = await loop.create_unix_connection(
                 lambda: cls(loop, sock, endpoint.path), sock=sock
             )
-        except TransportError:
-            sock.close()
-            raise
-        except OSError as exc:
-            sock.close()
-            raise connect_error(endpoint, exc, timeout_s) from exc
         except BaseException:
             sock.close()
             raise
@@ -164,6 +151,37 @@ class Channel(asyncio.BufferedProtocol):
         """Whether calls can be made, as far as is known without asking the daemon."""
         return self._closed is None and not self._loop.is_closed()
 
+    @property
+    def long_calls(self) -> int | None:
+        """How many long calls the daemon is given at a time, None for any number; may be set."""
+        return self._session.long_calls
+
+    @long_calls.setter
+    def long_calls(self, limit: int | None) -> None:
+        self._session.long_calls = limit
+        if self._closed is None:
+            self._flush()
+
+    async def keep_alive(self, interval_s: float, count: int) -> None:
+        """Ask a daemon that was silent for ``interval_s`` for a sign of life, in the loop.
+
+        After ``count`` questions and one more interval without any the connection is lost. An
+        interval of 0 or less ends that. Raises UsageError, ConnectionClosedError.
+        """
+        self._require_usable()
+        pulse = Pulse(self, interval_s, count)
+        if self._pulse is not None:
+            self._pulse.stop()
+        self._pulse = pulse if interval_s > 0 else None
+
+    def when_lost(self, function: Callable[[str, VirtprotoError | None, int], object]) -> None:
+        """Have ``function(why, error, reason)`` called once, if the connection ends by itself.
+
+        It does not for a ``close`` or ``abandon`` on this side. Calls, streams and the listener
+        were told before; it must only take note. ``reason`` is a number of virConnectCloseReason.
+        """
+        self._when_lost = function
+
     async def call(
         self,
         procedure: Procedure[Any, Any],
@@ -173,21 +191,25 @@ class Channel(asyncio.BufferedProtocol):
     ) -> bytes:
         """Make one call and return the payload of its reply.
 
-        ``timeout_s`` bounds sending and waiting. ``special`` is for `call_with_fds` and
-        `call_opening_stream`. Raises LibvirtError for the daemon's refusal, DeadlineError (the
-        channel stays usable, a late reply is dropped), ConnectionLostError, ConnectionClosedError,
-        ProtocolError, and UsageError outside the channel's event loop. Cancelling gives the call
-        up: the daemon goes on with it, and its reply is dropped.
+        ``timeout_s`` bounds sending and waiting, as blocks of ``deadline`` do. ``special`` is for
+        `call_with_fds` and `call_opening_stream`. Raises LibvirtError for the daemon's refusal,
+        DeadlineError (the channel stays usable, a late reply is dropped), ConnectionLostError,
+        ConnectionClosedError, ProtocolError, and UsageError outside the channel's event loop.
+        Cancelling gives the call up: the daemon goes on with it, and its reply is dropped.
         """
         if self._closed is not None or _running_loop() is not self._loop:
             self._require_usable()
+        timeout_s = time_left(timeout_s)
+        if self._full or (timeout_s is not None and timeout_s <= 0):
+            timeout_s = await self._room(procedure, timeout_s)
         session = self._session
         if special is None:
-            serial = session.send_call(procedure.program, procedure.version, procedure.number, args)
+            program, version, number = procedure.program, procedure.version, procedure.number
+            serial = session.send_call(program, version, number, args, long=procedure.long)
         else:
             serial = special.send_call(procedure, args)
         waiting = self._waiting
-        if not waiting:
+        if not waiting or len(args) >= _WRITE_AT_ONCE:
             self._flush()
         elif not self._flush_due:
             # Many calls at once leave in one write, at the end of this turn of the loop.
@@ -199,16 +221,13 @@ class Channel(asyncio.BufferedProtocol):
             self._read_on()
         try:
             if timeout_s is not None:
-                self._set_deadline(serial, timeout_s)
-            reply = await future
+                self._deadlines.set(serial, timeout_s)
+            return payload_of(procedure, await future)
         finally:
             if timeout_s is not None:
-                self._deadlines.pop(serial, None)
+                self._deadlines.forget(serial)
             if waiting.pop(serial, None) is not None:
                 session.abandon_call(serial)
-        if special is not None:
-            special.answered(reply)
-        return payload_of(procedure, reply)
 
     async def call_with_fds(
         self,
@@ -227,9 +246,9 @@ class Channel(asyncio.BufferedProtocol):
         from .descriptors import Passage
 
         self._require_usable()
-        async with Passage(self, fds) as passage:
-            payload = await self.call(procedure, args, timeout_s, passage)
-            return payload, passage.claim(procedure)
+        async with Passage(self, procedure, fds, time_left(timeout_s)) as passage:
+            payload = await self.call(procedure, args, passage.time_left, passage)
+            return payload, passage.claim()
 
     async def call_opening_stream(
         self,
@@ -320,22 +339,23 @@ class Channel(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
+        now = self._arrival()
         if self._large is None:
             data = bytes(self._shared[:nbytes])
             if len(self._waiting) == 1:
                 # One question, one answer: the core has a short way for that.
                 (serial,) = self._waiting
-                reply = session.receive_reply(serial, data)
+                reply = session.receive_reply(serial, data, now)
                 if reply is not None:
                     self._answer(reply)
                     return
             else:
-                session.receive_data(data)
+                session.receive_data(data, now)
         else:
             self._filled += nbytes
             if self._filled < len(self._large):
                 return
-            session.receive_data(self._large)
+            session.receive_data(self._large, now)
             self._large = None
         wanted = session.bytes_wanted
         if wanted > _BUFFER_SIZE:
@@ -357,15 +377,21 @@ class Channel(asyncio.BufferedProtocol):
         self._full = True
 
     def resume_writing(self) -> None:
-        self._full = False
-        self._release_senders()
+        # Nothing is written while descriptors are being sent.
+        if self._passage is None or not self._passage.is_sending:
+            self._full = False
+            self._release_senders()
 
     # Inside.
 
     def _dispatch(self) -> None:
         session = self._session
         for event in session.events_received():
-            if isinstance(event, ReplyReceived | CallFailed):
+            if isinstance(event, ReplyReceived):
+                if event.nfds:
+                    self._count_fds(event)
+                self._answer(event)
+            elif isinstance(event, CallFailed):
                 self._answer(event)
             elif isinstance(event, SessionFailed):
                 self._end(f"it failed: {event.error}", event.error)
@@ -380,16 +406,29 @@ class Channel(asyncio.BufferedProtocol):
         if isinstance(event, EventReceived):
             if self._listener is not None:
                 self._listener.deliver(event)
+                if self._listener.crowded:
+                    self._pause_reading()
         elif isinstance(event, FdsUnclaimed):
-            self._unclaimed += event.nfds
+            self._fds_announced += event.nfds
         else:
             stream = self._streams.get(event.serial)  # type: ignore[attr-defined]
             if stream is not None:
                 stream.deliver(event)
-                if stream.inbox.crowded and not (self._waiting or self._readers or self._crowded):
-                    from .traffic import read_no_more
+                if stream.inbox.crowded:
+                    self._pause_reading()
 
-                    read_no_more(self)
+    def _count_fds(self, reply: ReplyReceived) -> None:
+        """Tell the call that brings descriptors which of those that came are its own."""
+        if self._passage is not None:
+            self._passage.announce(reply, self._fds_announced)
+        self._fds_announced += reply.nfds
+
+    def _pause_reading(self) -> None:
+        """Read no more, while nobody waits for a reply or a stream."""
+        if not (self._waiting or self._readers or self._crowded):
+            from .traffic import read_no_more
+
+            read_no_more(self)
 
     def _read_on(self) -> None:
         """Read again although a stream is crowded."""
@@ -397,11 +436,25 @@ class Channel(asyncio.BufferedProtocol):
 
         read_on(self)
 
+    def _arrival(self) -> float | None:
+        """Return the time, where it matters when something arrived."""
+        return None if self._pulse is None else self._loop.time()
+
+    async def _room(self, procedure: Procedure[Any, Any], timeout_s: float | None) -> float | None:
+        """Wait until a call may be made, and return the time that is left for it."""
+        from .traffic import room_for_call
+
+        return await room_for_call(self, procedure, timeout_s)
+
     def _release_senders(self) -> None:
-        senders, self._senders = self._senders, []
-        for sender in senders:
+        """Let some go on of those who wait for room, and others in the loop's next turn."""
+        for sender in self._senders[:_LET_GO]:
             if not sender.done():
                 sender.set_result(None)
+        del self._senders[:_LET_GO]
+        if self._senders and not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
 
     def _answer(self, reply: Answer) -> None:
         entry = self._waiting.pop(reply.serial, None)
@@ -413,39 +466,16 @@ class Channel(asyncio.BufferedProtocol):
         self._flush_due = False
         if self._passage is not None:
             self._passage.flush()
-            return
-        chunks = self._session.data_to_send()
-        if chunks and self._transport is not None:
-            self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        else:
+            chunks = self._session.data_to_send()
+            if chunks and self._transport is not None:
+                self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        if self._senders and not self._full:
+            self._release_senders()
 
     def _end(self, why: str, error: VirtprotoError | None, bytes_held: int = 0) -> None:
-        """Make no more calls; fail those that wait, with ``error`` if there is one."""
-        if self._closed is not None:
-            return
-        self._closed = why
-        self._session.close()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for future, procedure in self._waiting.values():
-            if future.done():
-                continue
-            if error is not None:
-                future.set_exception(repeated(error))
-            elif why is CLOSED_HERE:
-                future.set_exception(closed_during(procedure))
-            else:
-                future.set_exception(lost(procedure, why, bytes_held))
-        self._waiting.clear()
-        if self._crowded:
-            self._read_on()
-        self._release_senders()
-        if self._streams or self._passage is not None or self._listener is not None:
-            from .traffic import announce_end
-
-            announce_end(self, why, error)
-        if self._transport is not None:
-            self._transport.abort()
+        if self._closed is None:
+            end(self, why, error, bytes_held)
 
     def _require_usable(self) -> None:
         if self._closed is not None:
@@ -460,39 +490,4 @@ class Channel(asyncio.BufferedProtocol):
         return UsageError("only the event loop that opened this connection can use it")
 
     def _free(self) -> None:
-        """Close the socket without the event loop, which has ended."""
-        self._closed = CLOSED_HERE
-        self._session.close()
-        self._waiting.clear()
-        for stream in self._streams.values():
-            stream.inbox.fail(closed_during(stream.procedure))
-        self._sock.close()
-        if self._passage is not None:
-            self._passage.leave_to_parent()
-        with contextlib.suppress(AttributeError):
-            # asyncio's transport cannot be closed without its loop, and would warn of it.
-            self._transport._sock = None  # type: ignore[union-attr]
-
-    def _set_deadline(self, serial: int, timeout_s: float) -> None:
-        when = self._loop.time() + timeout_s
-        self._deadlines[serial] = (when, timeout_s)
-        timer = self._timer
-        if timer is None or timer.when() > when:
-            if timer is not None:
-                timer.cancel()
-            self._timer = self._loop.call_at(when, self._sweep)
-
-    def _sweep(self) -> None:
-        """Fail the calls whose time is up; look again when the next one's will be."""
-        now = self._loop.time()
-        self._timer = None
-        for serial, (when, timeout_s) in list(self._deadlines.items()):
-            if when <= now:
-                del self._deadlines[serial]
-                entry = self._waiting.get(serial)
-                # Absent when the reply has come and the caller has not had its turn yet.
-                if entry is not None and not entry[0].done():
-                    entry[0].set_exception(late(entry[1], timeout_s))
-        if self._deadlines:
-            earliest = min(when for when, _ in self._deadlines.values())
-            self._timer = self._loop.call_at(earliest, self._sweep)
+        free(self)

@@ -10,7 +10,9 @@ through the copy, and nothing else is written meanwhile. A call that is cancelle
 that sends the rest all the same, since the daemon waits for it.
 
 A read without room for descriptors makes the kernel close those that come: what was announced by
-the late reply of a call that was given up is lost that way, as it should be.
+the late reply of a call that was given up is lost that way, as it should be. Part of it may come
+that way and the rest while another such call lasts, so descriptors are told apart by the bytes that
+they ride on: those are counted from the connection's beginning, and so is what replies announce.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import asyncio
 from socket import MSG_CMSG_CLOEXEC
 
 from virtproto.errors import SequenceError
-from virtproto.protocol.events import ReplyReceived
+from virtproto.model.replies import unsent
 from virtproto.transport.descriptors import (
     ANCILLARY_SIZE,
     carrier_of,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from virtproto.protocol.events import CallFailed
+    from virtproto.protocol.events import ReplyReceived
     from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel
@@ -47,31 +49,45 @@ _READ_SIZE = 65536
 class Passage:
     """The descriptors of one call: those that go, as copies, and those that come.
 
-    A context manager: inside of it the channel is set up for descriptors.
+    A context manager: inside of it the channel is set up for descriptors. ``timeout_s`` bounds the
+    wait for that; what is left of it then is for the call.
     """
 
-    def __init__(self, channel: Channel, fds: Sequence[int]) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        procedure: Procedure[Any, Any],
+        fds: Sequence[int],
+        timeout_s: float | None,
+    ) -> None:
         self._channel = channel
+        self._procedure = procedure
         self._copies = copies_of(fds)
-        self._came: list[int] = []
-        self._announced = 0
-        # Descriptors that came before, with the reply of a call that was given up.
-        self._of_others = 0
+        # How much of the time is left for the call.
+        self.time_left = timeout_s
+        # Descriptors that came, by the number of the byte that they rode on; which are the call's.
+        self._came: dict[int, list[int]] = {}
+        self._mine = range(0)
+        self._serial = -1
         self._sock = channel._sock.dup()
         self._gone: asyncio.Future[None] = channel._loop.create_future()
         self._sender: asyncio.Task[None] | None = None
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether descriptors are on their way, and nothing else can be written."""
+        return self._sender is not None
+
     async def __aenter__(self) -> Self:
         channel = self._channel
         try:
-            while channel._passage is not None:
-                await asyncio.shield(channel._passage._gone)
+            if channel._passage is not None:
+                await self._wait_for_turn(self.time_left)
             channel._require_usable()
         except BaseException:
             self._free()
             raise
         channel._passage = self
-        channel._unclaimed = 0
         if channel._transport is not None:
             channel._transport.pause_reading()
         if channel._large is not None:
@@ -92,11 +108,28 @@ class Passage:
             # It ends the passage when all is sent.
             self._sender.add_done_callback(lambda _: self.end())
 
+    async def _wait_for_turn(self, timeout_s: float | None) -> None:
+        channel = self._channel
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                while channel._passage is not None:
+                    await asyncio.shield(channel._passage._gone)
+        except TimeoutError:
+            raise unsent(self._procedure, timeout_s) from None
+        end = limit.when()
+        self.time_left = None if end is None else end - channel._loop.time()
+
     def send_call(self, procedure: Procedure[Any, Any], args: bytes) -> int:
         """Have the core queue the call."""
-        return self._channel._session.send_call(
-            procedure.program, procedure.version, procedure.number, args, nfds=len(self._copies)
+        self._serial = serial = self._channel._session.send_call(
+            procedure.program,
+            procedure.version,
+            procedure.number,
+            args,
+            nfds=len(self._copies),
+            long=procedure.long,
         )
+        return serial
 
     def flush(self) -> None:
         """Write what the core wants sent, descriptors included."""
@@ -107,22 +140,23 @@ class Passage:
         if chunks:
             channel._transport.write(b"".join(chunks))
         if channel._session.fds_due:
+            channel._full = True
             self._sender = channel._loop.create_task(self._send())
 
-    def answered(self, reply: ReplyReceived | CallFailed) -> None:
-        """Note how many descriptors the reply announced."""
-        self._announced = reply.nfds if isinstance(reply, ReplyReceived) else 0
-        self._of_others = self._channel._unclaimed
+    def announce(self, reply: ReplyReceived, before: int) -> None:
+        """Note what a reply announced, and how many descriptors were announced before."""
+        if reply.serial == self._serial:
+            self._mine = range(before, before + reply.nfds)
 
-    def claim(self, procedure: Procedure[Any, Any]) -> list[int]:
+    def claim(self) -> list[int]:
         """Return the descriptors of the call's reply. Raises SequenceError if others came."""
-        mine = self._came[self._of_others :]
-        if len(mine) != self._announced:
+        mine = [fd for number in self._mine for fd in self._came.pop(number, ())]
+        if len(mine) != len(self._mine):
+            close_descriptors(mine)
             raise SequenceError(
-                f"{procedure.name}: the reply announced {self._announced} descriptors, "
+                f"{self._procedure.name}: the reply announced {len(self._mine)} descriptors, "
                 f"{len(mine)} came"
             )
-        del self._came[self._of_others :]
         return mine
 
     def end(self) -> None:
@@ -149,9 +183,10 @@ class Passage:
 
     def _free(self) -> None:
         self._sock.close()
-        close_descriptors(self._came)
+        for came in self._came.values():
+            close_descriptors(came)
         close_descriptors(self._copies)
-        self._came = []
+        self._came = {}
         self._copies = []
 
     def _read(self) -> None:
@@ -162,9 +197,12 @@ class Passage:
             return
         except OSError:
             data, ancillary = b"", []
-        self._came += descriptors_in(ancillary)
         if data:
-            channel._session.receive_data(data)
+            channel._session.receive_data(data, channel._arrival())
+        if fds := descriptors_in(ancillary):
+            # A read ends behind the byte that descriptors ride on.
+            self._came.setdefault(channel._session.fds_seen - 1, []).extend(fds)
+        if data:
             channel._dispatch()
             return
         # The transport finds the end, or the error, as well, and knows what to do.
@@ -188,7 +226,8 @@ class Passage:
         close_descriptors(self._copies)
         self._copies = []
         self._sender = None
-        self.flush()
+        channel._full = False
+        channel._flush()
 
     async def _send_one(self, fd: int) -> None:
         while True:

@@ -18,10 +18,12 @@ from virtproto.model.replies import (
     late,
     lost,
     repeated,
+    unsent,
 )
 from virtproto.model.stream_inbox import StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
 from virtproto.protocol.keepalive import PONG_PACKET
+from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from virtproto.errors import VirtprotoError
     from virtproto.protocol.client import ClientSession
-    from virtproto.protocol.events import CallFailed, Event, ReplyReceived
+    from virtproto.protocol.events import Event
     from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel
@@ -41,10 +43,10 @@ if TYPE_CHECKING:
 __all__ = [
     "StreamEnd",
     "announce_end",
-    "heed",
     "make_room",
     "read_no_more",
     "read_on",
+    "room_for_call",
     "run_handler",
 ]
 
@@ -105,17 +107,32 @@ async def run_handler(handler: Callable[..., Any], *args: object) -> Any:
     return await result if isawaitable(result) else result
 
 
-async def heed(channel: Channel, queue: Callable[[ClientSession], None]) -> None:
-    """Have the core queue something outside of any call, and send it.
+async def room_for_call(
+    channel: Channel, procedure: Procedure[Any, Any], timeout_s: float | None
+) -> float | None:
+    """Wait while the transport has more to write than it should; return the time that is left.
 
-    Waits while the transport has more to write than it should. Raises what ``queue`` does, and
-    ConnectionClosedError.
+    Raises DeadlineError, and what the connection's end is to a call of which nothing was sent.
     """
-    channel._require_usable()
-    queue(channel._session)
-    channel._flush()
-    while channel._full and channel._closed is None:
-        await _turn(channel, channel._senders)
+    end = None if timeout_s is None else channel._loop.time() + timeout_s
+    await _room(channel, procedure, timeout_s)
+    if channel._closed is CLOSED_HERE:
+        raise closed_during(procedure)
+    if channel._closed is not None:
+        raise lost(procedure, channel._closed, may_have_run=False)
+    return None if end is None else end - channel._loop.time()
+
+
+async def _room(channel: Channel, procedure: Procedure[Any, Any], timeout_s: float | None) -> None:
+    """Wait while the transport has more to write than it should. Raises DeadlineError."""
+    if timeout_s is not None and timeout_s <= 0:
+        raise unsent(procedure, timeout_s)
+    try:
+        async with asyncio.timeout(timeout_s):
+            while channel._full and channel._closed is None:
+                await _turn(channel, channel._senders)
+    except TimeoutError:
+        raise unsent(procedure, timeout_s) from None
 
 
 async def _turn(channel: Channel, turns: list[asyncio.Future[None]]) -> None:
@@ -155,13 +172,15 @@ class StreamEnd:
         """Have the core queue the call that opens the stream; data may overtake its reply."""
         channel = self._opened()
         self._serial = serial = channel._session.send_call(
-            procedure.program, procedure.version, procedure.number, args, opens_stream=True
+            procedure.program,
+            procedure.version,
+            procedure.number,
+            args,
+            opens_stream=True,
+            long=procedure.long,
         )
         channel._streams[serial] = self
         return serial
-
-    def answered(self, reply: ReplyReceived | CallFailed) -> None:
-        """Take note of the reply; there is no stream if it is an error."""
 
     def deliver(self, event: Event) -> None:
         """Take note of what came, and wake who waits for it."""
@@ -222,6 +241,7 @@ class StreamEnd:
         if ready():
             return
         channel._require_usable()
+        timeout_s = time_left(timeout_s)
         channel._readers += 1
         if channel._crowded:
             read_on(channel)
@@ -265,10 +285,14 @@ class StreamEnd:
         # The daemon answers nothing on a stream that failed.
         self.inbox.check()
         channel = self._opened()
-        await heed(channel, queue)
-        if channel._closed is not None:
-            # It ended while this waited, and with it what was not written yet.
+        limit_s = time_left(None)
+        if channel._full or limit_s is not None:
+            await _room(channel, self.procedure, limit_s)
+            # It may have failed, or the connection ended, while this waited.
             self.inbox.check()
+        channel._require_usable()
+        queue(channel._session)
+        channel._flush()
 
     def _rouse(self) -> None:
         waiting, self._waiting = self._waiting, []

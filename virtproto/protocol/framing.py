@@ -168,6 +168,7 @@ class PacketReader:
 
     __slots__ = (
         "error",
+        "fds_seen",
         "_fd_passing",
         "_data",
         "_pos",
@@ -181,6 +182,8 @@ class PacketReader:
     def __init__(self, *, fd_passing: bool = False) -> None:
         self.error: FramingError | None = None
         self._fd_passing = fd_passing
+        # Carrier bytes up to now.
+        self.fds_seen = 0
         # Bytes not yet looked at: _data from _pos on. Empty while a payload is incomplete.
         self._data = b""
         self._pos = 0
@@ -358,6 +361,7 @@ class PacketReader:
         taken = min(self._carriers, len(self._data) - self._pos)
         self._pos += taken
         self._carriers -= taken
+        self.fds_seen += taken
         if self._carriers:
             return None
         packet = self._packet

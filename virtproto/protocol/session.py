@@ -164,6 +164,11 @@ class Session:
         """
         return self._reader.fds_expected
 
+    @property
+    def fds_seen(self) -> int:
+        """Bytes that descriptors ride on, of all that were read; of the connection's whole life."""
+        return self._reader.fds_seen
+
     # Events and bytes out.
 
     def events_received(self) -> list[Event]:

@@ -1,0 +1,105 @@
+"""The timers of a channel in its event loop: deadlines of calls, and keepalive.
+
+Responsible for waking at the right time, with one timer for all deadlines and one for keepalive. A
+friend of `channel`: it uses the channel's inside. Must not know what is late, or what a sign of
+life is.
+"""
+
+from __future__ import annotations
+
+from virtproto.model.replies import late
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+
+    from .channel import Channel
+
+__all__ = ["Deadlines", "Pulse"]
+
+
+class Deadlines:
+    """When calls that wait for their reply have waited long enough, by serial."""
+
+    __slots__ = ("_channel", "_ends", "_timer")
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        # When the time is up, and how long it was.
+        self._ends: dict[int, tuple[float, float]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, serial: int, timeout_s: float) -> None:
+        """Fail a call in so many seconds, unless it is forgotten before."""
+        loop = self._channel._loop
+        when = loop.time() + timeout_s
+        self._ends[serial] = (when, timeout_s)
+        timer = self._timer
+        if timer is None or timer.when() > when:
+            if timer is not None:
+                timer.cancel()
+            self._timer = loop.call_at(when, self._sweep)
+
+    def forget(self, serial: int) -> None:
+        """Have nothing happen to a call any more."""
+        self._ends.pop(serial, None)
+
+    def stop(self) -> None:
+        """Have nothing happen to any."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _sweep(self) -> None:
+        """Fail the calls whose time is up; look again when the next one's will be."""
+        channel = self._channel
+        now = channel._loop.time()
+        self._timer = None
+        for serial, (when, timeout_s) in list(self._ends.items()):
+            if when <= now:
+                del self._ends[serial]
+                entry = channel._waiting.get(serial)
+                # Absent when the reply has come and the caller has not had its turn yet.
+                if entry is not None and not entry[0].done():
+                    held_by = channel.long_calls if channel._session.is_held(serial) else None
+                    entry[0].set_exception(late(entry[1], timeout_s, held_by=held_by))
+        if self._ends:
+            earliest = min(when for when, _ in self._ends.values())
+            self._timer = channel._loop.call_at(earliest, self._sweep)
+
+
+class Pulse:
+    """Keepalive of a channel: it asks a silent daemon, and ends with one that does not answer."""
+
+    __slots__ = ("_channel", "_rate", "_timer")
+
+    def __init__(self, channel: Channel, interval_s: float, count: int) -> None:
+        """Begin to beat. Raises UsageError for an interval or a count that makes no sense."""
+        self._channel = channel
+        self._rate = (interval_s, count)
+        self._timer: asyncio.TimerHandle | None = None
+        channel._session.enable_keepalive(interval_s, count, channel._loop.time())
+        self._wait()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _beat(self) -> None:
+        """Do what is due."""
+        channel = self._channel
+        now = channel._loop.time()
+        if channel._crowded:
+            # Nothing was read, so nothing can be concluded. Until the next beat there is: a living
+            # daemon's next packet has reading pause again, a dead one sends none.
+            channel._session.enable_keepalive(*self._rate, now)
+            channel._read_on()
+        channel._session.tick(now)
+        channel._dispatch()
+        self._wait()
+
+    def _wait(self) -> None:
+        due = self._channel._session.next_deadline()
+        self._timer = None if due is None else self._channel._loop.call_at(due, self._beat)
