@@ -8,18 +8,21 @@ Its twin of the other colour differs in ``async`` and ``await`` only.
 from __future__ import annotations
 
 from time import monotonic
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from warnings import warn
 
-from virtproto.errors import ConnectionClosedError, DecodeError
+from virtproto.errors import ConnectionClosedError
 from virtproto.model.event_kinds import KINDS
 from virtproto.model.event_queue import EventQueue, to_limit, to_overflow
+from virtproto.model.event_reading import EventReader
+from virtproto.model.object_handle import handle
 from virtproto.model.refs import check_timeout
 from virtproto.model.replies import repeated
 from virtproto.protocol.events import EventReceived
 
+from . import _events
+from .delivery import class_of
 from .event_end import EventEnd, NoMoreEvents
-from .event_records import record_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["Events"]
 
 E = TypeVar("E")
+
+# Makes a record without its class's own __new__.
+_tuple: Any = tuple.__new__
 
 
 class Events(Generic[E]):
@@ -68,6 +74,7 @@ class Events(Generic[E]):
         self._connection = connection
         self._wishes = wishes
         self._named = named
+        self._readers: dict[int, EventReader] = {}
 
     @property
     def dropped(self) -> int:
@@ -159,13 +166,22 @@ class Events(Generic[E]):
     def _take(self) -> E | None:
         """Return the next event that was kept and can be read."""
         while (entry := self._queue.take()) is not None:
-            if not isinstance(entry, EventReceived):
+            if type(entry) is not EventReceived:
                 mark: E = entry
                 return mark
-            kind = KINDS[entry.program, entry.procedure]
-            try:
-                record: E = record_of(self._connection, kind, kind.unpack(entry.payload))
-            except DecodeError:
-                continue
-            return record
+            payload = entry.payload
+            # The number is enough: among what reaches an iterator no two programs have the same.
+            reader = self._readers.get(entry.procedure) or self._reader_for(entry)
+            found = reader.known.get(payload) or reader.read(payload)
+            if found is not None:
+                wire, fields = found
+                concerned = handle(reader.concerned, self._connection, wire)
+                record: E = _tuple(reader.made, (concerned, *fields))
+                return record
         return None
+
+    def _reader_for(self, event: EventReceived) -> EventReader:
+        kind = KINDS[event.program, event.procedure]
+        made = EventReader(kind, getattr(_events, kind.record), class_of(kind.family))
+        self._readers[event.procedure] = made
+        return made
