@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
@@ -24,6 +25,7 @@ from virtproto.aio.stream import Stream as AioStream
 from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.endpoint import Endpoint
 from virtproto.model.object_handle import ObjectHandle
+from virtproto.model.recipes.opening import Opened
 from virtproto.sync.channel import Channel as SyncChannel
 
 __all__ = [
@@ -32,11 +34,13 @@ __all__ = [
     "CHANNELS",
     "COLOURS",
     "FORGETTERS",
+    "OVER_SOCKETS",
     "TOGETHER",
     "Forget",
     "Open",
     "OpenAdmin",
     "OpenChannel",
+    "OpenOverSocket",
     "OpenTogether",
 ]
 
@@ -48,6 +52,9 @@ OpenTogether = Callable[..., AbstractContextManager[list[virtproto.Connection]]]
 OpenAdmin = Callable[..., AbstractContextManager[admin.AdminConnection]]
 # The same for a bare channel to the socket at a path.
 OpenChannel = Callable[[str], AbstractContextManager[SyncChannel]]
+
+# The same for a connection over a socket of any kind, on which the calls of opening are not made.
+OpenOverSocket = Callable[[socket.socket], AbstractContextManager[virtproto.Connection]]
 
 # Opens a connection, forgets it, and calls a function while an event loop, if any, still runs.
 Forget = Callable[[str, Callable[[], None]], None]
@@ -183,6 +190,25 @@ def _aio_channel(path: str) -> AbstractContextManager[Any]:
     return _driven(AioChannel.connect(Endpoint(path), _CONNECT_S))
 
 
+_OPENED = Opened("test:///default", keepalive=False, event_callbacks=True, close_callbacks=True)
+
+
+def _over_sync(sock: socket.socket) -> AbstractContextManager[Any]:
+    return virtproto.Connection(SyncChannel(sock, "a socket"), _OPENED, readonly=False)
+
+
+def _over_aio(sock: socket.socket) -> AbstractContextManager[Any]:
+    async def opened() -> aio.Connection:
+        loop = asyncio.get_running_loop()
+        sock.setblocking(False)
+        _, channel = await loop.create_connection(
+            lambda: AioChannel(loop, sock, "a socket"), sock=sock
+        )
+        return aio.Connection(channel, _OPENED, readonly=False)
+
+    return _driven(opened())
+
+
 def _forget_sync(uri: str, then: Callable[[], None]) -> None:
     virtproto.open(uri)
     then()
@@ -199,5 +225,6 @@ def _forget_aio(uri: str, then: Callable[[], None]) -> None:
 COLOURS: dict[str, Open] = {"sync": virtproto.open, "aio": _open_aio}
 ADMINISTRATIONS: dict[str, OpenAdmin] = {"sync": admin.open, "aio": _administer_aio}
 TOGETHER: dict[str, OpenTogether] = {"sync": _together_sync, "aio": _together_aio}
+OVER_SOCKETS: dict[str, OpenOverSocket] = {"sync": _over_sync, "aio": _over_aio}
 CHANNELS: dict[str, OpenChannel] = {"sync": _sync_channel, "aio": _aio_channel}
 FORGETTERS: dict[str, Forget] = {"sync": _forget_sync, "aio": _forget_aio}

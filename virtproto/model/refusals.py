@@ -1,18 +1,33 @@
 """Refusals of this side that stand for the daemon's: the same error, without asking.
 
 Responsible for what libvirt's own client refuses before it sends anything, and the daemon would
-refuse as well: in every field but the words it is the error that libvirt's client makes.
+refuse as well: in every field but the words it is the error that libvirt's client makes. And for
+what the road to the daemon cannot carry, so that nobody there gets to refuse it.
 """
 
 from __future__ import annotations
 
-from virtproto.errors import error_class
+from virtproto.errors import UsageError, error_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.errors import LibvirtError
+    from typing import Any
 
-__all__ = ["read_only"]
+    from virtproto.errors import LibvirtError
+    from virtproto.xdr.procedure import Procedure
+
+__all__ = ["no_descriptors", "read_only"]
+
+# The method of each procedure that passes descriptors.
+_PASSING = {
+    "DOMAIN_CREATE_WITH_FILES": "Domain.create_with_files",
+    "DOMAIN_CREATE_XML_WITH_FILES": "Connection.create_domain_with_files",
+    "DOMAIN_FD_ASSOCIATE": "Domain.fd_associate",
+    "DOMAIN_MONITOR_COMMAND_WITH_FILES": "Domain.qemu_monitor_command_with_files",
+    "DOMAIN_OPEN_GRAPHICS": "Domain.open_graphics",
+    "DOMAIN_OPEN_GRAPHICS_FD": "Domain.open_graphics_fd",
+    "DOMAIN_OPEN_NAMESPACE": "Domain.lxc_open_namespace",
+}
 
 # virErrorNumber of libvirt's own refusal, and how it begins in every language but the reader's.
 _OPERATION_DENIED = 29
@@ -58,6 +73,14 @@ def read_only(
     )
     error.object = concerned
     return error
+
+
+def no_descriptors(procedure: Procedure[Any, Any], road: str) -> UsageError:
+    """Return the error for a call that passes descriptors on a road that cannot carry them."""
+    return UsageError(
+        f"{_PASSING.get(procedure.name, procedure.name)} passes file descriptors, which only a "
+        f"unix socket on this machine carries; this connection goes over {road}"
+    )
 
 
 def _error_domain(method: str) -> int:

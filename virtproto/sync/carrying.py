@@ -70,9 +70,15 @@ class CarryingCalls(ConnectionCalls):
         """Make one call that sends or brings descriptors; return the result's XDR and what came.
 
         ``fds`` are open descriptors and stay the caller's; what is returned is the caller's to
-        close. Raises ArgumentUnsupportedError where the daemon passes none, SequenceError where it
-        passed others than the procedure brings, and what ``call`` raises.
+        close. Raises UsageError where the road to the daemon carries none, ArgumentUnsupportedError
+        where the daemon passes none, SequenceError where it passed others than the procedure
+        brings, and what ``call`` raises.
         """
+        wanted = fds_wanted(procedure)
+        if fds or wanted != 0:
+            from virtproto.transport.descriptors import check_road
+
+            check_road(procedure, self._channel._sock.family)
         asked = asks_for_fd_passing(procedure, len(fds))
         if asked and not self._supports(_FEATURE_FD_PASSING):
             from virtproto.errors import ArgumentUnsupportedError
@@ -86,7 +92,6 @@ class CarryingCalls(ConnectionCalls):
             # For the error alone: the daemon would send the descriptors back, unannounced, and what
             # they ride on would be taken for the beginning of the next packet.
             fds = []
-        wanted = fds_wanted(procedure)
         channel, timeout_s = self._channel, self._call_timeout_s
         if wanted == 0 and not fds:
             return channel.call(procedure, packed, timeout_s), []

@@ -13,20 +13,33 @@ import os
 import stat
 
 # The module below socket: see virtproto.transport.unix for why.
-from _socket import CMSG_SPACE, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET
+from _socket import (
+    AF_INET,
+    AF_INET6,
+    AF_UNIX,
+    CMSG_SPACE,
+    MSG_NOSIGNAL,
+    SCM_RIGHTS,
+    SOL_SOCKET,
+)
 from struct import Struct, unpack_from
 
 from virtproto.errors import ArgumentTypeError, UsageError
 from virtproto.model.arguments import shown_number
+from virtproto.model.refusals import no_descriptors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from virtproto.xdr.procedure import Procedure
 
 __all__ = [
     "ANCILLARY_SIZE",
     "DESCRIPTORS_MAX",
     "carrier_of",
+    "check_road",
     "close_descriptors",
     "copies_of",
     "descriptors_in",
@@ -58,6 +71,13 @@ def open_descriptor(parameter: str, fd: object, *, socket: bool = False) -> int:
     if socket and not stat.S_ISSOCK(mode):
         raise UsageError(f"{parameter}: descriptor {fd} is not a socket")
     return fd
+
+
+def check_road(procedure: Procedure[Any, Any], family: int) -> None:
+    """Raise UsageError unless a socket of ``family`` carries what a call passes."""
+    if family != AF_UNIX:
+        road = "TCP" if family in (AF_INET, AF_INET6) else f"a socket of family {int(family)}"
+        raise no_descriptors(procedure, road)
 
 
 def copies_of(fds: Sequence[int]) -> list[int]:
