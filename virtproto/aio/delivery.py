@@ -74,9 +74,6 @@ class Delivery:
         self.lasting = False
         # Whether nothing more should be read, as an iterator's queue is full.
         self.crowded = False
-        # Interval and count of keepalive, and when to see to it next.
-        self._rate = (0.0, 0)
-        self._pulse: asyncio.TimerHandle | None = None
         # A loop forgets tasks that nobody else knows.
         self._tasks: set[asyncio.Future[object]] = set()
         remember(self)
@@ -142,38 +139,6 @@ class Delivery:
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 
-    async def keep_alive(self, interval_s: float, count: int) -> None:
-        """Ask the daemon for signs of life, or no more. Raises UsageError."""
-        self._channel._require_usable()
-        self._channel._session.enable_keepalive(interval_s, count, self._channel._loop.time())
-        self._stop_pulse()
-        if interval_s > 0:
-            self._rate = (interval_s, count)
-            self.serve("keepalive")
-            self._beat()
-        else:
-            self.dismiss("keepalive")
-
-    def _beat(self) -> None:
-        """Do what keepalive wants done, and come again when there is more."""
-        channel = self._channel
-        now = channel._loop.time()
-        if channel._crowded:
-            # Nothing was read, so nothing can be concluded. Until the next beat there is: a living
-            # daemon's next packet has reading pause again, a dead one sends none.
-            channel._session.enable_keepalive(*self._rate, now)
-            channel._read_on()
-        channel._session.tick(now)
-        channel._dispatch()
-        due = channel._session.next_deadline()
-        if due is not None:
-            self._pulse = channel._loop.call_at(due, self._beat)
-
-    def _stop_pulse(self) -> None:
-        if self._pulse is not None:
-            self._pulse.cancel()
-            self._pulse = None
-
     def post(self, function: Callable[[], object]) -> None:
         """Have a function called in the loop's next turn, after those posted before."""
         self._channel._loop.call_soon(self._guarded, function)
@@ -191,7 +156,6 @@ class Delivery:
 
     def lose(self, reason: int) -> None:
         """Take note of the connection's end."""
-        self._stop_pulse()
         if reason == CLIENT:
             self._registry.finish(None)
             return
