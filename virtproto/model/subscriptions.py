@@ -238,11 +238,14 @@ class Subscriptions:
         left.callbacks.pop(listener.number, None)
         left.iterators = tuple(each for each in left.iterators if each is not listener)
         if not left.is_used and self._by_key.get(left.key) is left:
-            self.unwanted[left] = None
+            route = _route(left)
+            if self._routes.get(route) is left:
+                # Else it is one of a connection that is lost, and its ID may be another one's now.
+                self.unwanted[left] = None
+                del self._routes[route]
             del self._by_key[left.key]
             # Left over where a signal tore the registration from being noted.
             self.unanswered.pop(left.key, None)
-            self._routes.pop(_route(left), None)
 
     # For a connection that is made anew.
 
