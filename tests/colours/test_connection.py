@@ -38,10 +38,9 @@ UUID = bytes(range(16))
 UUID_TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
 WEB = NonnullDomain(name="web", uuid=UUID, id=7)
 MAIL = NonnullDomain(name="mail", uuid=UUID[::-1], id=-1)
-# What is asked before CONNECT_OPEN, and the features asked for: only asyncio answers the daemon's
-# pings. Feature 10 starts them, and is no use after CONNECT_OPEN.
-BEFORE_OPEN: dict[str, list[int]] = {"sync": [], "aio": [60]}
-FEATURES = {"sync": [14, 15], "aio": [10, 14, 15]}
+# The features that are asked for. The first starts the daemon's pings, and is no use after
+# CONNECT_OPEN.
+FEATURES = [10, 14, 15]
 # A peer that cannot be a daemon is told in under a second: it takes milliseconds.
 PROMPT_S = 1.0
 
@@ -66,10 +65,10 @@ def open_and_close(open_in_colour: Open, uri: str, **options: Any) -> None:
 
 
 def test_opening_makes_the_calls_of_libvirts_client(
-    server: ScriptedServer, uri: str, colour: str, open_in_colour: Open
+    server: ScriptedServer, uri: str, open_in_colour: Open
 ) -> None:
     with open_in_colour(uri) as connection:
-        assert names(server) == [66, *BEFORE_OPEN[colour], 1, 60, 60]
+        assert names(server) == [66, 60, 1, 60, 60]
         assert connection.is_alive()
         assert connection.get_uri() == uri
         assert not connection.is_readonly()
@@ -78,7 +77,7 @@ def test_opening_makes_the_calls_of_libvirts_client(
     assert (opened.name, opened.flags) == ("test:///default", 0)
     payloads = [call.payload for call in server.calls if call.procedure == 60]
     features = [remote.ConnectSupportsFeatureArgs.unpack(payload) for payload in payloads]
-    assert [feature.feature for feature in features] == FEATURES[colour]
+    assert [feature.feature for feature in features] == FEATURES
 
 
 def test_read_only_is_bit_0(server: ScriptedServer, uri: str, open_in_colour: Open) -> None:
@@ -103,7 +102,7 @@ def test_without_a_uri_the_daemon_is_asked_which_it_is(
     with open_in_colour() as connection:
         assert connection.get_uri() == "qemu:///session"
         assert "qemu:///session" in repr(connection)
-    assert names(server) == [66, *BEFORE_OPEN[colour], 1, 110, 60, 60, 2]
+    assert names(server) == [66, 60, 1, 110, 60, 60, 2]
     assert asked_to_open(server).name == ""
 
 
@@ -154,7 +153,7 @@ def test_a_daemon_that_offers_nothing_asks_for_nothing(
 ) -> None:
     server.handle(remote.AUTH_LIST, remote.AuthListRet(types=[]))
     open_and_close(open_in_colour, uri)
-    assert names(server) == [66, *BEFORE_OPEN[colour], 1, 60, 60, 2]
+    assert names(server) == [66, 60, 1, 60, 60, 2]
 
 
 def test_a_driver_that_refuses_closes_the_socket(
@@ -165,7 +164,7 @@ def test_a_driver_that_refuses_closes_the_socket(
         open_and_close(open_in_colour, uri)
     server.wait_until(lambda seen: seen.connections_ended == 1)
     # Without CONNECT_CLOSE: nothing was opened.
-    assert names(server) == [66, *BEFORE_OPEN[colour], 1]
+    assert names(server) == [66, 60, 1]
 
 
 def test_a_daemon_that_says_nothing_meets_the_deadline(

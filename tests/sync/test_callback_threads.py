@@ -56,7 +56,8 @@ def no_free_descriptors() -> Iterator[None]:
 
 
 def threads() -> list[str]:
-    return [each.name for each in threading.enumerate() if each.name.startswith("virtproto")]
+    names = [each.name for each in threading.enumerate() if each.name.startswith("virtproto")]
+    return [name for name in names if name != "virtproto timekeeper"]
 
 
 def test_callbacks_never_overlap(server: ScriptedServer, registrar: Registrar, uri: str) -> None:
@@ -97,8 +98,9 @@ def test_without_descriptors_nothing_is_left_behind(
                 connection.domain_event_register_any(None, LIFECYCLE, print)
             with pytest.raises(TransportError, match="Too many open files"):
                 connection.register_close_callback(print)
-            with pytest.raises(TransportError, match="Too many open files"):
-                connection.set_keep_alive(5, 5)
+            # Keepalive takes none.
+            connection.set_keep_alive(5, 5)
+            connection.set_keep_alive(0, 0)
         gc.collect()
         assert connection._channel._session.next_deadline() is None
         assert connection._alive().delivery._users == set()

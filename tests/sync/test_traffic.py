@@ -98,8 +98,9 @@ def in_thread(work: Any) -> tuple[threading.Thread, list[Any]]:
     return thread, results
 
 
-def waits_on(connection: virtproto.Connection, count: int = 1) -> None:
-    until(connection, lambda: sum(each.asleep for each in connection._channel._wakers) == count)
+def waits_on(connection: virtproto.Connection) -> None:
+    """Wait until somebody reads."""
+    until(connection, lambda: connection._channel._lead is not None)
 
 
 def test_a_thread_that_waits_for_data_keeps_nobody_from_calling(
@@ -241,7 +242,8 @@ def test_an_interrupted_reader_goes_on(
             timer.join()
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert connection._channel._wakers == []
+    assert connection._channel._lead is None
+    assert connection._channel._followers == []
     send_data(server, b"still")
     assert stream.recv(10) == b"still"
     stream.abort()

@@ -74,7 +74,7 @@ class CallFailed(Event):
 
     __slots__ = ("serial", "error")
 
-    def __init__(self, serial: int, error: ProtocolError) -> None:
+    def __init__(self, serial: int, error: VirtprotoError) -> None:
         self.serial = serial
         self.error = error
 

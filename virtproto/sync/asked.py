@@ -6,10 +6,14 @@ it. Must not know what is asked. Does for threads what its namesake does in an e
 
 from __future__ import annotations
 
+from time import monotonic
+
 from virtproto.model.replies import late, payload_of
 from virtproto.protocol.events import CallFailed, ReplyReceived
+from virtproto.transport.deadline import time_left
 
-from .traffic import StreamEnd, heed
+from .sending import heed
+from .traffic import StreamEnd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +46,15 @@ class Asked(StreamEnd):
         Raises as the channel's ``call`` does. After DeadlineError, or an exception that has nothing
         to do with the call, it can be waited for again.
         """
+        timeout_s = time_left(timeout_s)
+        deadline = None if timeout_s is None else monotonic() + timeout_s
         if self._serial < 0:
             try:
                 heed(self._opened(), self._ask, timeout_s)
             except BlockingIOError:
                 raise late(self.procedure, timeout_s) from None
-        self.wait(lambda: self._reply is not None or self.inbox.error is not None, timeout_s)
+        left = None if deadline is None else deadline - monotonic()
+        self.wait(lambda: self._reply is not None or self.inbox.error is not None, left)
         if self._reply is None:
             self.inbox.check()
         assert self._reply is not None
@@ -55,7 +62,7 @@ class Asked(StreamEnd):
 
     def _ask(self, session: ClientSession) -> None:
         target = self.procedure.program, self.procedure.version, self.procedure.number
-        self._serial = serial = session.send_call(*target, self._args)
+        self._serial = serial = session.send_call(*target, self._args, long=self.procedure.long)
         self._opened()._streams[serial] = self
 
     def deliver(self, event: Event) -> None:

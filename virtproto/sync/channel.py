@@ -1,114 +1,131 @@
-"""One connection to a daemon for threads: the calling thread sends and reads.
+"""One connection to a daemon for threads: who calls sends, and one who waits reads for all.
 
-Responsible for moving bytes between a blocking socket and the protocol core, one call at a time,
-and for staying usable after a deadline or a KeyboardInterrupt. Knows procedures by number only;
-what their payloads hold is the caller's business.
+Responsible for moving bytes between a blocking socket and the protocol core, for any number of
+threads at once, and for staying usable after deadlines and KeyboardInterrupts. Knows procedures by
+number only; what their payloads hold is the caller's business. How threads wait is in `waiting`,
+how packets leave in `sending`; these and `traffic`, `descriptors` and `timekeeper`, loaded when
+first used, are this module's friends and use its inside.
 
-A signal handler may raise between any two lines. Two things make that harmless. What a system call
-brought is kept by the same C call that made it (``list.extend`` over ``map``), so no received byte
-and no count of sent ones is ever lost. And while the core digests, the channel is marked unsettled:
-should it be torn from the middle of a packet, the next call says that the connection is lost,
-instead of reading on from there. Torn from replies that came whole it loses those replies only, and
-the streams that are open then say that some of their data may be lost.
+What holds:
 
-What a call beside the plain ones needs (descriptors, streams) is in `descriptors` and `traffic`,
-loaded when first used: they are this module's friends and use its inside. Whoever waits for
-something else than a reply waits with a waker (see `traffic`): he reads for everybody, and holds
-the lock only to take in what came. What arrives is given to streams and to the listener under the
-lock: they keep it and wake somebody, nothing more.
+* ``_lock`` guards the core and everything that is kept here. It is held for a moment, never while
+  somebody waits for the daemon. What arrives is given to streams and to the listener under it: they
+  keep it and wake somebody, nothing more.
+* ``_lead`` is the thread that reads, or None. It is taken under the lock and given back without.
+  Only the leader reads from the socket, and only he fills and empties ``_inbox``. The lock is not
+  his meanwhile: others send.
+* Who waits and does not lead is asleep on a lock of his own and is woken by what he waits for. Who
+  gives the lead back looks afterwards whether anybody waits, and wakes one; who wants to sleep puts
+  himself in the list first and looks afterwards whether anybody leads. So one of the two sees the
+  other. A wake-up that was lost all the same costs a second: whoever sleeps looks again then.
+* Sending never waits under the lock: what the socket does not take stays in ``_outgoing``, in
+  order, and is sent by whoever waits, which is the leader too. While somebody waits for room
+  somebody reads, else both ends might wait for the other to read.
+* The core's own queue is empty whenever the lock is free.
+
+A signal handler may raise in the main thread wherever the interpreter looks for signals: when it
+begins a function, jumps back, or is back from a call. Four things make that harmless. What a system
+call brought is kept by the same C call that made it (``list.extend`` over ``map``), so no received
+byte and no count of sent ones is ever lost. The lead is given back by the first line of a
+``finally``, which calls nothing. A packet of which nothing has left is taken back when its call is
+given up; one of which some has left is sent to its end by whoever comes next. And while the core
+works, the channel is marked unsettled. Torn from the middle of a packet it stays so, and whoever
+comes next says that the connection is lost, instead of reading on from there. Torn from packets
+that came whole it loses those only: calls whose reply was among them fail, as the core does not
+wait for it any more, and open streams say that some of their data may be lost.
 """
 
 from __future__ import annotations
 
 # The modules below socket, threading and warnings: see virtproto.transport.unix for why.
-from _socket import AF_UNIX, MSG_NOSIGNAL, SHUT_RDWR, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET
+from _socket import (
+    AF_UNIX,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    SHUT_RDWR,
+)
 from _thread import allocate_lock
 from _warnings import warn
 from sys import is_finalizing
 from time import monotonic
 
-from virtproto.errors import ConnectionLostError, TransportError, VirtprotoError
+from virtproto.errors import ConnectionLostError, VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
-    CLOSED_BY_DAEMON,
     CLOSED_HERE,
     INHERITED,
-    closed_during,
-    late,
-    lost,
     payload_of,
     refused,
-    torn,
     unclosed,
+    unsent,
     why_broken,
 )
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import (
     CallFailed,
-    EventReceived,
-    FdsUnclaimed,
-    PeerClosed,
-    ReplyReceived,
-    SessionFailed,
 )
-from virtproto.protocol.limits import PACKET_MIN
+from virtproto.transport.deadline import time_left
 from virtproto.transport.inheritance import remember
-from virtproto.transport.unix import connect, pack_timeout
+from virtproto.transport.unix import connect
+
+from .reading import read_for
+from .waiting import Waiter, hand_on, wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Sequence
-    from typing import Any, TypeAlias
+    from collections.abc import Callable, Sequence
+    from typing import Any, Self, TypeAlias
 
     from virtproto.model.endpoint import Endpoint
-    from virtproto.protocol.events import Event
     from virtproto.xdr.procedure import Procedure
 
     from .delivery import Delivery
     from .descriptors import Passage
-    from .traffic import Pulse, StreamEnd, Waker
+    from .traffic import StreamEnd
+    from .waiting import Waker
 
-    AnyProcedure: TypeAlias = Procedure[Any, Any]
     # What a call does that is not one plain question and one plain answer.
     Special: TypeAlias = Passage | StreamEnd
+    # A packet, how much of it each send took, and the serial of its call, or -1.
+    Parcel: TypeAlias = tuple[bytes, list[int], int]
+    # Told of the connection's end: why, the core's error if it was one, a virConnectCloseReason.
+    Mourner: TypeAlias = Callable[[str, VirtprotoError | None, int], object]
 
 __all__ = ["Channel"]
 
-# A larger read would make malloc map and unmap memory for each one.
-_READ_SIZE = 65536
-# The rest of a large packet is read in pieces of up to this size.
-_LARGE_READ_SIZE = 1 << 20
+_SEND_FLAGS = (MSG_NOSIGNAL | MSG_DONTWAIT,)
 
 
 class Channel:
-    """A connected socket and the state of the conversation on it.
-
-    Threads may share it; one call is made at a time, the others wait for their turn.
-    """
+    """A connected socket and the state of the conversation on it; threads may share it."""
 
     __slots__ = (
         "__weakref__",
         "_between_packets",
         "_carriers",
         "_closed",
+        "_ended",
+        "_error",
+        "_fds",
+        "_followers",
         "_inbox",
+        "_lead",
         "_limit_s",
         "_listener",
         "_lock",
+        "_mourners",
+        "_outgoing",
         "_path",
-        "_pulse",
-        "_sending",
         "_session",
         "_settled",
         "_sock",
         "_streams",
-        "_unclaimed",
+        "_taking",
+        "_timed",
+        "_waiting",
         "_wakers",
     )
-
-    # Nobody reads between calls, so nobody would answer.
-    answers_pings = False
 
     def __init__(self, sock: socket, path: str) -> None:
         self._sock = sock
@@ -117,27 +134,36 @@ class Channel:
         self._lock = allocate_lock()
         # Why no call can be made any more, None while calls can be made.
         self._closed: str | None = None
-        # False while the core digests: see the head of this module.
+        # Whether everybody was told that, or is just being told; the core's error, if it was one.
+        self._ended = False
+        self._error: VirtprotoError | None = None
+        # False while the core works, and while what it wants sent is taken: see the module's head.
         self._settled = True
+        self._taking = False
         self._between_packets = True
-        self._inbox: list[bytes] = []
-        # Bytes that are being sent, and how many each send took so far.
-        self._sending: tuple[memoryview | bytes, list[int]] | None = None
-        # Descriptors that follow these bytes, copies of the caller's, and what each send took.
-        self._carriers: tuple[list[int], list[int]] | None = None
-        # Descriptors that came with what nobody waits for any more, counted.
-        self._unclaimed = 0
+        self._lead: Waiter | None = None
+        # Those who sleep and may be woken to lead, and the calls without an answer by serial.
+        self._followers: list[Waiter] = []
+        self._waiting: dict[int, Waiter] = {}
+        # What was read and not digested: at most one result of recvmsg.
+        self._inbox: list[tuple[bytes, list[tuple[int, int, bytes]], int, Any]] = []
+        self._outgoing: list[Parcel] = []
+        # By serial: descriptors that follow a call's packet, copies of the caller's, and what each
+        # send took. And those that came, and belong to the next packet that announces some.
+        self._carriers: dict[int, tuple[list[int], list[int]]] = {}
+        self._fds: list[int] = []
         self._streams: dict[int, StreamEnd] = {}
         self._listener: Delivery | None = None
-        # Where keepalive is on: what has a wait for a reply keep its time as well.
-        self._pulse: Pulse | None = None
-        # Of threads that wait for something else than a reply.
+        self._mourners: list[Mourner] = []
+        # Of threads that read while nobody else does.
         self._wakers: list[Waker] = []
+        # Whether keepalive is on, and wants to know when something arrives.
+        self._timed = False
         self._limit_s: float | None = None
         remember(self)
 
     @classmethod
-    def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
+    def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Self:
         """Return a channel to ``endpoint``. Raises as ``transport.unix.connect`` does."""
         return cls(connect(endpoint, timeout_s), endpoint.path)
 
@@ -145,6 +171,37 @@ class Channel:
     def is_open(self) -> bool:
         """Whether calls can be made, as far as is known without asking the daemon."""
         return self._closed is None
+
+    @property
+    def _is_crowded(self) -> bool:
+        """Whether a stream has more unread than it should: reading for nobody is slow then."""
+        return any(end.inbox.crowded for end in tuple(self._streams.values()))
+
+    @property
+    def answers_pings(self) -> bool:
+        """Whether the daemon's pings are answered between calls: keepalive is on."""
+        return self._timed
+
+    @property
+    def long_calls(self) -> int | None:
+        """How many long calls the daemon is given at a time; None for any number. May be set."""
+        return self._session.long_calls
+
+    @long_calls.setter
+    def long_calls(self, limit: int | None) -> None:
+        with self._lock:
+            self._require_open()
+            self._settled = False
+            try:
+                self._session.long_calls = limit
+            except VirtprotoError:
+                self._settled = True
+                raise
+            from .sending import push, take
+
+            take(self)
+            self._settled = True
+            push(self)
 
     def call(
         self,
@@ -155,29 +212,48 @@ class Channel:
     ) -> bytes:
         """Make one call and return the payload of its reply.
 
-        ``timeout_s`` bounds sending and waiting, not the wait for other threads' calls. ``special``
+        ``timeout_s`` bounds all of it, and so do the blocks of `deadline` around it. ``special``
         is for `call_with_fds` and `call_opening_stream`. Raises LibvirtError for the daemon's
         refusal, DeadlineError (the channel stays usable, a late reply is dropped),
         ConnectionLostError, ConnectionClosedError, and ProtocolError.
         """
         if self._closed is not None:
             self._require_open()
+        timeout_s = time_left(timeout_s)
+        deadline = None
+        if timeout_s is not None:
+            if timeout_s <= 0:
+                raise unsent(procedure, timeout_s)
+            deadline = monotonic() + timeout_s
+        waiter = Waiter(procedure, special)
         try:
             with self._lock:
                 if self._closed is not None or not self._settled:
                     self._require_open()
-                try:
-                    reply = self._exchange(procedure, args, timeout_s, special)
-                except BlockingIOError:
-                    raise late(procedure, timeout_s) from None
-                except OSError as exc:
-                    raise self._broken(procedure, exc) from exc
+                self._begin(waiter, procedure, args)
+                if self._lead is None and not self._ended:
+                    self._lead = waiter
+            wait(self, waiter, deadline, timeout_s)
+        except BlockingIOError:
+            from .mending import give_up_late
+
+            error = give_up_late(self, waiter, procedure, timeout_s)
+            if waiter.answer is None:
+                raise error from None
+        except BaseException:
+            from .mending import give_up
+
+            give_up(self, waiter)
+            raise
         finally:
-            if self._wakers or self._closed is not None:
-                self._let_go()
+            if self._lead is waiter:
+                self._lead = None
+            if self._followers or self._wakers or self._ended:
+                hand_on(self)
+        reply = waiter.answer
         if special is not None:
-            special.answered(reply)
-        return payload_of(procedure, reply)
+            special.answered(reply)  # type: ignore[arg-type]
+        return payload_of(procedure, reply)  # type: ignore[arg-type]
 
     def call_with_fds(
         self,
@@ -223,276 +299,174 @@ class Channel:
         """Have ``listener`` told of events and of the connection's end; None ends that."""
         self._listener = listener
 
-    def _let_go(self) -> None:
-        """Do, after releasing the lock, what others could not do because of it."""
-        if self._closed is CLOSED_HERE:
-            self._lose(CLOSED_HERE)
-        for waker in tuple(self._wakers):
-            if waker.starved:
-                waker.wake()
+    def when_lost(self, function: Mourner) -> None:
+        """Have ``function(why, error, reason)`` called once, at any end but a close from here.
+
+        After calls, streams and the listener were told; under the lock, so it must only take note.
+        """
+        self._mourners.append(function)
+
+    def keep_alive(self, interval_s: float, count: int) -> None:
+        """Ask a daemon that is silent for ``interval_s`` seconds, ``count`` times, then give it up.
+
+        An interval of 0 or less: never. Raises UsageError, ConnectionClosedError, TransportError.
+        """
+        from .timekeeper import keep_time
+
+        keep_time(self, interval_s, count)
 
     def close(self, goodbye: Procedure[Any, Any] | None = None) -> None:
         """Close the connection; does nothing if it is closed already.
 
-        ``goodbye`` is a procedure to call first, for at most CLOSE_TIMEOUT_S. Should another thread
-        be in the middle of a call, that call fails with ConnectionClosedError.
+        ``goodbye`` is a procedure to call first, for at most CLOSE_TIMEOUT_S, unless somebody
+        waits for something: calls under way fail with ConnectionClosedError at once.
         """
         if self._closed is not None:
             return
-        # First of all: who comes from now on does not even wait for the lock.
+        # First of all: who comes from now on is refused.
         self._closed = CLOSED_HERE
-        if not self._lock.acquire(blocking=False):
-            try:  # noqa: SIM105 - contextlib takes long to import
-                # Wakes the thread that reads; that thread closes the socket.
-                self._sock.shutdown(SHUT_RDWR)
-            except OSError:
-                # The peer was faster.
-                pass
-            return
         try:
-            if goodbye is not None and self._settled:
-                self._exchange(goodbye, b"", CLOSE_TIMEOUT_S, None)
+            if goodbye is not None:
+                self._say(goodbye)
         except (OSError, VirtprotoError):
             # The daemon is gone or busy; it will notice the closed socket.
             pass
         finally:
-            self._lose(CLOSED_HERE)
-            self._lock.release()
+            with self._lock:
+                self._lose(CLOSED_HERE)
+            hand_on(self)
+
+    def _say(self, goodbye: Procedure[Any, Any]) -> None:
+        waiter = Waiter(goodbye)
+        try:
+            with self._lock:
+                if self._lead is not None or self._waiting or not self._settled or self._ended:
+                    return
+                self._begin(waiter, goodbye, b"")
+                self._lead = waiter
+            read_for(self, waiter, monotonic() + CLOSE_TIMEOUT_S, CLOSE_TIMEOUT_S)
+        finally:
+            if self._lead is waiter:
+                self._lead = None
 
     def abandon(self) -> None:
         """Close the socket of a connection that nobody has any more, and warn; silent if closed."""
-        if self._closed is None and not is_finalizing():
+        if self._closed is not None or is_finalizing():
+            return
+        self._closed = CLOSED_HERE
+        # Not to be waited for: the garbage collector may run within anybody's use of the lock.
+        got: list[bool] = []
+        try:
+            got.extend(map(self._lock.acquire, (False,)))
             self._lose(CLOSED_HERE)
-            warn(unclosed(self._path), ResourceWarning, 3, self)
+        finally:
+            if got and got[0]:
+                self._lock.release()
+        warn(unclosed(self._path), ResourceWarning, 3, self)
 
     def leave_to_parent(self) -> None:
         """In a forked process: make no more calls, and close this process's descriptor.
 
         Nothing else: what is said or shut down on the connection would be so for the parent.
         """
+        # Who held it may be a thread that does not exist here.
+        self._lock = allocate_lock()
         if self._closed is None:
             self._closed = INHERITED
             self._sock.close()
 
     def _require_open(self) -> None:
+        """Raise unless a call can be made. Torn, the connection ends; the caller has the lock."""
         if self._closed is not None:
             raise refused(self._closed)
         if not self._settled:
-            self._lose("an earlier call was torn by a signal while its reply was taken in")
+            self._lose_torn()
             raise ConnectionLostError(f"the connection is of no use: {self._closed}")
 
-    def _broken(self, procedure: Procedure[Any, Any] | None, exc: OSError) -> TransportError:
-        if self._closed is not None:
-            self._lose(CLOSED_HERE)
-            return closed_during(procedure)
-        why = why_broken(exc)
-        self._lose(why)
-        return lost(procedure, why)
+    def _lose_torn(self) -> None:
+        self._lose("an earlier call was torn by a signal while its reply was taken in")
 
-    def _lose(self, why: str, error: VirtprotoError | None = None) -> None:
-        if self._closed is None:
-            self._closed = why
-        self._session.close()
-        self._sock.close()
-        self._drop_carriers()
-        if self._streams or self._wakers or self._listener is not None:
-            from .traffic import announce_end
+    def _lose(self, why: str, error: VirtprotoError | None = None, bytes_held: int = 0) -> None:
+        """End the connection and tell everybody, once. The caller has the lock."""
+        if not self._ended:
+            from .ending import end
 
-            announce_end(self, self._closed, error)
+            end(self, why, error, bytes_held)
 
-    def _exchange(
-        self, procedure: AnyProcedure, args: bytes, timeout_s: float | None, special: Special | None
-    ) -> ReplyReceived | CallFailed:
-        if timeout_s != self._limit_s:
-            self._limit(timeout_s)
-        deadline = None if timeout_s is None else monotonic() + timeout_s
-        if self._sending is not None:
-            # The end of a packet that an earlier call did not get out.
-            self._flush(deadline)
-        serial = None
-        queued = False
+    def _tell_end(self, waiter: Waiter) -> None:
+        """Tell somebody that the connection has ended, unless he was told something."""
+        if waiter.answer is None:
+            from .ending import end_of_call
+
+            waiter.answer = CallFailed(waiter.serial, end_of_call(self, waiter))
+            waiter.wake()
+
+    def _end_error(self) -> VirtprotoError:
+        """Return the error for who was sending when the connection ended."""
+        from .ending import end_of_call
+
+        return end_of_call(self, Waiter())
+
+    # Calls.
+
+    def _begin(self, waiter: Waiter, procedure: Procedure[Any, Any], args: bytes) -> None:
+        """Have the core queue a call, and send it if the socket takes it. Needs the lock."""
+        session = self._session
+        special = waiter.special
         try:
             self._settled = False
-            if special is not None:
-                serial = special.send_call(procedure, args)
-            else:
+            if special is None:
                 target = procedure.program, procedure.version, procedure.number
-                serial = self._session.send_call(*target, args)
-            self._queue()
-            self._settled = True
-            queued = True
-            self._flush(deadline)
-            receive = self._receive if special is None else special.receive
-            if self._pulse is not None:
-                receive = self._pulse.keeping_time(receive, deadline)
-            while True:
-                receive()
-                reply = self._digest(procedure, serial)
-                if reply is not None:
-                    return reply
-                if self._sending is not None:
-                    self._flush(deadline)
-                if deadline is not None:
-                    self._limit(deadline - monotonic())
-        except BaseException:
-            self._give_up(serial, queued)
-            raise
+                serial = session.send_call(*target, args, long=procedure.long)
+            else:
+                serial = special.send_call(procedure, args)
+            waiter.serial = serial
+            self._waiting[serial] = waiter
+            chunks = session.data_to_send()
+            if len(chunks) != 1 or self._outgoing or special is not None:
+                from .sending import take
 
-    def _give_up(self, serial: int | None, queued: bool) -> None:
-        """Tidy up after a call that ended without its reply."""
-        settled = self._settled or not queued
-        self._settled = False
-        if not queued:
-            self._session.data_to_send()
-            self._drop_carriers()
-        if self._sending is not None and not self._sending[1]:
-            # Not a byte of it has left: the daemon must not get it with the next call.
-            self._sending = None
-            self._drop_carriers()
-        if serial is not None and settled:
-            self._session.abandon_call(serial)
-        self._settled = settled
-
-    def _queue(self) -> None:
-        """Take what the core wants sent."""
-        if self._carriers is not None and self._sending is not None:
-            # Nothing may come between a packet and its descriptors.
+                take(self, chunks)
+                self._settled = True
+            else:
+                counts: list[int] = []
+                self._outgoing.append((chunks[0], counts, serial))
+                self._settled = True
+                counts.extend(map(self._sock.send, chunks, _SEND_FLAGS))
+                if counts[0] == len(chunks[0]):
+                    self._outgoing.pop()
+                return
+        except BlockingIOError:
             return
-        chunks = self._session.data_to_send()
-        if chunks:
-            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            # The counts stay: who gives up must see that some has left.
-            done, counts = self._sending or (b"", [])
-            self._sending = (bytes(done) + data if len(done) else data, counts)
+        except OSError as error:
+            self._lose(why_broken(error))
+            return
+        except VirtprotoError:
+            self._settled = True
+            raise
+        except BaseException:
+            if not self._settled:
+                from .mending import mend_sending
 
-    def _flush(self, deadline: float | None) -> None:
-        if self._pulse is not None:
-            from .traffic import push
+                mend_sending(self, waiter)
+            raise
+        if self._outgoing:
+            from .sending import push
 
-            push(self, deadline=deadline)
-        while self._sending is not None:
-            data, counts = self._sending
-            if counts:
-                data = memoryview(data)[sum(counts) :]
-                if deadline is not None:
-                    self._limit(deadline - monotonic())
-            counts.extend(map(self._sock.send, (data,), (MSG_NOSIGNAL,)))
-            if sum(counts) == len(self._sending[0]):
-                if self._carriers is not None:
-                    from .descriptors import send_carriers
+            push(self)
 
-                    send_carriers(self, deadline)
-                self._sending = None
-
-    def _drop_carriers(self) -> None:
-        if self._carriers is not None:
+    def _drop_carriers(self, serial: int) -> None:
+        if serial in self._carriers:
             from .descriptors import drop_carriers
 
-            drop_carriers(self)
+            drop_carriers(self, serial)
 
-    def _receive(self) -> None:
-        """Wait until something arrives, unless an interrupted call left something."""
-        if not self._inbox:
-            self._inbox.extend(map(self._sock.recv, (self._read_size(),)))
-
-    def _read_size(self) -> int:
-        if self._between_packets:
-            return _READ_SIZE
-        return max(_READ_SIZE, min(self._session.bytes_wanted, _LARGE_READ_SIZE))
-
-    def _digest(
-        self, procedure: Procedure[Any, Any] | None, serial: int
-    ) -> ReplyReceived | CallFailed | None:
-        """Give the core what arrived; return the answer to ``serial`` if it is among it.
-
-        Between calls ``procedure`` is None, and no serial is -1.
-        """
-        session = self._session
-        data = self._inbox[0]
-        found: ReplyReceived | CallFailed | None = None
-        try:
-            self._settled = False
-            self._inbox.clear()
-            if data:
-                found = session.receive_reply(serial, data)
-            else:
-                session.receive_eof()
-            if found is None:
-                # The short way leaves the core between packets; this one need not.
-                self._between_packets = session.bytes_wanted == PACKET_MIN
-            self._settled = True
-        except BaseException:
-            self._inbox.clear()
-            self._settled = self._taken_whole(data)
-            self._tear_streams()
-            raise
-        if found is not None:
-            return found
-        for event in session.events_received():
-            if isinstance(event, ReplyReceived | CallFailed) and event.serial == serial:
-                found = event
-            elif isinstance(event, SessionFailed):
-                self._lose(f"it failed: {event.error}", event.error)
-                raise event.error
-            elif isinstance(event, PeerClosed):
-                self._peer_closed(procedure, event)
-            else:
-                self._deliver(event)
-        if found is None:
-            self._queue()
-        return found
-
-    def _deliver(self, event: Event) -> None:
-        """Hand on what no call waits for."""
-        try:
-            if isinstance(event, EventReceived):
-                if self._listener is not None:
-                    self._listener.deliver(event)
-            elif isinstance(event, FdsUnclaimed):
-                self._unclaimed += event.nfds
-            else:
-                # A reply that nobody knows is that of a call given up while it was on the way.
-                stream = self._streams.get(event.serial)  # type: ignore[attr-defined]
-                if stream is not None:
-                    stream.deliver(event)
-        except BaseException:
-            self._tear_streams()
-            raise
-
-    def _tear_streams(self) -> None:
-        """Have streams say that data may be missing: a signal came while some was taken in."""
-        for stream in self._streams.values():
-            stream.tear(torn(None))
-
-    def _taken_whole(self, data: bytes) -> bool:
-        """Return whether the core is between packets although it was torn from taking ``data``.
-
-        It is, if it was before and ``data`` is whole packets: then at most their replies, which
-        nobody waits for any more, are lost.
-        """
-        end = 0
-        while end < len(data):
-            length = int.from_bytes(data[end : end + 4], "big")
-            if length < PACKET_MIN:
-                return False
-            end += length
-        if end != len(data) or not self._between_packets:
-            return False
-        # Has it cut what it was fed, if it was fed.
-        self._session.receive_data(b"")
-        self._session.events_received()
-        return self._session.bytes_wanted == PACKET_MIN
-
-    def _peer_closed(self, procedure: Procedure[Any, Any] | None, event: PeerClosed) -> None:
-        if self._closed is not None:
-            self._lose(CLOSED_HERE)
-            raise closed_during(procedure)
-        self._lose(CLOSED_BY_DAEMON)
-        raise lost(procedure, CLOSED_BY_DAEMON, event.bytes_held)
-
-    def _limit(self, seconds: float | None) -> None:
-        """Set how long a send or a receive may block; less than nothing means: not at all."""
-        self._limit_s = seconds
-        value = pack_timeout(seconds)
-        self._sock.setsockopt(SOL_SOCKET, SO_RCVTIMEO, value)
-        self._sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, value)
+    def _hang_up(self) -> None:
+        """End the conversation: a leader's read returns; who gives the lead back closes."""
+        try:  # noqa: SIM105 - contextlib takes long to import
+            self._sock.shutdown(SHUT_RDWR)
+        except OSError:
+            # The peer was faster.
+            pass
+        if self._lead is None:
+            self._sock.close()

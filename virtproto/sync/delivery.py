@@ -4,8 +4,8 @@ Responsible for reading while no call does, and for calling the user's functions
 time. Must not know what an event means: that is the registry's (`virtproto.model.subscriptions`).
 
 One thread reads, and never calls anything of the user's; the other calls, and may make calls of its
-own on the connection. Both exist only while there is something to serve: a registration, a callback
-of a stream, keepalive. Neither holds up the end of the interpreter, nor keeps the connection alive.
+own on the connection. Both exist only while there is something to serve: a registration, or a
+callback of a stream. Neither holds up the end of the interpreter, nor keeps the connection alive.
 An exception of a user's function goes to ``threading.excepthook``, and the next function is called.
 """
 
@@ -15,7 +15,6 @@ import sys
 import threading
 from importlib import import_module
 from queue import SimpleQueue
-from time import monotonic
 from weakref import ref
 
 from virtproto.errors import TransportError
@@ -26,7 +25,7 @@ from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 from virtproto.transport.inheritance import remember
 
-from .traffic import Pulse, Waker, heed, watch
+from .waiting import Waker, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +47,6 @@ __all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
 
 # So many events have their callbacks called before others that wait for the thread have their turn.
 _AT_ONCE = 64
-
-# While a call keeps the time, look how far it got.
-_LOOK_AGAIN_S = 0.05
 
 
 class Living:
@@ -172,25 +168,6 @@ class Delivery:
             self._threads = _Threads(self, self._channel, self._caller)
             self._caller = self._threads.caller
 
-    def keep_alive(self, interval_s: float, count: int) -> None:
-        """Ask the daemon for signs of life, or no more. Raises UsageError."""
-        channel = self._channel
-        if interval_s > 0:
-            # First, since it may find nothing free to serve with.
-            self.serve("keepalive")
-        heed(channel, lambda session: session.enable_keepalive(interval_s, count, monotonic()))
-        if interval_s > 0:
-            channel._pulse = Pulse(channel)
-            self._rouse_reader()
-        else:
-            channel._pulse = None
-            self.dismiss("keepalive")
-
-    def _rouse_reader(self) -> None:
-        threads = self._threads
-        if threads is not None:
-            threads.rouse()
-
     def post(self, function: Callable[[], object]) -> None:
         """Have a function called on the thread for that."""
         threads = self._threads
@@ -286,10 +263,6 @@ class _Threads:
         self._waker.wake()
         self.posts.put(None)
 
-    def rouse(self) -> None:
-        """Have the thread that reads look for how long it may sleep."""
-        self._waker.wake()
-
     def _read(self) -> None:
         channel = self._channel
         channel._wakers.append(self._waker)
@@ -299,22 +272,12 @@ class _Threads:
                     # Who takes from it wakes everybody once there is room.
                     self._waker.sleep(None, alone=True)
                     continue
-                watch(channel, self._waker, lambda: self._stopped, self._keep_time())
+                watch(channel, self._waker, lambda: self._stopped, None)
         except TransportError:
             # The channel is closed, and told its listener.
             pass
         finally:
             channel._wakers.remove(self._waker)
-
-    def _keep_time(self) -> float | None:
-        """Do what keepalive wants done; return for how many seconds it has nothing more."""
-        pulse = self._channel._pulse
-        left = None if pulse is None else pulse.left_s()
-        if pulse is None or left is None or left > 0:
-            return left
-        if pulse.beat_between_calls():
-            return pulse.left_s()
-        return _LOOK_AGAIN_S
 
     def _call(self, before: threading.Thread | None) -> None:
         if before is not None:

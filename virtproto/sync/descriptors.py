@@ -1,22 +1,20 @@
 """A blocking call with descriptors beside its bytes.
 
-Responsible for sending copies of the caller's and for collecting what comes with the reply. A
-friend of `channel`: it uses the channel's inside, under the channel's lock.
+Responsible for sending copies of the caller's and for giving those that come to the call whose
+reply announced them. A friend of `channel`: it uses the channel's inside, under the channel's lock.
 
-A read without room for descriptors makes the kernel close those that come: what was announced by
-the late reply of a call that was given up is lost that way, as it should be. So only a call that
-may bring some reads differently.
+Whoever leads reads with room for descriptors, always: which call's they are is known only once the
+packet is complete that announces them. A read ends behind the first byte that carries one, so what
+has come by then, and since the last such packet, is that packet's.
 """
 
 from __future__ import annotations
 
-from _socket import MSG_CMSG_CLOEXEC
-from time import monotonic
+from _socket import MSG_DONTWAIT
 
 from virtproto.errors import SequenceError
 from virtproto.protocol.events import ReplyReceived
 from virtproto.transport.descriptors import (
-    ANCILLARY_SIZE,
     carrier_of,
     close_descriptors,
     copies_of,
@@ -25,15 +23,23 @@ from virtproto.transport.descriptors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from virtproto.protocol.events import CallFailed
     from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel
+    from .waiting import Waiter
 
-__all__ = ["Passage", "drop_carriers", "send_carriers"]
+__all__ = [
+    "Passage",
+    "collect",
+    "drop_carriers",
+    "drop_collected",
+    "give_collected",
+    "send_carriers",
+]
 
 
 class Passage:
@@ -41,82 +47,94 @@ class Passage:
 
     def __init__(self, channel: Channel, fds: Sequence[int]) -> None:
         self._channel = channel
-        # The channel's, to send and close, once the call is queued.
+        # The channel's, to send and close, once the call is made.
         self._copies = copies_of(fds)
-        self._came: list[int] = []
+        self.came: list[int] = []
         self._announced = 0
-        # Descriptors that came before, with the reply of a call that was given up.
-        self._of_others = 0
-        self._arrived: list[tuple[bytes, list[tuple[int, int, bytes]], int, Any]] = []
+        self._over = False
 
     def send_call(self, procedure: Procedure[Any, Any], args: bytes) -> int:
         """Have the core queue the call, and the channel send the descriptors behind it."""
         channel = self._channel
-        channel._unclaimed = 0
         copies = self._copies
         serial = channel._session.send_call(
-            procedure.program, procedure.version, procedure.number, args, nfds=len(copies)
+            procedure.program,
+            procedure.version,
+            procedure.number,
+            args,
+            nfds=len(copies),
+            long=procedure.long,
         )
         if copies:
-            channel._carriers = (copies, [])
+            channel._carriers[serial] = (copies, [])
             self._copies = []
         return serial
-
-    def receive(self) -> None:
-        """Wait until something arrives, and keep the descriptors that came with it."""
-        channel = self._channel
-        if not channel._inbox:
-            room = (channel._read_size(), ANCILLARY_SIZE, MSG_CMSG_CLOEXEC)
-            self._arrived.extend(map(channel._sock.recvmsg, *((word,) for word in room)))
-            self._unload()
 
     def answered(self, reply: ReplyReceived | CallFailed) -> None:
         """Note how many descriptors the reply announced."""
         self._announced = reply.nfds if isinstance(reply, ReplyReceived) else 0
-        self._of_others = self._channel._unclaimed
 
     def claim(self, procedure: Procedure[Any, Any]) -> list[int]:
         """Return the descriptors of the call's reply. Raises SequenceError if others came."""
-        mine = self._came[self._of_others :]
-        if len(mine) != self._announced:
+        if len(self.came) != self._announced:
             raise SequenceError(
                 f"{procedure.name}: the reply announced {self._announced} descriptors, "
-                f"{len(mine)} came"
+                f"{len(self.came)} came"
             )
-        del self._came[self._of_others :]
+        mine, self.came = self.came, []
         return mine
 
+    def forget(self) -> None:
+        """Do without a reply: the call is not made."""
+
+    def put(self, fds: list[int]) -> None:
+        """Take in the descriptors of the reply."""
+        self.came += fds
+        if self._over:
+            self.end()
+
     def end(self) -> None:
-        """Close what nobody claimed; leave to the channel what was read and not taken in."""
-        if self._arrived:
-            self._unload()
-        close_descriptors(self._came)
-        close_descriptors(self._copies)
-        self._came = self._copies = []
-
-    def _unload(self) -> None:
-        channel = self._channel
-        settled, channel._settled = channel._settled, False
-        data, ancillary, _, _ = self._arrived.pop()
-        self._came += descriptors_in(ancillary)
-        channel._inbox.append(data)
-        channel._settled = settled
+        """Close what nobody claimed."""
+        self._over = True
+        for fds in (self.came, self._copies):
+            while fds:
+                close_descriptors((fds.pop(),))
 
 
-def send_carriers(channel: Channel, deadline: float | None) -> None:
-    """Send the descriptors of the packet that has just left; an interrupted one is gone on with."""
-    assert channel._carriers is not None
-    fds, counts = channel._carriers
+def collect(channel: Channel, ancillary: Iterable[tuple[int, int, bytes]]) -> None:
+    """Keep the descriptors that came with a read."""
+    channel._fds += descriptors_in(ancillary)
+
+
+def give_collected(channel: Channel, waiter: Waiter | None) -> None:
+    """Give what has come to the call that was answered, or close it."""
+    passage = None if waiter is None else waiter.special
+    if isinstance(passage, Passage):
+        fds, channel._fds = channel._fds, []
+        passage.put(fds)
+    else:
+        drop_collected(channel)
+
+
+def drop_collected(channel: Channel) -> None:
+    """Close what has come and is nobody's."""
+    while channel._fds:
+        close_descriptors((channel._fds.pop(),))
+
+
+def send_carriers(channel: Channel, serial: int) -> None:
+    """Send the descriptors of the packet that has just left; an interrupted one is gone on with.
+
+    Raises OSError, BlockingIOError where the socket takes no more for now.
+    """
+    fds, counts = channel._carriers[serial]
     while len(counts) < len(fds):
-        if deadline is not None:
-            channel._limit(deadline - monotonic())
         data, rights, flags = carrier_of(fds[len(counts)])
-        counts.extend(map(channel._sock.sendmsg, (data,), (rights,), (flags,)))
-    drop_carriers(channel)
+        counts.extend(map(channel._sock.sendmsg, (data,), (rights,), (flags | MSG_DONTWAIT,)))
+    drop_carriers(channel, serial)
 
 
-def drop_carriers(channel: Channel) -> None:
+def drop_carriers(channel: Channel, serial: int) -> None:
     """Close the copies of descriptors that are sent, or never will be."""
-    if channel._carriers is not None:
-        (fds, _), channel._carriers = channel._carriers, None
-        close_descriptors(fds)
+    fds, _ = channel._carriers.pop(serial, ([], []))
+    close_descriptors(fds)

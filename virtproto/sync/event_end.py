@@ -1,7 +1,7 @@
 """How a thread waits for an iterator's next event.
 
 Responsible for reading meanwhile, for waking who waits, for leaving unread what a full queue is not
-to grow by, and for letting go of an iterator that nobody has. A friend of `traffic`. Does for
+to grow by, and for letting go of an iterator that nobody has. A friend of `waiting`. Does for
 threads what its namesake does in an event loop.
 """
 
@@ -13,7 +13,7 @@ from virtproto.errors import DeadlineError, TransportError
 from virtproto.model.replies import INHERITED, refused
 from virtproto.transport.deadline import time_left
 
-from .traffic import Waker, watch
+from .waiting import Waker, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -389,6 +389,6 @@ class LivingCalls(RegisteringCalls):
 
         check_interval("interval_s", interval_s)
         to_uint("count", count)
-        self._alive().delivery.keep_alive(interval_s, count)
+        self._channel.keep_alive(interval_s, count)
         if self._line is not None:
             self._line.keep_alive(interval_s, count)

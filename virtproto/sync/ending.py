@@ -1,0 +1,94 @@
+"""The end of a blocking connection: who is told what, and in which order.
+
+Responsible for telling callers, streams, the listener and whoever else asked to be told. A friend
+of `channel`, whose head says what holds; everything here needs its lock.
+"""
+
+from __future__ import annotations
+
+from virtproto.model.replies import (
+    CLOSED_HERE,
+    close_reason,
+    closed_during,
+    lost,
+    lost_by,
+    refused,
+    repeated,
+)
+from virtproto.protocol.events import CallFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.errors import VirtprotoError
+
+    from .channel import Channel
+    from .waiting import Waiter
+
+__all__ = ["end", "end_of_call"]
+
+
+def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: int) -> None:
+    """End the connection and tell everybody: callers first, who asked to be told last."""
+    if channel._closed is None:
+        channel._closed = why
+    why = channel._closed
+    channel._error = error
+    # Who looks from now on sees it, should the rest of this be torn.
+    channel._ended = True
+    for waiter in tuple(channel._waiting.values()):
+        if waiter.answer is None:
+            waiter.answer = CallFailed(waiter.serial, end_of_call(channel, waiter, bytes_held))
+    channel._session.close()
+    channel._outgoing.clear()
+    for serial in tuple(channel._carriers):
+        channel._drop_carriers(serial)
+    if channel._fds:
+        from .descriptors import drop_collected
+
+        drop_collected(channel)
+    channel._hang_up()
+    for waiter in (*channel._waiting.values(), *channel._followers):
+        waiter.wake()
+    channel._waiting.clear()
+    _announce(channel, why, error)
+    if channel._timed:
+        from .timekeeper import look_again
+
+        look_again()
+
+
+def _announce(channel: Channel, why: str, error: VirtprotoError | None) -> None:
+    streams = list(channel._streams.values())
+    channel._streams.clear()
+    for stream in streams:
+        stream.lose(why, error)
+    listener, channel._listener = channel._listener, None
+    reason = close_reason(why, error)
+    if listener is not None:
+        listener.lose(reason)
+    for waker in tuple(channel._wakers):
+        waker.wake()
+    mourners, channel._mourners = channel._mourners, []
+    if why is not CLOSED_HERE:
+        for mourner in mourners:
+            mourner(why, error, reason)
+
+
+def end_of_call(channel: Channel, waiter: Waiter, bytes_held: int = 0) -> VirtprotoError:
+    """Return the error for who waits, or was sending, when the connection ends."""
+    why, error, procedure = channel._closed, channel._error, waiter.procedure
+    assert why is not None
+    left = not channel._session.is_held(waiter.serial) and not any(
+        serial == waiter.serial and not counts for _, counts, serial in channel._outgoing
+    )
+    if why is CLOSED_HERE:
+        closed = closed_during(procedure)
+        closed.may_have_run = procedure is not None and left
+        return closed
+    if procedure is None:
+        return repeated(error) if error is not None else lost(None, why)
+    if waiter.serial < 0:
+        return refused(why)
+    if error is not None:
+        return lost_by(procedure, error, may_have_run=left)
+    return lost(procedure, why, bytes_held, may_have_run=left)

@@ -1,0 +1,191 @@
+"""Keepalive of all blocking connections: one thread that asks silent daemons for a sign of life.
+
+Responsible for what has to happen on a connection while nobody uses it: what waits unread is taken
+in about once a second (the daemon's own questions answered, its end noticed, events handed on), and
+a daemon that says nothing is asked, and given up at last. Must not know what a connection is for.
+
+The thread begins with the first connection that wants it and ends with the last. It knows them by
+weak references, holds up nothing at the interpreter's end, and does not exist in a forked process.
+Who waits for a reply reads for himself; the thread leaves the lead to him and keeps the time.
+"""
+
+from __future__ import annotations
+
+import sys
+
+# Below threading, which takes long to import.
+from _thread import allocate_lock, start_new_thread
+from _weakref import ref
+from os import register_at_fork
+from time import monotonic
+
+from virtproto.errors import TransportError
+from virtproto.protocol.events import SessionFailed
+
+from .sending import push, take
+from .waiting import Waiter, hand_on, seize, take_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .channel import Channel
+
+__all__ = ["keep_time", "look_again"]
+
+_NAME = "virtproto timekeeper"
+# How often what waits unread is taken in.
+_BEAT_S = 1.0
+# How many reads that is at most, and for streams that nobody reads.
+_READS = 64
+_READS_WHEN_CROWDED = 4
+
+
+class _Kept:
+    """What the thread looks after, and whether there is one."""
+
+    def __init__(self) -> None:
+        # Guards ``running``, and that the thread does not end while a connection comes.
+        self.guard = allocate_lock()
+        # Released to have the thread look again.
+        self.alarm = allocate_lock()
+        self.channels: set[ref[Channel]] = set()
+        self.running = False
+
+
+_kept = _Kept()
+
+
+def keep_time(channel: Channel, interval_s: float, count: int) -> None:
+    """Ask the daemon after ``interval_s`` seconds of silence, ``count`` times; 0 or less: never.
+
+    Raises UsageError, ConnectionClosedError; TransportError where no thread can be had.
+    """
+    with channel._lock:
+        channel._require_open()
+        channel._session.enable_keepalive(interval_s, count, monotonic())
+        channel._timed = interval_s > 0
+    if not channel._timed:
+        return
+    _kept.channels.add(ref(channel, _forget))
+    try:
+        _begin()
+    except TransportError:
+        with channel._lock:
+            channel._session.enable_keepalive(0, 0, 0)
+            channel._timed = False
+        raise
+    look_again()
+
+
+def look_again() -> None:
+    """Have the thread look what there is to do."""
+    try:  # noqa: SIM105 - contextlib takes long to import
+        _kept.alarm.release()
+    except RuntimeError:
+        # It is about to.
+        pass
+
+
+def _forget(reference: ref[Channel]) -> None:
+    _kept.channels.discard(reference)
+    look_again()
+
+
+def _begin() -> None:
+    """Start the thread unless it runs."""
+    kept = _kept
+    with kept.guard:
+        if kept.running:
+            return
+        try:
+            # Where the program has threads that have names, this one has one too.
+            threading = sys.modules.get("threading")
+            if threading is None:
+                start_new_thread(_run, (kept,))
+            else:
+                threading.Thread(target=_run, args=(kept,), name=_NAME, daemon=True).start()
+        except RuntimeError as error:
+            raise TransportError(f"no thread for keepalive: {error}") from error
+
+
+def _run(kept: _Kept) -> None:
+    with kept.guard:
+        if kept.running:
+            return
+        kept.running = True
+    while True:
+        left_s = _look_after_all(kept)
+        with kept.guard:
+            if not kept.channels:
+                kept.running = False
+                return
+        kept.alarm.acquire(True, max(left_s, 0.001))
+
+
+def _look_after_all(kept: _Kept) -> float:
+    """Do what is due on every connection; return for how many seconds there is nothing more."""
+    left_s = _BEAT_S
+    for reference in tuple(kept.channels):
+        channel = reference()
+        if channel is None or channel._ended or not channel._timed:
+            kept.channels.discard(reference)
+            continue
+        due = _look_after(channel)
+        if due is not None:
+            left_s = min(left_s, due - monotonic())
+    return left_s
+
+
+def _look_after(channel: Channel) -> float | None:
+    """Do what is due on a connection; return when the next thing is."""
+    try:
+        if channel._closed is None:
+            _take_in_unread(channel)
+            with channel._lock:
+                if not channel._settled:
+                    channel._lose_torn()
+                if not channel._ended:
+                    _tick(channel)
+    except Exception as error:
+        # The thread is everybody's, and has to go on.
+        with channel._lock:
+            channel._lose(f"keeping it alive failed: {error!r}")
+    return channel._session.next_deadline()
+
+
+def _take_in_unread(channel: Channel) -> None:
+    reader = Waiter()
+    try:
+        if channel._lead is None and seize(channel, reader):
+            reads = _READS_WHEN_CROWDED if channel._is_crowded else _READS
+            while reads and take_in(channel, reader) and not channel._followers:
+                reads -= 1
+    finally:
+        if channel._lead is reader:
+            channel._lead = None
+            hand_on(channel)
+
+
+def _tick(channel: Channel) -> None:
+    """Keep the time of keepalive. The caller has the lock."""
+    session = channel._session
+    due = session.next_deadline()
+    if due is not None and monotonic() >= due:
+        channel._settled = False
+        session.tick(monotonic())
+        for event in session.events_received():
+            if isinstance(event, SessionFailed):
+                channel._lose(f"it failed: {event.error}", event.error)
+        if not channel._ended:
+            take(channel)
+        channel._settled = True
+    if channel._outgoing and not channel._ended:
+        push(channel)
+
+
+def _start_afresh() -> None:
+    """Forget, in a forked process, what is the parent's: its connections, its thread."""
+    global _kept
+    _kept = _Kept()
+
+
+register_at_fork(after_in_child=_start_afresh)
