@@ -10,13 +10,13 @@ import asyncio
 
 from virtproto.model.replies import late
 
+from .channel import Channel
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.xdr.procedure import Procedure
-
-    from .channel import Channel
 
 __all__ = ["Asked"]
 
@@ -37,7 +37,8 @@ class Asked:
         to do with the call, it can be waited for again.
         """
         if self._call is None:
-            asked = self._channel.call(self._procedure, self._args)
+            # On this channel alone: another one, in its place, is asked for everything anew.
+            asked = Channel.call(self._channel, self._procedure, self._args)
             self._call = asyncio.get_running_loop().create_task(asked)
             self._call.add_done_callback(_look)
         # Unlike the call's own end, the end of this wait gives nothing up.

@@ -174,8 +174,14 @@ class Channel:
 
     @property
     def _is_crowded(self) -> bool:
-        """Whether a stream has more unread than it should: reading for nobody is slow then."""
-        return any(end.inbox.crowded for end in tuple(self._streams.values()))
+        """Whether a stream or an iterator has more than it should: little is read for nobody then."""
+        return self._is_blocked or any(end.inbox.crowded for end in tuple(self._streams.values()))
+
+    @property
+    def _is_blocked(self) -> bool:
+        """Whether an iterator over events has more than it should and is to lose nothing."""
+        listener = self._listener
+        return listener is not None and listener.crowded
 
     @property
     def answers_pings(self) -> bool:

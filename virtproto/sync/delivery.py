@@ -129,12 +129,6 @@ class Delivery:
 
     # For iterators.
 
-    @property
-    def leaves_unread(self) -> bool:
-        """Whether what comes is to be left with the daemon, unless somebody waits for a reply."""
-        streams = tuple(self._channel._streams.values())
-        return self.crowded or any(end.inbox.crowded for end in streams)
-
     def crowd(self) -> None:
         """Take note of a queue that is crowded."""
         self.crowded = True
@@ -165,7 +159,7 @@ class Delivery:
 
     def _start(self) -> None:
         if self._threads is None and self._channel.is_open:
-            self._threads = _Threads(self, self._channel, self._caller)
+            self._threads = _Threads(self._channel, self._caller)
             self._caller = self._threads.caller
 
     def post(self, function: Callable[[], object]) -> None:
@@ -242,10 +236,7 @@ def handle_of(connection: RegisteringCalls, family: str, wire: object) -> Remote
 class _Threads:
     """One pair of threads."""
 
-    def __init__(
-        self, delivery: Delivery, channel: Channel, before: threading.Thread | None
-    ) -> None:
-        self._delivery = delivery
+    def __init__(self, channel: Channel, before: threading.Thread | None) -> None:
         self._channel = channel
         self._stopped = False
         self._waker = Waker(channel._sock)
@@ -268,7 +259,7 @@ class _Threads:
         channel._wakers.append(self._waker)
         try:
             while not self._stopped:
-                if self._delivery.leaves_unread:
+                if channel._is_crowded:
                     # Who takes from it wakes everybody once there is room.
                     self._waker.sleep(None, alone=True)
                     continue

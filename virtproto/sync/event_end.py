@@ -78,7 +78,7 @@ class EventEnd:
         if channel._closed is INHERITED:
             raise refused(INHERITED)
         try:
-            if channel._closed is None and not self._delivery.leaves_unread:
+            if channel._closed is None and not channel._is_crowded:
                 watch(channel, waker, self._ready, left)
                 return
         except TransportError:

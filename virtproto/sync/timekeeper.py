@@ -21,6 +21,7 @@ from time import monotonic
 
 from virtproto.errors import TransportError
 from virtproto.protocol.events import SessionFailed
+from virtproto.protocol.keepalive import PONG_PACKET
 
 from .sending import push, take
 from .waiting import Waiter, hand_on, seize, take_in
@@ -139,12 +140,16 @@ def _look_after(channel: Channel) -> float | None:
     """Do what is due on a connection; return when the next thing is."""
     try:
         if channel._closed is None:
-            _take_in_unread(channel)
+            blocked = channel._is_blocked
+            if not blocked or _is_due(channel):
+                _take_in_unread(channel)
             with channel._lock:
                 if not channel._settled:
                     channel._lose_torn()
                 if not channel._ended:
                     _tick(channel)
+                if blocked and not channel._ended:
+                    _give_sign(channel)
     except Exception as error:
         # The thread is everybody's, and has to go on.
         with channel._lock:
@@ -157,12 +162,30 @@ def _take_in_unread(channel: Channel) -> None:
     try:
         if channel._lead is None and seize(channel, reader):
             reads = _READS_WHEN_CROWDED if channel._is_crowded else _READS
+            if channel._is_blocked:
+                # Enough to hear that somebody lives.
+                reads = 1
             while reads and take_in(channel, reader) and not channel._followers:
                 reads -= 1
     finally:
         if channel._lead is reader:
             channel._lead = None
             hand_on(channel)
+
+
+def _is_due(channel: Channel) -> bool:
+    due = channel._session.next_deadline()
+    return due is not None and monotonic() >= due
+
+
+def _give_sign(channel: Channel) -> None:
+    """Have a daemon hear something whose questions are left unread. The caller has the lock.
+
+    An answer that it has not asked for does no harm.
+    """
+    if not channel._outgoing:
+        channel._outgoing.append((PONG_PACKET, [], -1))
+        push(channel)
 
 
 def _tick(channel: Channel) -> None:
