@@ -174,7 +174,7 @@ class Channel:
 
     @property
     def _is_crowded(self) -> bool:
-        """Whether a stream or an iterator has more than it should: little is read for nobody then."""
+        """Whether a stream or an iterator has more than it should; read little for nobody then."""
         return self._is_blocked or any(end.inbox.crowded for end in tuple(self._streams.values()))
 
     @property
