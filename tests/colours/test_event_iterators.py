@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -559,3 +560,30 @@ def test_what_callbacks_are_too_slow_for_is_dropped_and_counted(
     read_until(connection, lambda: len(seen) + connection.events_dropped == 101)
     assert seen[-1] == 100
     assert len(seen) < 100
+
+
+def test_a_full_iterator_that_blocks_has_nothing_read_and_the_connection_lives(
+    server: ScriptedServer,
+    registrar: Registrar,
+    uri: str,
+    open_in_colour: Open,
+    events: ModuleType,
+) -> None:
+    sent = 8_000
+    with (
+        open_in_colour(uri, keepalive=(0.25, 1)) as connection,
+        connection.events(events.DomainLifecycle, limit=10, overflow="block") as heard,
+    ):
+        queue = getattr(heard, "_target", heard)._queue
+        server.send(*(lifecycle(0, n) for n in range(sent)))
+        assert heard.next(timeout_s=_PATIENCE_S).event == 0
+        # Several times as long as a dead daemon is given.
+        started = time.monotonic()
+        until(connection, lambda: time.monotonic() > started + 0.8)
+        assert queue.crowded
+        # What came at once, and with each sign of life that was looked for.
+        assert len(queue) < sent // 2
+        assert connection.is_alive()
+        seen = [heard.next(timeout_s=_PATIENCE_S).event for _ in range(1, sent)]
+        assert seen == list(range(1, sent))
+        assert connection.get_library_version() == 12008000
