@@ -21,6 +21,7 @@ from virtproto.model.replies import (
     CLOSED_BY_DAEMON,
     CLOSED_HERE,
     INHERITED,
+    close_reason,
     late_for_return,
     lost_for_good,
     refused,
@@ -240,7 +241,7 @@ class Line:
         self._outage = None
         if not channel.is_open:
             # It was lost before that.
-            self._note_loss(channel._closed or CLOSED_BY_DAEMON, None, 0)
+            self._note_end_of(channel)
 
     def _outlasts(
         self, channel: Channel, error: ConnectionClosedError | ConnectionLostError
@@ -248,8 +249,13 @@ class Line:
         """Return whether a call that ended with ``error`` is to be made on another channel."""
         if error.may_have_run or self._over is not None or channel.is_open:
             return False
-        self._note_loss(channel._closed or CLOSED_BY_DAEMON, None, 0)
+        self._note_end_of(channel)
         return True
+
+    def _note_end_of(self, channel: Channel) -> None:
+        """Note the loss of a channel that was not told of yet, or not heard."""
+        why = channel._closed or CLOSED_BY_DAEMON
+        self._note_loss(why, None, close_reason(why, None))
 
     def _note_loss(self, why: str, error: VirtprotoError | None, reason: int) -> None:
         """Have a channel opened in place of the one that is lost; the first word of it counts."""

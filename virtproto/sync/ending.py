@@ -29,10 +29,11 @@ __all__ = ["end", "end_of_call"]
 
 def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: int) -> None:
     """End the connection and tell everybody: callers first, who asked to be told last."""
+    # Before the other, which others go by who do not have the lock.
+    channel._error = error
     if channel._closed is None:
         channel._closed = why
     why = channel._closed
-    channel._error = error
     # Who looks from now on sees it, should the rest of this be torn.
     channel._ended = True
     for waiter in tuple(channel._waiting.values()):

@@ -27,6 +27,7 @@ from virtproto.model.replies import (
     CLOSED_BY_DAEMON,
     CLOSED_HERE,
     INHERITED,
+    close_reason,
     late_for_return,
     lost_for_good,
     refused,
@@ -244,7 +245,7 @@ class Line:
         if outage is not None:
             self._finish(outage)
             thread = outage.thread
-            if thread is not None and thread is not threading.current_thread():
+            if thread is not None and thread.ident not in (None, threading.get_ident()):
                 thread.join(CLOSE_TIMEOUT_S)
 
     def abandon(self) -> None:
@@ -278,7 +279,7 @@ class Line:
         self._outage = None
         if not channel.is_open:
             # It was lost before that.
-            self._note_loss(channel._closed or CLOSED_BY_DAEMON, None, 0)
+            self._note_end_of(channel)
 
     def _outlasts(
         self, channel: Channel, error: ConnectionClosedError | ConnectionLostError
@@ -286,8 +287,13 @@ class Line:
         """Return whether a call that ended with ``error`` is to be made on another channel."""
         if error.may_have_run or self._over is not None or channel.is_open:
             return False
-        self._note_loss(channel._closed or CLOSED_BY_DAEMON, None, 0)
+        self._note_end_of(channel)
         return True
+
+    def _note_end_of(self, channel: Channel) -> None:
+        """Note the loss of a channel that was not told of yet, or not heard."""
+        why = channel._closed or CLOSED_BY_DAEMON
+        self._note_loss(why, channel._error, close_reason(why, channel._error))
 
     def _note_loss(self, why: str, error: VirtprotoError | None, reason: int) -> None:
         """Have a channel opened in place of the one that is lost; the first word of it counts."""
