@@ -255,9 +255,11 @@ class StreamEnd:
         finally:
             channel._readers -= 1
 
-    async def send_data(self, data: bytes) -> None:
+    async def send_data(self, data: bytes | memoryview) -> None:
         """Send data, at most what one packet takes; waits while the daemon takes no more."""
-        await self._send(lambda session: session.send_stream_data(self._serial, data))
+        # The transport keeps what the socket does not take, whatever becomes of the caller's.
+        own = bytes(data)
+        await self._send(lambda session: session.send_stream_data(self._serial, own))
 
     async def send_hole(self, length: int, flags: int) -> None:
         """Send a hole."""

@@ -67,10 +67,10 @@ def check_size(parameter: str, size: int) -> None:
         raise UsageError(f"{parameter}: {size} bytes cannot be read; -1 is for all of them")
 
 
-def pieces_of(view: memoryview) -> Iterator[bytes]:
+def pieces_of(view: memoryview) -> Iterator[memoryview]:
     """Cut data into what one packet takes."""
     for start in range(0, len(view), CHUNK):
-        yield bytes(view[start : start + CHUNK])
+        yield view[start : start + CHUNK]
 
 
 def check_handler(parameter: str, handler: object) -> None:

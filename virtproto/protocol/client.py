@@ -249,7 +249,11 @@ class ClientSession(Session):
     # Streams. Raise UsageError where the stream's state forbids it, nothing is queued then.
 
     def send_stream_data(self, serial: int, data: bytes) -> None:
-        """Queue bytes for a stream, at most PAYLOAD_MAX; STREAM_CHUNK suits every server."""
+        """Queue bytes for a stream, at most PAYLOAD_MAX; STREAM_CHUNK suits every server.
+
+        From 16 KiB on they are a chunk of their own of `data_to_send`, the very object: it may as
+        well stand for bytes that only the front end has.
+        """
         self._send_stream(serial, streams.DATA, MESSAGE_TYPE_STREAM, MESSAGE_STATUS_CONTINUE, data)
 
     def send_stream_hole(self, serial: int, length: int, flags: int = 0) -> None:

@@ -82,13 +82,14 @@ if TYPE_CHECKING:
 
     from .delivery import Delivery
     from .descriptors import Passage
+    from .packets import LargePacket
     from .traffic import StreamEnd
     from .waiting import Waker
 
     # What a call does that is not one plain question and one plain answer.
     Special: TypeAlias = Passage | StreamEnd
     # A packet, how much of it each send took, and the serial of its call, or -1.
-    Parcel: TypeAlias = tuple[bytes, list[int], int]
+    Parcel: TypeAlias = tuple[bytes | LargePacket, list[int], int]
     # Told of the connection's end: why, the core's error if it was one, a virConnectCloseReason.
     Mourner: TypeAlias = Callable[[str, VirtprotoError | None, int], object]
 

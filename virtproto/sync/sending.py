@@ -22,10 +22,12 @@ from .waiting import Waiter, hand_on, milliseconds, seize
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from virtproto.protocol.client import ClientSession
 
     from .channel import Channel, Parcel
+    from .packets import LargePacket
 
 __all__ = [
     "heed",
@@ -41,7 +43,7 @@ _TRY_AGAIN_S = 0.05
 _CALLS = (MESSAGE_TYPE_CALL, MESSAGE_TYPE_CALL_WITH_FDS)
 
 
-def parcels_of(chunks: Sequence[bytes]) -> list[Parcel]:
+def parcels_of(chunks: Sequence[Any]) -> list[Parcel]:
     """Return the packets that the core queued, each with the serial of its call or -1."""
     parcels: list[Parcel] = []
     at = 0
@@ -54,7 +56,13 @@ def parcels_of(chunks: Sequence[bytes]) -> list[Parcel]:
             missing -= len(chunks[at])
             at += 1
         kind, serial = (int.from_bytes(first[start : start + 4], "big") for start in (16, 20))
-        data = first if len(parts) == 1 else b"".join(parts)
+        data: bytes | LargePacket
+        if len(parts) == 2 and type(parts[1]) is not bytes:
+            from .packets import LargePacket
+
+            data = LargePacket(first, parts[1])
+        else:
+            data = first if len(parts) == 1 else b"".join(parts)
         parcels.append((data, [], serial if kind in _CALLS else -1))
     return parcels
 
@@ -80,10 +88,14 @@ def push(channel: Channel) -> bool:
     outgoing = channel._outgoing
     while outgoing:
         data, counts, serial = outgoing[0]
-        rest = memoryview(data)[sum(counts) :]
+        done = sum(counts)
         try:
-            if len(rest):
-                counts.extend(map(channel._sock.send, (rest,), (MSG_NOSIGNAL | MSG_DONTWAIT,)))
+            if done < len(data):
+                if isinstance(data, bytes):
+                    rest = memoryview(data)[done:]
+                    counts.extend(map(channel._sock.send, (rest,), (MSG_NOSIGNAL | MSG_DONTWAIT,)))
+                else:
+                    data.send(channel._sock, done, counts)
                 if sum(counts) < len(data):
                     continue
             if serial in channel._carriers:

@@ -24,6 +24,7 @@ from virtproto.model.stream_inbox import StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
 from virtproto.transport.deadline import time_left
 
+from .packets import SMALL, Memory, widen
 from .sending import heed
 from .waiting import Waiter, Waker, wait_until, watch
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel
+    from .packets import Payload
 
     # What a stream gives when it is looped over.
     Chunks: TypeAlias = Iterator[bytes]
@@ -64,6 +66,8 @@ class StreamEnd:
         # Guards the inbox. Taken within the channel's lock, never around it.
         self._lock = allocate_lock()
         self._waiting: list[Waiter] = []
+        # Whether the socket holds as much as suits large packets.
+        self._widened = False
 
     # For the channel, under its lock.
 
@@ -151,8 +155,26 @@ class StreamEnd:
         finally:
             self._waiting.remove(waiter)
 
-    def send_data(self, data: bytes) -> None:
+    def send_data(self, data: bytes | memoryview) -> None:
         """Send data, at most what one packet takes; waits while the daemon takes no more."""
+        if len(data) < SMALL:
+            small = bytes(data)
+            self._send(lambda session: session.send_stream_data(self._serial, small))
+            return
+        payload = Memory(memoryview(data))
+        try:
+            self.send_large(payload)
+        except BaseException:
+            payload.keep()
+            raise
+
+    def send_large(self, payload: Payload) -> None:
+        """Send data that is not copied, no less than SMALL; waits as `send_data` does."""
+        if not self._widened:
+            self._widened = True
+            widen(self._opened()._sock)
+        # The core looks at its length only.
+        data: Any = payload
         self._send(lambda session: session.send_stream_data(self._serial, data))
 
     def send_hole(self, length: int, flags: int) -> None:

@@ -178,6 +178,12 @@ class Source(_OpenFile):
         """Pass a hole, or what was read by other means."""
         self._place += length
 
+    def foresee(self, distance: int, nbytes: int) -> None:
+        """Tell the system that so much is read soon, that far behind the next byte."""
+        if self.is_regular and nbytes:
+            with suppress(OSError):
+                os.posix_fadvise(self.fd, self._place + distance, nbytes, os.POSIX_FADV_WILLNEED)
+
     def read(self, nbytes: int) -> bytes:
         """Return the next bytes, at most ``nbytes``; b"" only at the end of what has no size.
 
