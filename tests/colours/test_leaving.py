@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.colours.driving import Forget
+from tests.colours.test_events import Registrar, lifecycle
+from virtproto.protocol.events import CallReceived
 from virtproto.testing import ScriptedServer
+from virtproto.testing.actions import Answer
 from virtproto.wire import remote
 
 REPOSITORY = Path(__file__).parents[2]
@@ -93,6 +96,35 @@ def test_a_connection_does_not_survive_fork_but_the_parents_does(
     # The child's own connection, and at last the parent's.
     assert times(server, CLOSE) == 2
     assert times(server, GET_HOSTNAME) == 2
+
+
+ITERATING_AFTER_FORK = """
+import os, virtproto
+with OPEN(URI) as connection, connection.events(KIND) as heard:
+    if not os.fork():
+        try:
+            heard.next(timeout_s=10)
+        except virtproto.VirtprotoError as error:
+            print(type(error).__name__, error, flush=True)
+        os._exit(0)
+    os.wait()
+    connection.get_hostname()
+    print(type(heard.next(timeout_s=10)).__name__)
+"""
+
+
+def test_an_iterator_does_not_survive_fork_but_the_parents_does(
+    server: ScriptedServer, uri: str, colour: str
+) -> None:
+    def answer(call: CallReceived) -> Answer:
+        server.send(lifecycle(0, 1))
+        return remote.ConnectGetHostnameRet(hostname="h")
+
+    Registrar(server)
+    server.handle(remote.CONNECT_GET_HOSTNAME, answer)
+    home = "virtproto.events" if colour == "sync" else "virtproto.aio.events"
+    script = f"from {home} import DomainLifecycle as KIND\n{ITERATING_AFTER_FORK}"
+    assert run(script, colour, uri) == [FORKED, "DomainLifecycle"]
 
 
 LEAVING_THE_BLOCK = """

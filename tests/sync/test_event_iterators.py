@@ -1,0 +1,154 @@
+"""Iterators over events where threads share one, signals interrupt, and nobody iterates."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import virtproto
+from tests.colours.driving import until
+from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
+from virtproto import deadline
+from virtproto.errors import ConnectionClosedError, DeadlineError
+from virtproto.events import DomainLifecycle
+from virtproto.testing import ScriptedServer
+from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
+
+_PATIENCE_S = 10.0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ScriptedServer]:
+    version = ConnectGetLibVersionRet(lib_ver=12008000)
+    with ScriptedServer({CONNECT_GET_LIB_VERSION: version}) as running:
+        running.listen(tmp_path / "s")
+        yield running
+
+
+@pytest.fixture
+def registrar(server: ScriptedServer) -> Registrar:
+    return Registrar(server)
+
+
+@pytest.fixture
+def connection(server: ScriptedServer, tmp_path: Path) -> Iterator[virtproto.Connection]:
+    with virtproto.open(f"test:///default?socket={tmp_path / 's'}") as opened:
+        yield opened
+
+
+def test_each_event_goes_to_one_of_the_threads_that_share_an_iterator(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    seen: list[int] = []
+    heard = connection.events(DomainLifecycle)
+    heard.__enter__()
+
+    def take() -> None:
+        seen.extend(int(event.event) for event in heard)
+
+    threads = [threading.Thread(target=take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for start in (0, 500):
+        server.send(*(lifecycle(0, n) for n in range(start, start + 500)))
+        # Calls go on meanwhile, whoever reads.
+        assert connection.get_library_version() == 12008000
+        until(connection, lambda: len(seen) == start + 500)  # noqa: B023 - called at once
+    # Ends the loops of all.
+    heard.close()
+    for thread in threads:
+        thread.join(_PATIENCE_S)
+        assert not thread.is_alive()
+    assert sorted(seen) == list(range(1000))
+    assert registrar.kept == {}
+
+
+def test_closing_the_connection_ends_the_loops_of_all_threads(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    ends: list[str] = []
+    iterators = [connection.events(DomainLifecycle) for _ in range(2)]
+    for each in iterators:
+        each.__enter__()
+
+    def take(number: int) -> None:
+        for _ in iterators[number % 2]:
+            pass
+        ends.append("ended")
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    connection.close()
+    for thread in threads:
+        thread.join(_PATIENCE_S)
+    assert ends == ["ended"] * 4
+
+
+def test_an_interrupted_loop_goes_on(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    def interrupt() -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with connection.events(DomainLifecycle) as heard:
+        for number in range(5):
+            timer = threading.Timer(0.02, interrupt)
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                heard.next(timeout_s=_PATIENCE_S)
+            timer.join()
+            server.send(lifecycle(0, number))
+            assert heard.next(timeout_s=_PATIENCE_S).event == number
+            assert connection.get_library_version() == 12008000
+
+
+def test_what_nobody_reads_is_kept_by_the_timekeeper(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    with connection.events(DomainLifecycle, limit=5) as heard:
+        server.send(*(lifecycle(0, n) for n in range(20)))
+        until(connection, lambda: heard.dropped == 15)
+        assert [heard.next().event for _ in range(5)] == list(range(15, 20))
+
+
+def test_a_forgotten_iterator_has_the_daemon_told_where_a_thread_can(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    number = connection.domain_event_register_any(None, LIFECYCLE + 1, print)
+    held = [connection.events(DomainLifecycle)]
+    held[0].__enter__()
+    with pytest.warns(ResourceWarning, match="never closed"):
+        held.clear()
+    until(connection, lambda: len(registrar.kept) == 1)
+    connection.domain_event_deregister_any(number)
+
+
+def test_a_block_of_limited_time_bounds_the_wait(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    with connection.events(DomainLifecycle) as heard:
+        with pytest.raises(DeadlineError), deadline(0.05):
+            for _ in heard:
+                pass
+        server.send(lifecycle(0, 1))
+        assert heard.next(timeout_s=_PATIENCE_S).event == 1
+
+
+def test_an_iterator_without_keepalive_is_read_by_who_iterates(
+    server: ScriptedServer, registrar: Registrar, tmp_path: Path
+) -> None:
+    uri = f"test:///default?socket={tmp_path / 's'}"
+    with (
+        virtproto.open(uri, keepalive=None) as connection,
+        connection.events(DomainLifecycle) as heard,
+    ):
+        server.send(*(lifecycle(0, n) for n in range(3)))
+        assert [heard.next(timeout_s=_PATIENCE_S).event for _ in range(3)] == [0, 1, 2]
+        heard.close()
+        with pytest.raises(ConnectionClosedError):
+            heard.next()
