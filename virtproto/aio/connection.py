@@ -125,14 +125,12 @@ class Entrance:
         self, channel: Channel, where: ConnectionURI | None, timeout_s: float | None
     ) -> Opened:
         """Make a connection of a channel; ``timeout_s`` bounds each call that it takes."""
-        able = hasattr(channel, "keep_alive")
-        if able:
-            channel.long_calls = self._long_calls
+        channel.long_calls = self._long_calls
         # Asking for keepalive is a promise to answer the daemon, too.
-        answers = channel.answers_pings or (able and self.keepalive is not None)
+        answers = channel.answers_pings or self.keepalive is not None
         recipe = open_connection(where, readonly=self._readonly, answers_pings=answers)
         opened = await run_recipe(channel, recipe, timeout_s)
-        if able and self.keepalive is not None and opened.keepalive:
+        if self.keepalive is not None and opened.keepalive:
             await channel.keep_alive(*self.keepalive)
         return opened
 

@@ -7,7 +7,7 @@ other colour differs in ``async`` and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import UsageError
+from virtproto.errors import ConnectionClosedError, ConnectionLostError, UsageError
 from virtproto.wire.remote.connect import CONNECT_CLOSE
 
 from .registering import RegisteringCalls
@@ -389,6 +389,10 @@ class LivingCalls(RegisteringCalls):
 
         check_interval("interval_s", interval_s)
         to_uint("count", count)
-        self._channel.keep_alive(interval_s, count)
+        try:
+            self._channel.keep_alive(interval_s, count)
+        except (ConnectionClosedError, ConnectionLostError):
+            if self.state != "reconnecting":
+                raise
         if self._line is not None:
             self._line.keep_alive(interval_s, count)

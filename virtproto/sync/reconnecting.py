@@ -196,7 +196,8 @@ class Line:
         connection._line = self
         self._entrance = entrance
         self._attempts = Attempts(policy, random)
-        self._lock = allocate_lock()
+        # Reentrant: a signal handler may close what it interrupted.
+        self._lock = threading.RLock()
         self._outage: _Outage | None = None
         # Why it is over for good, and the failure of the last attempt if that is why.
         self._over: str | None = None
@@ -241,7 +242,9 @@ class Line:
             return
         self._over = self._over or CLOSED_HERE
         Channel.close(self._channel, goodbye)
-        outage = self._outage
+        with self._lock:
+            # Whoever was about to note a loss has started the thread by now, or never will.
+            outage = self._outage
         if outage is not None:
             self._finish(outage)
             thread = outage.thread
@@ -264,7 +267,7 @@ class Line:
         """In a forked process: make no more calls. The channels see to themselves."""
         self._over = self._over or INHERITED
         # Another thread of the parent's may have held it.
-        self._lock = allocate_lock()
+        self._lock = threading.RLock()
 
     # Inside.
 

@@ -234,7 +234,11 @@ class Waker:
         self._alone, self._with_socket = poll(), poll()
         for each in (self._alone, self._with_socket):
             each.register(self._out, POLLIN)
-        self._with_socket.register(sock, POLLIN)
+        try:  # noqa: SIM105 - contextlib takes long to import
+            self._with_socket.register(sock, POLLIN)
+        except ValueError:
+            # Closed: nothing comes on it any more, and others wake who waits for the next one.
+            pass
 
     def __del__(self) -> None:
         for each in self._ends:
