@@ -154,11 +154,12 @@ class ClientSession(Session):
         return True
 
     def withdraw_call(self, serial: int) -> None:
-        """Forget a call of whose packet nothing was or will be sent: no answer will come.
+        """Forget a call that no answer will come to: nothing of it was sent, or the answer is lost.
 
         That may make room for one that is held: there may be something to send.
         """
         self._calls.pending.pop(serial, None)
+        self._calls.abandoned.pop(serial, None)
         self._limiter.held.pop(serial, None)
         self._streams.pop(serial, None)
         if serial in self._limiter.sent:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from virtproto.model.replies import late, torn
 from virtproto.protocol.events import CallFailed
 from virtproto.protocol.limits import PACKET_MIN
+from virtproto.wire.rpc import MESSAGE_TYPE_REPLY, MESSAGE_TYPE_REPLY_WITH_FDS
 
 from .sending import push, take, take_back
 
@@ -89,6 +90,10 @@ def mend_digest(channel: Channel, data: bytes) -> None:
     whole = not channel._taking and _taken_whole(channel, data)
     for stream in tuple(channel._streams.values()):
         stream.tear(torn(None))
+    if whole:
+        # Whether the core came to see them or not, these answers do not come again.
+        for serial in _answered_in(data):
+            channel._session.withdraw_call(serial)
     unanswered = channel._session.unanswered
     for serial, waiter in tuple(channel._waiting.items()):
         if waiter.answer is None and serial not in unanswered:
@@ -124,3 +129,17 @@ def _taken_whole(channel: Channel, data: bytes) -> bool:
     session.receive_data(b"")
     session.events_received()
     return session.bytes_wanted == PACKET_MIN
+
+
+def _answered_in(data: bytes) -> list[int]:
+    """Return the serials of the replies among whole packets."""
+    serials = []
+    start = 0
+    while start < len(data):
+        length, kind, serial = (
+            int.from_bytes(data[start + at : start + at + 4], "big") for at in (0, 16, 20)
+        )
+        if kind in (MESSAGE_TYPE_REPLY, MESSAGE_TYPE_REPLY_WITH_FDS):
+            serials.append(serial)
+        start += length
+    return serials

@@ -1,0 +1,176 @@
+"""A signal that raises wherever the interpreter looks for signals, while another thread waits."""
+
+from __future__ import annotations
+
+import dis
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+
+import virtproto
+from tests.colours.driving import until
+from virtproto.errors import ConnectionClosedError, ConnectionLostError
+from virtproto.protocol.framing import PacketReader, pack_packet
+from virtproto.sync.channel import Channel
+from virtproto.wire.remote.connect import CONNECT_GET_HOSTNAME as OTHER
+from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION as MINE
+
+OURS = os.path.dirname(virtproto.__file__) + os.sep
+# Behind these the interpreter looks for signals.
+_LOOKS = ("CALL", "CALL_FUNCTION_EX", "CALL_KW", "RESUME", "JUMP_BACKWARD")
+# Nobody is to wait longer: who sleeps looks again every second.
+PROMPT_S = 5.0
+
+
+class Stop(BaseException):
+    """What the signal handler raises."""
+
+
+class Tearing:
+    """Raises Stop at one place in our code, counted among those where a signal could."""
+
+    def __init__(self, place: int) -> None:
+        self.left = place
+        self._before: dict[FrameType, str] = {}
+        self._names: dict[CodeType, dict[int, str]] = {}
+
+    def __enter__(self) -> None:
+        sys.settrace(self._trace)
+
+    def __exit__(self, *failure: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, arg: object) -> Any:
+        if not frame.f_code.co_filename.startswith(OURS):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            before = self._before.get(frame, "RESUME")
+            if before in _LOOKS:
+                self.left -= 1
+                if self.left == 0:
+                    raise Stop
+            self._before[frame] = self._name(frame)
+        return self._trace
+
+    def _name(self, frame: FrameType) -> str:
+        names = self._names.get(frame.f_code)
+        if names is None:
+            names = {each.offset: each.opname for each in dis.get_instructions(frame.f_code)}
+            self._names[frame.f_code] = names
+        return names.get(frame.f_lasti, "")
+
+
+class Peer:
+    """Answers the first two calls at once, the other thread's first, and then each as it comes."""
+
+    def __init__(self) -> None:
+        self.ours, theirs = socket.socketpair()
+        self._theirs = theirs
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Have the thread end, when the other side is closed."""
+        self._thread.join(PROMPT_S)
+        self._theirs.close()
+
+    def _serve(self) -> None:
+        reader = PacketReader()
+        held: dict[int, bytes] | None = {}
+        try:
+            while data := self._theirs.recv(65536):
+                reader.feed(data)
+                while (call := reader.next_packet()) is not None:
+                    payload = b"other" if call.procedure == OTHER.number else b"mine"
+                    target = call.program, call.version, call.procedure
+                    reply = pack_packet(*target, 1, call.serial, 0, payload)
+                    if held is None:
+                        self._theirs.sendall(reply)
+                        continue
+                    held[call.procedure] = held.get(call.procedure, b"") + reply
+                    if len(held) == 2:
+                        self._theirs.sendall(held[OTHER.number] + held[MINE.number])
+                        held = None
+        except OSError:
+            pass
+
+
+def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            results.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, results
+
+
+def tear(place: int, work: Callable[[], object]) -> bool:
+    """Do ``work`` and tear it at a place; return whether there is such a place."""
+    tearing = Tearing(place)
+    try:
+        with tearing:
+            work()
+    except Stop:
+        return True
+    return tearing.left <= 0
+
+
+def check(channel: Channel, thread: threading.Thread, results: list[object]) -> None:
+    """The other thread has its answer, or was told; so is who calls now."""
+    try:
+        assert channel.call(MINE, b"", PROMPT_S) == b"mine"
+        alive = True
+    except (ConnectionLostError, ConnectionClosedError):
+        alive = False
+    thread.join(PROMPT_S)
+    assert not thread.is_alive()
+    if results != [b"other"]:
+        assert isinstance(results[0], ConnectionLostError)
+    assert channel.is_open == alive
+    assert channel._lead is None
+    assert channel._waiting == {}
+    assert channel._followers == []
+    assert not channel._outgoing
+    channel.close()
+
+
+def places(leads: bool) -> int:
+    """Tear a call at every place in turn, which leads or follows; return how many there were."""
+    place = 0
+    torn = True
+    while torn:
+        place += 1
+        peer = Peer()
+        channel = Channel(peer.ours, "a socket pair")
+        done = threading.Event()
+
+        def other(channel: Channel = channel, done: threading.Event = done) -> bytes:
+            if leads:
+                until(None, lambda: channel._lead is not None or done.is_set())
+            return channel.call(OTHER, b"")
+
+        thread, results = in_thread(other)
+        if not leads:
+            until(None, lambda: channel._lead is not None)  # noqa: B023 - called at once
+        torn = tear(place, lambda: channel.call(MINE, b""))  # noqa: B023 - called at once
+        done.set()
+        check(channel, thread, results)
+        peer.stop()
+    return place - 1
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["leads", "follows"])
+def test_a_call_is_torn_while_another_waits(leads: bool) -> None:
+    assert places(leads) > 30
