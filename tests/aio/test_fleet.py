@@ -190,6 +190,22 @@ async def test_connections_are_kept_and_lost_ones_made_anew(hosts: Hosts) -> Non
     assert hosts.times("b", remote.AUTH_LIST.number) == 2
 
 
+async def test_connections_that_come_back_by_themselves_are_kept(hosts: Hosts) -> None:
+    uris = [hosts.good("a"), hosts.good("b")]
+    policy = aio.Reconnect(first_delay_s=0.05)
+    async with aio.Fleet(uris, reconnect=policy, timeout_s=SHORT_S * 10) as fleet:
+        first = await fleet.open()
+        kept = first[1].result()
+        hosts.servers["b"].send(CloseConnection())
+        while kept.is_alive():
+            await asyncio.sleep(0.001)
+        assert kept.state == "reconnecting"
+        assert list(fleet.connections) == uris[:1]
+        assert [outcome.value for outcome in await fleet.run(hostname)] == ["a", "b"]
+        assert fleet.connections[uris[1]] is kept
+    assert nothing_under_way()
+
+
 async def test_some_hosts_only(hosts: Hosts) -> None:
     uris = [hosts.good("a"), hosts.good("b"), hosts.uri("missing")]
     async with aio.Fleet(uris) as fleet:

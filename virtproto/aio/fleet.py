@@ -75,7 +75,7 @@ class Fleet:
 
     A host is connected to when a run first comes to it, and its connection is kept for later runs.
     One that could not be reached, or whose connection was lost, is connected to anew by the next
-    run. A fleet belongs to one event loop, and several runs at a time may be under way in it. The
+    run; with ``reconnect``, lost connections also come back by themselves. A fleet belongs to one event loop, and several runs at a time may be under way in it. The
     end of the ``async with`` block closes all connections.
 
     Raises UsageError for a URI that is there twice and for limits that are none. What is wrong with
@@ -263,7 +263,8 @@ class Fleet:
         """Return the connection to a host, opened anew unless there is one that can be used."""
         async with host.opening:
             connection = host.connection
-            if connection is None or not connection.is_alive():
+            # One that is being opened anew by itself has calls wait for that.
+            if connection is None or connection.state == "closed":
                 host.connection = None
                 if connection is not None:
                     await connection.close()

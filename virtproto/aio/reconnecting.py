@@ -274,10 +274,10 @@ class Line:
     ) -> float | None:
         """Wait until there is a channel again; return how many seconds are left then."""
         while True:
-            if asyncio._get_running_loop() is not self._loop:
-                raise self._channel._misplaced()
             if self._over is not None:
                 raise self._refusal()
+            if asyncio._get_running_loop() is not self._loop:
+                raise self._channel._misplaced()
             left_s = time_left(None if until is None else until - self._loop.time())
             outage = self._outage
             if outage is None:
