@@ -30,7 +30,7 @@ class Stock:
 
     def __init__(self) -> None:
         gc.collect()
-        self.descriptors = set(_descriptors())
+        self.descriptors = Counter(_descriptors())
         self.threads = {thread.ident: thread.name for thread in threading.enumerate()}
         self.objects = Counter(
             type(each).__qualname__ for each in gc.get_objects() if isinstance(each, _KINDS)
@@ -38,7 +38,8 @@ class Stock:
 
     def more_than(self, before: Stock) -> list[str]:
         """Return what is here and was not there before, in words."""
-        more = [f"descriptor {fd}: {what}" for fd, what in self.descriptors - before.descriptors]
+        counts = self.descriptors - before.descriptors
+        more = [f"{count} descriptors of {what}" for what, count in counts.items()]
         more += [
             f"thread {name}" for ident, name in self.threads.items() if ident not in before.threads
         ]
@@ -63,8 +64,9 @@ def resident_kib() -> int:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def _descriptors() -> Iterator[tuple[str, str]]:
+def _descriptors() -> Iterator[str]:
+    """Yield what each descriptor is of, pipes and sockets without their numbers."""
     for fd in os.listdir("/proc/self/fd"):
         # The descriptor of this very listing is gone by now.
         with contextlib.suppress(FileNotFoundError):
-            yield fd, os.readlink(f"/proc/self/fd/{fd}")
+            yield os.readlink(f"/proc/self/fd/{fd}").partition("[")[0]
