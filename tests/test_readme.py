@@ -27,6 +27,11 @@ README = (repository / "README.md").read_text(encoding="utf-8")
 PROGRAMS_SHOWN = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 _PROSE = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
 COMMANDS_SHOWN = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", _PROSE, re.MULTILINE)
+COMMANDS_NEEDING_A_GUEST = re.findall(
+    r"^(virtproto \S.*?)(?:\s+#.*)?$",
+    "".join(re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)),
+    re.MULTILINE,
+)
 LINKS = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", README)
 
 _AT_THE_USUAL_PLACE = 'mount --bind "$0" /run/libvirt && exec "$@"'
@@ -52,6 +57,7 @@ def _run_beside(daemon: PrivateDaemon, *command: str) -> str:
 def test_there_is_something_to_check() -> None:
     assert len(PROGRAMS_SHOWN) >= 2
     assert len(COMMANDS_SHOWN) >= 4
+    assert len(COMMANDS_NEEDING_A_GUEST) >= 3
     assert len(LINKS) >= 1
 
 
@@ -67,6 +73,16 @@ def test_program_runs_as_shown(libvirtd: PrivateDaemon, number: int) -> None:
 def test_command_works_as_shown(libvirtd: PrivateDaemon, line: str) -> None:
     _, *arguments = shlex.split(line)
     _run_beside(libvirtd, sys.executable, "-W", "error", "-m", "virtproto", *arguments)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("line", COMMANDS_NEEDING_A_GUEST)
+def test_command_that_needs_a_guest_says_what_is_missing(
+    libvirtd: PrivateDaemon, line: str
+) -> None:
+    _, *arguments = shlex.split(line)
+    with pytest.raises(AssertionError, match=r"(there is no|not a terminal|No such file)"):
+        _run_beside(libvirtd, sys.executable, "-W", "error", "-m", "virtproto", *arguments)
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS_SHOWN if line.startswith("./")])
