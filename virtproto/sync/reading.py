@@ -7,7 +7,7 @@ threads wait.
 
 from __future__ import annotations
 
-from _socket import MSG_CMSG_CLOEXEC, MSG_DONTWAIT, SO_RCVTIMEO, SOL_SOCKET
+from _socket import MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITALL, SO_RCVTIMEO, SOL_SOCKET
 from time import monotonic
 
 from virtproto.model.replies import CLOSED_BY_DAEMON, why_broken
@@ -39,6 +39,8 @@ _LARGE_READ_SIZE = 1 << 20
 # because what computes it (`virtproto.transport.descriptors`) is loaded when one comes.
 _ROOM = (144,)
 _FLAGS = (MSG_CMSG_CLOEXEC,)
+# The rest of a packet comes in pieces; nobody can do anything with one of them.
+_FLAGS_FOR_ALL = (MSG_CMSG_CLOEXEC | MSG_WAITALL,)
 _FLAGS_AT_ONCE = (MSG_CMSG_CLOEXEC | MSG_DONTWAIT,)
 
 
@@ -62,7 +64,8 @@ def read_for(
             else:
                 if limit_s != channel._limit_s:
                     _limit(channel, limit_s)
-                inbox.extend(map(channel._sock.recvmsg, (_read_size(channel),), _ROOM, _FLAGS))
+                flags = _FLAGS if channel._between_packets else _FLAGS_FOR_ALL
+                inbox.extend(map(channel._sock.recvmsg, (_read_size(channel),), _ROOM, flags))
         except BlockingIOError:
             raise
         except OSError as error:
@@ -98,7 +101,7 @@ def read_at_once(channel: Channel) -> bool:
 def _read_size(channel: Channel) -> int:
     if channel._between_packets:
         return _READ_SIZE
-    return max(_READ_SIZE, min(channel._session.bytes_wanted, _LARGE_READ_SIZE))
+    return min(channel._session.bytes_wanted or _READ_SIZE, _LARGE_READ_SIZE)
 
 
 def _limit(channel: Channel, seconds: float | None) -> None:
