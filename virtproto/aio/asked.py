@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from virtproto.model.replies import late
+from virtproto.model.replies import late, unsent
+from virtproto.transport.deadline import outside, time_left
 
 from .channel import Channel
 
@@ -36,10 +37,14 @@ class Asked:
         Raises as the channel's ``call`` does. After DeadlineError, or an exception that has nothing
         to do with the call, it can be waited for again.
         """
+        timeout_s = time_left(timeout_s)
         if self._call is None:
+            if timeout_s is not None and timeout_s <= 0:
+                raise unsent(self._procedure, timeout_s)
             # On this channel alone: another one, in its place, is asked for everything anew.
             asked = Channel.call(self._channel, self._procedure, self._args)
-            self._call = asyncio.get_running_loop().create_task(asked)
+            # The call outlasts the limits of who asks first.
+            self._call = asyncio.get_running_loop().create_task(asked, context=outside())
             self._call.add_done_callback(_look)
         # Unlike the call's own end, the end of this wait gives nothing up.
         done, _ = await asyncio.wait((self._call,), timeout=timeout_s)

@@ -45,7 +45,7 @@ from virtproto.protocol.events import (
     ReplyReceived,
     SessionFailed,
 )
-from virtproto.transport.deadline import time_left
+from virtproto.transport.deadline import instead, time_left
 from virtproto.transport.inheritance import remember
 
 from .ending import connected_socket, end, free
@@ -138,9 +138,11 @@ class Channel(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         sock = await connected_socket(endpoint, timeout_s)
         try:
-            _, channel = await loop.create_unix_connection(
-                lambda: cls(loop, sock, endpoint.path), sock=sock
-            )
+            # What the loop calls for it outlasts the limits of who connects.
+            with instead(None):
+                _, channel = await loop.create_unix_connection(
+                    lambda: cls(loop, sock, endpoint.path), sock=sock
+                )
         except BaseException:
             sock.close()
             raise

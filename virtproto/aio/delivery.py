@@ -20,6 +20,7 @@ from virtproto.model.object_handle import handle
 from virtproto.model.replies import CLOSED_BY_DAEMON, CLOSED_HERE, lost
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
+from virtproto.transport.deadline import outside
 from virtproto.transport.inheritance import remember
 
 from .traffic import make_room
@@ -135,13 +136,14 @@ class Delivery:
         connection = self._connection()
         if connection is not None and self._channel.is_open:
             task: asyncio.Future[object]
-            task = asyncio.ensure_future(connection._tidy(), loop=self._channel._loop)
+            task = self._channel._loop.create_task(connection._tidy(), context=outside())
             self._tasks.add(task)
             task.add_done_callback(self._finished)
 
     def post(self, function: Callable[[], object]) -> None:
         """Have a function called in the loop's next turn, after those posted before."""
-        self._channel._loop.call_soon(self._guarded, function)
+        # Functions of the user's are not bound by the limits of who happens to read.
+        self._channel._loop.call_soon(self._guarded, function, context=outside())
 
     def released(self) -> None:
         """Have callbacks called for what the registry held back."""

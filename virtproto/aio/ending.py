@@ -17,8 +17,7 @@ from virtproto.model.replies import (
     lost,
     lost_by,
 )
-from virtproto.transport.deadline import time_left
-from virtproto.transport.unix import connect_error, socket_address
+from virtproto.transport.unix import connect_error, connect_limit, socket_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ async def connected_socket(endpoint: Endpoint, timeout_s: float | None) -> socke
     """Return a socket of this loop's, connected. Raises as ``transport.unix.connect`` does."""
     loop = asyncio.get_running_loop()
     address = socket_address(endpoint.path)
-    timeout_s = time_left(timeout_s)
+    timeout_s = connect_limit(endpoint, timeout_s)
     deadline = None if timeout_s is None else loop.time() + timeout_s
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -62,7 +62,7 @@ class EventEnd:
                 async with asyncio.timeout(max(left, 0)):
                     await turn
         except TimeoutError:
-            limit = left if timeout_s is None else timeout_s
+            limit = max(0.0, left or 0.0) if timeout_s is None else timeout_s
             raise DeadlineError(f"no event within {limit:g} s") from None
         finally:
             if turn in self._waiting:

@@ -1,15 +1,19 @@
 """Takes the steps of a conversation between two daemons, on two connections.
 
 Responsible for which connection a step is for, how long it may take, and for telling the recipe
-whatever becomes of it, an interrupt too. Which steps there are is said by the recipes of
+whatever becomes of it, an interrupt too; and that a block's deadline ends the migration, but not
+what it takes to tidy up behind it. Which steps there are is said by the recipes of
 ``virtproto.model.recipes.migration``. Its twin of the other colour differs in ``async`` and
 ``await`` only.
 """
 
 from __future__ import annotations
 
+from time import monotonic
+
 from virtproto.model.calls import pack_args, unpack_ret
-from virtproto.model.recipes.migration_steps import Pause
+from virtproto.model.recipes.migration_steps import Pause, unanswered
+from virtproto.transport.deadline import instead, time_left
 
 from .pausing import pause
 
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["run_between"]
 
+# How long tidying up at both ends may take when the time that a block allowed is over.
+_TIDY_S = 10.0
+
 
 async def run_between(source: Connection, destination: Connection, recipe: Conversation[T]) -> T:
     """Take a recipe's steps, one after another, and return what came of them.
@@ -33,12 +40,19 @@ async def run_between(source: Connection, destination: Connection, recipe: Conve
     before it goes on its way: of refusals, lost connections, interrupts and cancelled tasks alike.
     """
     ends = (source, destination)
+    tidying: instead | None = None
     try:
         step = next(recipe)
         while True:
             try:
-                answer = await _take(ends, step)
+                if tidying is None:
+                    answer = await _take(ends, step)
+                else:
+                    with tidying:
+                        answer = await _take(ends, step)
             except BaseException as error:
+                if tidying is None and unanswered(error) and time_left(None) is not None:
+                    tidying = instead(monotonic() + _TIDY_S)
                 step = recipe.throw(error)
             else:
                 step = recipe.send(answer)

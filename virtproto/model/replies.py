@@ -140,7 +140,8 @@ def late(
     ``procedure`` is None for who waits for something else. ``held_by`` is how many long calls the
     daemon may have at a time, for a call that was never sent because there were as many.
     """
-    within = "in time" if timeout_s is None else f"within {timeout_s:g} s"
+    # Time may have been over before the wait began.
+    within = f"within {timeout_s:g} s" if timeout_s is not None and timeout_s > 0 else "in time"
     unsent = ""
     if held_by is not None:
         unsent = (

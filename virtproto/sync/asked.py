@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from virtproto.model.replies import late, payload_of
+from virtproto.model.replies import late, payload_of, unsent
 from virtproto.protocol.events import CallFailed, ReplyReceived
 from virtproto.transport.deadline import time_left
 
@@ -52,7 +52,9 @@ class Asked(StreamEnd):
             try:
                 heed(self._opened(), self._ask, timeout_s)
             except BlockingIOError:
-                raise late(self.procedure, timeout_s) from None
+                over = timeout_s is not None and timeout_s <= 0
+                how = unsent if over else late
+                raise how(self.procedure, timeout_s) from None
         left = None if deadline is None else deadline - monotonic()
         self.wait(lambda: self._reply is not None or self.inbox.error is not None, left)
         if self._reply is None:

@@ -344,6 +344,9 @@ class Channel:
             hand_on(self)
 
     def _say(self, goodbye: Procedure[Any, Any]) -> None:
+        limit_s = time_left(CLOSE_TIMEOUT_S) or 0
+        if limit_s <= 0:
+            return
         waiter = Waiter(goodbye)
         try:
             with self._lock:
@@ -351,7 +354,7 @@ class Channel:
                     return
                 self._begin(waiter, goodbye, b"")
                 self._lead = waiter
-            read_for(self, waiter, monotonic() + CLOSE_TIMEOUT_S, CLOSE_TIMEOUT_S)
+            read_for(self, waiter, monotonic() + limit_s, limit_s)
         finally:
             if self._lead is waiter:
                 self._lead = None

@@ -59,7 +59,7 @@ class EventEnd:
         try:
             while not self._ready():
                 if until is not None and monotonic() >= until:
-                    limit = left if timeout_s is None else timeout_s
+                    limit = max(0.0, left or 0.0) if timeout_s is None else timeout_s
                     raise DeadlineError(f"no event within {limit:g} s")
                 self._watch(channel, waker, None if until is None else until - monotonic())
                 if connection._channel is not channel:

@@ -167,7 +167,7 @@ def heed(
     queued by then leaves later; with ``behind`` it is queued even behind what has not left yet.
     """
     limit = time_left(timeout_s)
-    if limit is not None and limit <= 0 and timeout_s != 0:
+    if limit is not None and limit <= 0 and not behind:
         raise BlockingIOError
     deadline = None if limit is None else monotonic() + limit
     if channel._closed is not None:

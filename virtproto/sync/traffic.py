@@ -19,6 +19,7 @@ from virtproto.model.replies import (
     late,
     lost,
     repeated,
+    unsent,
 )
 from virtproto.model.stream_inbox import StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
@@ -205,10 +206,12 @@ class StreamEnd:
             self.inbox.check()
             queue(session)
 
+        limit_s = time_left(self._timeout_s)
         try:
-            heed(self._opened(), unless_failed, self._timeout_s)
+            heed(self._opened(), unless_failed, limit_s)
         except BlockingIOError:
-            error = late(self.procedure, time_left(self._timeout_s))
+            over = limit_s is not None and limit_s <= 0
+            error = unsent(self.procedure, limit_s) if over else late(self.procedure, limit_s)
             self.tear(error)
             self._drop()
             raise error from None

@@ -7,18 +7,18 @@ has limits of its own. Must not know what is called.
 from __future__ import annotations
 
 # contextvars, which is this and a name more, costs a module.
-from _contextvars import ContextVar
+from _contextvars import ContextVar, copy_context
 from time import monotonic
 
 from virtproto.model.refs import check_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from contextvars import Token
+    from contextvars import Context, Token
     from types import TracebackType
     from typing import Self
 
-__all__ = ["deadline", "time_left"]
+__all__ = ["deadline", "instead", "outside", "time_left"]
 
 # When the innermost block's time is up, by the monotonic clock.
 _until: ContextVar[float | None] = ContextVar("virtproto_deadline", default=None)
@@ -59,6 +59,41 @@ class deadline:
         if self._token is not None:
             _until.reset(self._token)
             self._token = None
+
+
+class instead:
+    """Have what is called in a block heed ``until``, and no limit of the blocks around it.
+
+    ``until`` is a moment of the monotonic clock, None for no limit. For what is not the caller's
+    own: it outlasts the block, or cleans up behind it. One may be entered again.
+    """
+
+    __slots__ = ("_token", "_until")
+
+    def __init__(self, until: float | None) -> None:
+        self._until = until
+        self._token: Token[float | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _until.set(self._until)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            _until.reset(self._token)
+            self._token = None
+
+
+def outside() -> Context:
+    """Return a context like the present one, without limits: for tasks that outlast the block."""
+    context = copy_context()
+    context.run(_until.set, None)
+    return context
 
 
 def time_left(timeout_s: float | None) -> float | None:

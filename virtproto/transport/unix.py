@@ -23,12 +23,13 @@ from virtproto.errors import (
     SocketRefusedError,
     URIError,
 )
+from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.model.endpoint import Endpoint
 
-__all__ = ["connect", "socket_address", "connect_error", "pack_timeout"]
+__all__ = ["connect", "socket_address", "connect_error", "connect_limit", "pack_timeout"]
 
 # sizeof(sun_path) on Linux, less the NUL that ends a file name; an abstract name needs none at the
 # end but has one in front.
@@ -65,10 +66,12 @@ def socket_address(path: str) -> bytes:
 def connect(endpoint: Endpoint, timeout_s: float | None) -> socket:
     """Return a blocking socket connected to ``endpoint``.
 
-    ``timeout_s`` bounds the wait for a daemon too busy to accept. Raises SocketMissingError,
-    SocketPermissionError, SocketRefusedError, DeadlineError or another ConnectError, and URIError.
+    ``timeout_s`` bounds the wait for a daemon too busy to accept, as blocks of `deadline` do.
+    Raises SocketMissingError, SocketPermissionError, SocketRefusedError, DeadlineError or another
+    ConnectError, and URIError.
     """
     address = socket_address(endpoint.path)
+    timeout_s = connect_limit(endpoint, timeout_s)
     sock = socket(AF_UNIX, SOCK_STREAM)
     try:
         sock.setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack_timeout(timeout_s))
@@ -81,6 +84,14 @@ def connect(endpoint: Endpoint, timeout_s: float | None) -> socket:
         sock.close()
         raise
     return sock
+
+
+def connect_limit(endpoint: Endpoint, timeout_s: float | None) -> float | None:
+    """Return how long connecting may take. Raises DeadlineError where no time is left for it."""
+    limit_s = time_left(timeout_s)
+    if limit_s is not None and limit_s <= 0:
+        raise DeadlineError(f"no time was left for a connection to {endpoint.path}")
+    return limit_s
 
 
 def connect_error(

@@ -9,6 +9,7 @@ Sources: virDomainMigrateVersion2, virDomainMigrateVersion1.
 
 from __future__ import annotations
 
+from virtproto.errors import DeadlineError
 from virtproto.model.recipes.migration_checks import HAS_XML_MIGRATABLE, PAUSED
 from virtproto.model.recipes.migration_rescue import (
     BUSY,
@@ -133,8 +134,13 @@ def migrate_v1(domain: NonnullDomain, terms: Terms, flags: int) -> Conversation[
 
 def _paused(domain: NonnullDomain) -> Conversation[int]:
     """Return the flag that keeps a paused domain paused."""
-    info = yield from attempt(Call(SOURCE, DOMAIN_GET_INFO, DomainGetInfoArgs(dom=domain)))
-    return PAUSED if info and info.state == _STATE_PAUSED else 0
+    try:
+        info = yield Call(SOURCE, DOMAIN_GET_INFO, DomainGetInfoArgs(dom=domain))
+    except DeadlineError:
+        raise
+    except Exception:
+        return 0
+    return PAUSED if info.state == _STATE_PAUSED else 0
 
 
 def _prepare(prepare: Call, cancel: Call) -> Conversation[Any]:
