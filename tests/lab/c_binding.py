@@ -81,7 +81,9 @@ class BindingFile:
 
 @dataclass(frozen=True)
 class BindingCallback:
-    """An argument that is a callback; ``CBinding.hear`` returns what it is told."""
+    """An argument that is a callback; ``CBinding.hear`` returns what it is told, after ``tag``."""
+
+    tag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ def _question(value: Any) -> Any:
         case BindingFile():
             return {"file": str(value.path), "mode": value.mode}
         case BindingCallback():
-            return {"callback": None}
+            return {"callback": value.tag}
         case BindingSocket():
             return {"socket": None}
         case BindingConnection():

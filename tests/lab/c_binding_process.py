@@ -14,7 +14,8 @@ among the arguments is what CBinding.ask_at says of the other four.
 Arguments that JSON lacks: {"hex"} bytes, {"tuple": [...]}, {"pairs": [[key, value]...]},
 {"object": path}, {"stream": flags},
 {"file": path, "mode"} a descriptor of a file that is open for the call, {"socket"} one of a pair,
-{"callback"} which keeps what it is told but for the connection and its own last argument,
+{"callback": tag} which keeps what it is told but for the connection and its own last argument,
+behind the tag if that is not null,
 {"connection": URI}.
 Answer: {"value": ...} with bytes as {"hex"} and objects as {"object": class, what names it...},
 with {"error": {...}, "reaching": bool}, all nine fields and whether an object of the question was
@@ -144,7 +145,10 @@ class _Asker:
         if value.keys() == {"stream"}:
             return self._connection.newStream(value["stream"])
         if value.keys() == {"callback"}:
-            return self._callback
+            tag = value["callback"]
+            if tag is None:
+                return self._callback
+            return lambda _connection, *told: self._events.put(_plain([tag, *told[:-1]]))
         if value.keys() == {"socket"}:
             self._near, far = socket.socketpair()
             held.enter_context(self._near)

@@ -25,7 +25,7 @@ _DOMAIN = """\
 <domain type='qemu'>
   <name>{name}</name>
   <uuid>{uuid}</uuid>
-  <memory unit='KiB'>{memory_kib}</memory>
+  {room}<memory unit='KiB'>{memory_kib}</memory>
   <vcpu current='{vcpus}'>{max_vcpus}</vcpu>
   <iothreads>1</iothreads>
   <os>
@@ -51,6 +51,16 @@ _DOMAIN = """\
   </devices>
 </domain>
 """
+
+_ROOM = """\
+<maxMemory slots='1' unit='KiB'>{all}</maxMemory>
+  <cpu><numa><cell id='0' cpus='0-{last}' memory='{own}' unit='KiB'/></numa></cpu>
+  """
+_MEMORY_DEVICE = """\
+<memory model='virtio-mem'><target>
+  <size unit='KiB'>{size}</size><node>0</node><block unit='KiB'>2048</block>
+  <requested unit='KiB'>0</requested>
+</target></memory>"""
 
 
 @dataclass(frozen=True)
@@ -86,11 +96,14 @@ class LinuxGuest:
         nic: Nic | None = None,
         graphics: bool = False,
         devices: str = "",
+        memory_device_kib: int = 0,
     ) -> None:
         """Describe a guest.
 
         ``folder`` has to be one that its daemons see too. ``graphics`` gives it a VGA card and a
         VNC server on a unix socket; ``devices`` is more XML for its devices element.
+        ``memory_device_kib`` gives it a memory device of that size, from which nothing is requested
+        yet, and twice the memory beside it, since Linux needs some to take it up.
         """
         self.name = name
         self.uuid = uuid.uuid4()
@@ -101,6 +114,7 @@ class LinuxGuest:
         self._nic = nic
         self._graphics = graphics
         self._devices = devices
+        self._memory_device_kib = memory_device_kib
         self._line = folder / f"{name}.line"
         self._listener: socket.socket | None = None
         self._lines: list[socket.socket] = []
@@ -134,7 +148,7 @@ class LinuxGuest:
         return _DOMAIN.format(
             name=self.name,
             uuid=self.uuid,
-            memory_kib=self.memory_kib,
+            **self._memory(devices),
             vcpus=self._vcpus,
             max_vcpus=self._max_vcpus,
             kernel=image.kernel,
@@ -144,6 +158,15 @@ class LinuxGuest:
             line=self._line,
             devices="".join(devices),
         )
+
+    def _memory(self, devices: list[str]) -> dict[str, object]:
+        """Return what the XML says of memory, and add the memory device to ``devices``."""
+        if not self._memory_device_kib:
+            return {"room": "", "memory_kib": self.memory_kib}
+        own, more = 2 * self.memory_kib, self._memory_device_kib
+        devices.append(_MEMORY_DEVICE.format(size=more))
+        room = _ROOM.format(own=own, last=self._max_vcpus - 1, all=own + more)
+        return {"room": room, "memory_kib": own + more}
 
     def wait_until_ready(self, timeout_s: float = 90.0) -> None:
         """Wait until a guest that was started, or started anew, is up; TimeoutError if it is not.
