@@ -367,7 +367,7 @@ async def test_a_connection_keeps_no_stream_that_is_over(
         stream.add_callback(1, lambda *_: None)
         assert len(connection._alive().watches) == 1
         await stream.finish()
-        assert connection._alive().watches == set()
+        assert connection._alive().watches == {}
 
 
 async def test_keepalive_finds_a_dead_daemon_behind_a_stream_that_nobody_reads(

@@ -60,7 +60,7 @@ class Living:
         # The number of domain_event_register's callback, which has no other name.
         self.lifecycle: int | None = None
         # Keeps a stream whose callback may still be called, for as long as the connection is kept.
-        self.watches: set[StreamWatch] = set()
+        self.watches: dict[StreamWatch, None] = {}
 
 
 class Delivery:
@@ -76,7 +76,7 @@ class Delivery:
         # Whether nothing more should be read, as an iterator's queue is full.
         self.crowded = False
         # A loop forgets tasks that nobody else knows.
-        self._tasks: set[asyncio.Future[object]] = set()
+        self._tasks: dict[asyncio.Future[object], None] = {}
         remember(self)
 
     def serve(self, user: object, *, calls: bool = True) -> None:
@@ -137,7 +137,7 @@ class Delivery:
         if connection is not None and self._channel.is_open:
             task: asyncio.Future[object]
             task = self._channel._loop.create_task(connection._tidy(), context=outside())
-            self._tasks.add(task)
+            self._tasks[task] = None
             task.add_done_callback(self._finished)
 
     def post(self, function: Callable[[], object]) -> None:
@@ -206,11 +206,11 @@ class Delivery:
             return
         if isawaitable(result):
             task = asyncio.ensure_future(result, loop=self._channel._loop)
-            self._tasks.add(task)
+            self._tasks[task] = None
             task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Future[object]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._report(error)
@@ -270,7 +270,7 @@ class StreamWatch:
         living = stream.connection._alive()
         self._delivery = living.delivery
         self._watches = living.watches
-        self._watches.add(self)
+        self._watches[self] = None
         self._run_weakly = _weakly(self._run)
         self._nudge_weakly = _weakly(self._nudge)
         end.notify = self._nudge_weakly
@@ -285,7 +285,7 @@ class StreamWatch:
         """Call no more."""
         self.removed = True
         self._end.notify = None
-        self._watches.discard(self)
+        self._watches.pop(self, None)
         self._leave_room()
 
     def _ready(self) -> int:
@@ -300,7 +300,7 @@ class StreamWatch:
             self._due = True
             self._delivery.post(self._run_weakly)
         elif self._at_its_end():
-            self._watches.discard(self)
+            self._watches.pop(self, None)
         elif self._channel._full and (self._room is None or self._room.done()):
             self._await_room()
 
@@ -344,6 +344,6 @@ class StreamWatch:
     def _go_on(self) -> None:
         self._due = False
         if self._at_its_end():
-            self._watches.discard(self)
+            self._watches.pop(self, None)
         else:
             self._nudge()

@@ -75,8 +75,9 @@ class Fleet:
 
     A host is connected to when a run first comes to it, and its connection is kept for later runs.
     One that could not be reached, or whose connection was lost, is connected to anew by the next
-    run; with ``reconnect``, lost connections also come back by themselves. A fleet belongs to one event loop, and several runs at a time may be under way in it. The
-    end of the ``async with`` block closes all connections.
+    run; with ``reconnect``, lost connections also come back by themselves. A fleet belongs to one
+    event loop, and several runs at a time may be under way in it. The end of the ``async with``
+    block closes all connections.
 
     Raises UsageError for a URI that is there twice and for limits that are none. What is wrong with
     one URI is that host's error.

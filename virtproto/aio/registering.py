@@ -323,7 +323,7 @@ class RegisteringCalls(CarryingCalls):
         living = self._alive()
         registry = living.registry
         while registry.forgotten:
-            queue = registry.forgotten.popleft()
+            queue = registry.forgotten.pop(0)
             registry.withdraw(queue)
             living.delivery.dismiss(queue)
         for left in list(registry.unwanted):

@@ -134,7 +134,7 @@ class Subscriptions:
         # Registrations that nobody wants any more, with the call by which the daemon is told.
         self.unwanted: dict[Registration, Any] = {}
         # Queues of iterators that nobody has any more. Appended to at any time, on any thread.
-        self.forgotten: deque[EventQueue] = deque()
+        self.forgotten: list[EventQueue] = []
         self._by_key: dict[Key, Registration] = {}
         self._by_number: dict[int, Listener] = {}
         self._by_queue: dict[EventQueue, list[Listener]] = {}
@@ -142,9 +142,10 @@ class Subscriptions:
         # by (program, procedure): the daemon counts each family for itself.
         self._routes: dict[tuple[Any, ...], Registration] = {}
         self._being_made = 0
-        self._held: deque[EventReceived] = deque(maxlen=CALLBACK_LIMIT)
-        # Events that callbacks are to be called for, and whether the front end knows.
-        self._due: deque[tuple[EventReceived, Registration | None]] = deque()
+        self._held: list[EventReceived] = []
+        # Events that callbacks are to be called for, and whether the front end knows. Made when the
+        # first comes: in a process with many connections, most of them wait for a rare event.
+        self._due: deque[tuple[EventReceived, Registration | None]] | None = None
         self._told = False
 
     def find(self, key: Key) -> Registration | None:
@@ -325,6 +326,7 @@ class Subscriptions:
                     return False
             elif self._held or self._is_unknown(event):
                 self._held.append(event)
+                del self._held[:-CALLBACK_LIMIT]
                 return False
             return self._hand_out(event)
 
@@ -342,7 +344,7 @@ class Subscriptions:
     def silence(self) -> None:
         """Forget the events that callbacks were not called for yet."""
         with self._lock:
-            self._due.clear()
+            self._due = None
             self._told = False
 
     def _find(self, event: EventReceived) -> Registration | None:
@@ -363,10 +365,13 @@ class Subscriptions:
             is_call = bool(found.callbacks)
         if not is_call:
             return False
-        if len(self._due) >= CALLBACK_LIMIT:
-            self._due.popleft()
+        due = self._due
+        if due is None:
+            due = self._due = deque()
+        elif len(due) >= CALLBACK_LIMIT:
+            due.popleft()
             self.dropped += 1
-        self._due.append((event, found))
+        due.append((event, found))
         told, self._told = self._told, True
         return not told
 

@@ -131,7 +131,7 @@ class ClientSession(Session):
             if limiter.limit is not None and len(limiter.sent) >= limiter.limit:
                 self._hold(serial, HeldCall(target, packet, args, nfds, opens_stream))
                 return serial
-            limiter.sent.add(serial)
+            limiter.sent[serial] = None
         if size < _OWN_CHUNK and not nfds:
             self._out.append(packet + args)
         else:
@@ -226,7 +226,7 @@ class ClientSession(Session):
 
     def _answered(self, serial: int) -> None:
         """Take note that the daemon is done with a long call."""
-        self._limiter.sent.remove(serial)
+        del self._limiter.sent[serial]
         if self._limiter.held:
             self._send_held()
 

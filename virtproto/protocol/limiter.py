@@ -47,7 +47,8 @@ class Limiter:
     __slots__ = ("held", "limit", "sent")
 
     def __init__(self, limit: int | None) -> None:
-        self.sent: set[int] = set()
+        # A dict, which takes less room while it is empty.
+        self.sent: dict[int, None] = {}
         self.held: dict[int, HeldCall] = {}
         self.change(limit)
 
@@ -62,7 +63,7 @@ class Limiter:
         if not self.held or (self.limit is not None and len(self.sent) >= self.limit):
             return None
         serial = next(iter(self.held))
-        self.sent.add(serial)
+        self.sent[serial] = None
         return serial, self.held.pop(serial)
 
     def drop(self) -> None:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["remember"]
 
 _channels: set[ref[Inherited]] = set()
+# Bound once, for all of them.
+_forget = _channels.discard
 
 
 def remember(channel: Inherited) -> None:
     """Have ``channel.leave_to_parent`` called in every process forked from now on."""
-    _channels.add(ref(channel, _channels.discard))
+    _channels.add(ref(channel, _forget))
 
 
 def _leave_all_to_parent() -> None:
