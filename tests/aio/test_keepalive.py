@@ -8,6 +8,7 @@ import pytest
 
 from tests.aio.wire_peer import Peer, channel_and_peer
 from virtproto.aio.channel import Channel
+from virtproto.aio.traffic import read_no_more
 from virtproto.errors import ConnectionClosedError, ConnectionLostError, VirtprotoError
 from virtproto.protocol.framing import pack_packet
 from virtproto.protocol.keepalive import PONG_PACKET
@@ -84,6 +85,55 @@ async def test_its_timer_ends_with_the_connection() -> None:
             await channel.keep_alive(30, 5)
 
 
+class Ears:
+    """A listener that counts."""
+
+    crowded = False
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.lost: list[int] = []
+
+    def deliver(self, event: object) -> None:
+        self.heard += 1
+
+    def lose(self, reason: int) -> None:
+        self.lost.append(reason)
+
+
+async def test_a_daemon_lives_that_takes_what_it_is_sent() -> None:
+    async with channel_and_peer() as (channel, peer):
+        ears = Ears()
+        channel.listen(ears)  # type: ignore[arg-type]
+        read_no_more(channel)
+        peer.sock.sendall(EVENT)
+        await channel.keep_alive(0.02, 1)
+        # Each beat leaves something for the next to look for.
+        for packet in await peer.packets(10):
+            assert packet.program == keepalive.PROGRAM
+        assert channel.is_open
+        assert ears.heard == 0
+        # And one that takes nothing is dead, whatever of it is unread.
+        told = losses(channel)
+        while not told:
+            await asyncio.sleep(0.001)
+        assert told[0][2] == 2
+
+
+async def test_a_daemon_that_ended_is_noticed_behind_what_is_unread() -> None:
+    async with channel_and_peer() as (channel, peer):
+        ears = Ears()
+        channel.listen(ears)  # type: ignore[arg-type]
+        read_no_more(channel)
+        await channel.keep_alive(0.02, 100)
+        peer.sock.sendall(EVENT * 5)
+        peer.sock.close()
+        while channel.is_open:
+            await asyncio.sleep(0.001)
+        assert ears.heard == 5
+        assert ears.lost == [1]
+
+
 async def lost_by_the_daemon(channel: Channel, peer: Peer) -> None:
     task = asyncio.create_task(channel.call(CONNECT_GET_HOSTNAME, b""))
     await peer.packets(1)
@@ -95,9 +145,7 @@ async def lost_by_the_daemon(channel: Channel, peer: Peer) -> None:
 async def test_a_loss_is_told_once_and_last() -> None:
     order: list[str] = []
 
-    class Listener:
-        crowded = False
-
+    class Listener(Ears):
         def lose(self, reason: int) -> None:
             order.append(f"listener {reason}")
 

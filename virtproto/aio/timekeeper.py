@@ -8,6 +8,8 @@ life is.
 from __future__ import annotations
 
 from virtproto.model.replies import late
+from virtproto.protocol.keepalive import PONG_PACKET
+from virtproto.transport.liveness import has_hung_up, has_taken_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,13 +94,28 @@ class Pulse:
         channel = self._channel
         now = channel._loop.time()
         if channel._crowded:
-            # Nothing was read, so nothing can be concluded. Until the next beat there is: a living
-            # daemon's next packet has reading pause again, a dead one sends none.
-            channel._session.enable_keepalive(*self._rate, now)
+            self._judge_unread(now)
+        else:
+            channel._session.tick(now)
+            channel._dispatch()
+        self._wait()
+
+    def _judge_unread(self, now: float) -> None:
+        """See without reading whether a daemon lives: one that does takes in what it is sent."""
+        channel = self._channel
+        transport = channel._transport
+        if transport is None or has_hung_up(channel._sock):
+            # What is left to read is little, and then comes the end: that is waited for now.
+            channel._readers += 1
             channel._read_on()
+            channel._session.enable_keepalive(*self._rate, now)
+            return
+        if transport.get_write_buffer_size() == 0 and has_taken_all(channel._sock):
+            channel._session.enable_keepalive(*self._rate, now)
+            # For the next beat to look for; a daemon does not mind it.
+            transport.write(PONG_PACKET)
         channel._session.tick(now)
         channel._dispatch()
-        self._wait()
 
     def _wait(self) -> None:
         due = self._channel._session.next_deadline()
