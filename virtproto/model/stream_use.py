@@ -31,6 +31,7 @@ __all__ = [
     "check_taken",
     "pieces_of",
     "readiness",
+    "room_in",
     "section_of",
     "view_of",
     "warn_of_open_stream",
@@ -59,6 +60,18 @@ def view_of(parameter: str, value: Buffer) -> memoryview:
         # ValueError is what a view says that was released.
         kind = type(value).__name__
     raise ArgumentTypeError(f"{parameter}: expected bytes, not {kind}")
+
+
+def room_in(parameter: str, value: Buffer) -> memoryview:
+    """Return the bytes of memory that can be written to. Raises ArgumentTypeError."""
+    try:
+        view = memoryview(value)
+        if not view.readonly and view.c_contiguous:
+            return view.cast("B") if view.nbytes else memoryview(b"")
+    except (TypeError, ValueError):
+        pass
+    kind = type(value).__name__
+    raise ArgumentTypeError(f"{parameter}: expected memory to write to, not {kind}")
 
 
 def check_size(parameter: str, size: int) -> None:

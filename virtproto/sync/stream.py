@@ -23,6 +23,7 @@ from virtproto.model.stream_use import (
     check_size,
     check_taken,
     pieces_of,
+    room_in,
     section_of,
     view_of,
     warn_of_open_stream,
@@ -359,9 +360,52 @@ class Stream:
             parts.append(data)
         return b"".join(parts)
 
+    def readinto(self, buffer: Buffer) -> int:
+        """Read into memory that can be written to; return how many bytes, 0 at the end."""
+        view = room_in("buffer", buffer)
+        if not view:
+            return 0
+        data = self.recv(len(view))
+        view[: len(data)] = data
+        return len(data)
+
     def write(self, data: Buffer) -> int:
         """Send bytes, all of them, and return their number."""
         return self.send(data)
+
+    def close(self) -> None:
+        """Finish the stream, unless it is over; drop it if it failed.
+
+        Raises as ``finish`` does. Blocking streams are files enough for ``shutil.copyfileobj``, and
+        for ``io.BufferedReader`` and ``io.BufferedWriter``, which close them.
+        """
+        end = self._end
+        if end is None or self._over:
+            return
+        if end.inbox.error is not None:
+            self.abort()
+        else:
+            self.finish()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is over."""
+        return self._over
+
+    def flush(self) -> None:
+        """Do nothing: what was written is on its way."""
+
+    def readable(self) -> bool:
+        """Return True: whether anything comes is the daemon's affair."""
+        return True
+
+    def writable(self) -> bool:
+        """Return True: whether anything is taken is the daemon's affair."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return False: there is no way back."""
+        return False
 
     def __iter__(self) -> Chunks:
         """Give the data in pieces as they come, up to the end."""
