@@ -1,8 +1,10 @@
-"""``python -m tests.differential``: write the page that tells what is compared."""
+"""``python -m tests.differential``: write the pages that tell what is compared."""
 
 from __future__ import annotations
 
-from tests.differential.count import PAGE, page
+from tests.differential import count
+from tests.differential.events import page as events
 
-PAGE.write_text(page(), encoding="utf-8")
-print(f"{PAGE} is written")
+for path, text in ((count.PAGE, count.page()), (events.PAGE, events.page())):
+    path.write_text(text, encoding="utf-8")
+    print(f"{path} is written")

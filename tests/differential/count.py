@@ -14,6 +14,7 @@ import virtproto.sync
 from tests.differential.comparison import Ask, Outcome
 from tests.differential.comparisons import ALL, WATCHINGS
 from tests.differential.comparisons.closing import QUESTIONS
+from tests.differential.events.causes import CAUSES
 from tests.differential.stages import FEWEST_ANSWERS, MIGRATION, OTHER_RELEASES, QEMU, TEST
 from tests.lab.place import repository
 
@@ -93,6 +94,10 @@ def compared() -> dict[str, dict[str, set[str]]]:
         for stage in watching.stages:
             for name in watching.documented:
                 found[name][_column(stage)].add(Outcome.VALUE)
+    for cause in CAUSES:
+        column = TEST if cause.scene == TEST else QEMU
+        found["Connection.events"][column].add(Outcome.VALUE)
+    found["Connection.qemu_monitor_events"][QEMU].add(Outcome.VALUE)
     for question in QUESTIONS:
         found[question.documented][TEST].add(Outcome.VALUE)
     return found

@@ -11,6 +11,7 @@ import pytest
 from tests.differential.events.cause import Cause, name_of
 from tests.differential.events.causes import CAUSES, NOT_CAUSED
 from tests.differential.events.ears import Heard
+from tests.differential.events.page import PAGE, page
 from tests.differential.events.scenes import SCENES, Scene, open_scene
 from virtproto.model.event_kinds import KINDS
 
@@ -53,3 +54,7 @@ def test_every_type_of_event_is_caused_or_has_a_reason() -> None:
     caused = {name.partition(" ")[0] for cause in CAUSES for name in cause.brings}
     assert caused | NOT_CAUSED.keys() == {kind.record for kind in KINDS.values()}
     assert not caused & NOT_CAUSED.keys()
+
+
+def test_page_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.differential"

@@ -119,6 +119,28 @@ def test_networks_and_pools_are_heard(libvirtd: PrivateDaemon, open_in_colour: O
         connection.storage_pool_event_deregister_any(number)
 
 
+@pytest.mark.parametrize("release", ["libvirtd_11_3", "libvirtd_12_8"])
+def test_notes_on_a_network_are_heard(
+    request: pytest.FixtureRequest, open_in_colour: Open, release: str
+) -> None:
+    daemon: PrivateDaemon = request.getfixturevalue(release)
+    seen: list[Any] = []
+    with open_in_colour(daemon.uri(TEST)) as connection:
+        connection.network_event_register_any(None, 1, noting(seen))
+        network = connection.get_network_by_name("default")
+        network.set_metadata(1, "a title", None, None)
+        network.set_metadata(2, "<a/>", "k", "urn:k")
+        network.set_metadata(2, None, "k", "urn:k")
+        until(connection, lambda: len(seen) == 3)
+        named = [(name, int(what), uri) for name, what, uri in seen]
+        assert named == [
+            ("default", 1, None),
+            ("default", 2, "urn:k"),
+            ("default", 2, "urn:k"),
+        ]
+        network.set_metadata(1, None, None, None)
+
+
 def test_secrets_are_heard(libvirtd: PrivateDaemon, open_in_colour: Open) -> None:
     seen: list[Any] = []
 

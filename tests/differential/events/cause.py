@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,11 +10,19 @@ from tests.differential.events.ears import Heard
 from tests.differential.events.scenes import Scene
 from virtproto import constants
 
-__all__ = ["LIFECYCLE", "Cause", "name_of"]
+__all__ = ["LIFECYCLE", "Cause", "lifecycles", "name_of"]
 
 LIFECYCLE = "DomainLifecycle"
 # By the number of what has happened to a domain: the set of constants that tells more.
-_DETAILS = ("Defined", "Undefined", "Started", "Suspended", "Resumed", "Stopped", "Shutdown")
+_DETAILS: tuple[str, ...] = (
+    "Defined",
+    "Undefined",
+    "Started",
+    "Suspended",
+    "Resumed",
+    "Stopped",
+    "Shutdown",
+)
 _DETAILS += ("PMSuspended", "Crashed")
 
 
@@ -38,5 +47,16 @@ def name_of(heard: Heard) -> str:
     if name != LIFECYCLE:
         return name
     event, detail = heard[-2:]
-    more = getattr(constants, f"DomainEvent{_DETAILS[event]}DetailType")
-    return f"{name} {constants.DomainEventType(event).name} {more(detail).name}"
+    return lifecycles()[event][detail]
+
+
+@functools.cache
+def lifecycles() -> list[list[str]]:
+    """Return the names of a domain's lifecycle events, by what happened and how or why."""
+    return [
+        [
+            f"{LIFECYCLE} {constants.DomainEventType(event).name} {detail.name}"
+            for detail in getattr(constants, f"DomainEvent{name}DetailType")
+        ]
+        for event, name in enumerate(_DETAILS)
+    ]

@@ -148,7 +148,8 @@ class Ears:
 
     def hear_monitor(self) -> None:
         """Listen to the monitors of all QEMUs too."""
-        for each in (self._binding, *self._ours):
+        self._binding.hear_monitor()
+        for each in self._ours:
             each.hear_monitor()
 
     def forget(self) -> None:

@@ -6,6 +6,8 @@ it. It must not know who listens.
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -13,12 +15,13 @@ from typing import Any
 
 from tests.differential.events.cause import Cause
 from tests.differential.events.monitor import say_nonsense
-from tests.differential.events.scenes import PORTS, Scene, seen_by
+from tests.differential.events.scenes import PAIR, PORTS, Scene, seen_by
 
-__all__ = ["ON_PORTS"]
+__all__ = ["MOVING", "ON_PORTS"]
 
 # Flags and kinds of libvirt's API.
-_LIVE, _ELEMENT, _PIVOT, _TRANSIENT_JOB, _HMP = 1, 2, 2, 4, 1
+_LIVE, _ELEMENT, _PIVOT, _TRANSIENT_JOB, _HMP, _SAVED_PAUSED = 1, 2, 2, 4, 1, 4
+_LIVE_BY_ITSELF = 1 | 2 | 512
 
 # virDomainState.
 _RUNNING, _ASLEEP = 1, 7
@@ -131,11 +134,29 @@ def _save_and_restore(scene: Scene) -> None:
     scene.ask_domain("save", path)
     scene.ask("restore", path)
     scene.hand.take_line()
+    scene.ask_domain("save", path)
+    scene.ask("restoreFlags", path, None, _SAVED_PAUSED)
+    scene.hand.take_line()
+    scene.ask_domain("resume")
 
 
 def _start_anew(scene: Scene) -> None:
     scene.ask_domain("destroy")
     scene.start()
+
+
+def _kill(scene: Scene) -> None:
+    os.kill(scene.qemu_pid, signal.SIGKILL)
+
+
+def _go(scene: Scene) -> None:
+    """Have the guest moved to the other daemon, and back."""
+    here, there = scene.roads
+    path = (("lookupByName", scene.guest.name),)
+    for way, (target, socket_path) in (((), there), ((("@connection", there[0]),), here)):
+        params = {"migrate_uri": f"unix://{socket_path}"}
+        scene.binding.ask_at((*way, *path), "migrateToURI3", target, params, _LIVE_BY_ITSELF)
+        scene.hand.take_line()
 
 
 def _lose_control(scene: Scene) -> None:
@@ -239,7 +260,7 @@ ON_PORTS: tuple[Cause, ...] = (
     ),
     _on("a disk is backed up", _call("backupBegin", _BACKUP, None, 0), "DomainJobCompleted"),
     _on(
-        "a domain is saved to a file and restored",
+        "a domain is saved to a file and restored, then again to be paused",
         _save_and_restore,
         f"{_L}SUSPENDED PAUSED",
         "DomainMigrationIteration",
@@ -247,6 +268,7 @@ ON_PORTS: tuple[Cause, ...] = (
         f"{_L}STOPPED SAVED",
         f"{_L}STARTED RESTORED",
         f"{_L}RESUMED FROM_SNAPSHOT",
+        f"{_L}SUSPENDED RESTORED",
     ),
     _on(
         "the processor reports damaged memory",
@@ -276,5 +298,22 @@ ON_PORTS: tuple[Cause, ...] = (
         partial(_panic, _CRASH_LOADED),
         f"{_L}CRASHED CRASHLOADED",
     ),
+    _on("QEMU is killed", _kill, f"{_L}STOPPED FAILED"),
     _on("QEMU talks nonsense on its monitor", _lose_control, "DomainControlError"),
+)
+
+MOVING: tuple[Cause, ...] = (
+    Cause(
+        PAIR,
+        "a domain moves to another host, and back",
+        _go,
+        (
+            f"{_L}SUSPENDED MIGRATED",
+            "DomainMigrationIteration",
+            "DomainJobCompleted",
+            f"{_L}STOPPED MIGRATED",
+            f"{_L}STARTED MIGRATED",
+            f"{_L}RESUMED MIGRATED",
+        ),
+    ),
 )

@@ -26,6 +26,9 @@ _VHBA = """\
 <device><parent>scsi_host1</parent><capability type='scsi_host'><capability type='fc_host'>
 <wwnn>20000000c9831b4b</wwnn><wwpn>10000000c9831b4b</wwpn></capability></capability></device>"""
 
+# Flags: of going back to a snapshot, of dumping.
+_PAUSED, _CRASH = 2, 1
+
 Path = tuple[tuple[Any, ...], ...]
 _OF_DOMAIN: Path = (("lookupByName", "other"),)
 _OF_NETWORK: Path = (("networkLookupByName", "other"),)
@@ -86,6 +89,8 @@ ON_TEST: tuple[Cause, ...] = (
             (_OF_DOMAIN, "destroy"),
             (_OF_DOMAIN, "revertToSnapshot", _FROM_SNAPSHOT, 0),
             (_OF_DOMAIN, "destroy"),
+            (_OF_DOMAIN, "revertToSnapshot", _FROM_SNAPSHOT, _PAUSED),
+            (_OF_DOMAIN, "destroy"),
             (_OF_DOMAIN, "snapshotCreateXML", _SNAPSHOT.replace("s<", "t<"), 0),
             (_OF_DOMAIN, "create"),
             (
@@ -96,7 +101,22 @@ ON_TEST: tuple[Cause, ...] = (
             ),
             (_OF_DOMAIN, "undefineFlags", 2),
         ),
-        (f"{_L}STARTED FROM_SNAPSHOT", f"{_L}STOPPED FROM_SNAPSHOT"),
+        (
+            f"{_L}STARTED FROM_SNAPSHOT",
+            f"{_L}SUSPENDED FROM_SNAPSHOT",
+            f"{_L}STOPPED FROM_SNAPSHOT",
+        ),
+    ),
+    Cause(
+        TEST,
+        "a domain is dumped to a file and ends by that",
+        _all(
+            ((), "defineXML", _DOMAIN),
+            (_OF_DOMAIN, "create"),
+            (_OF_DOMAIN, "coreDump", "/tmp/other.dump", _CRASH),
+            (_OF_DOMAIN, "undefine"),
+        ),
+        (f"{_L}STOPPED CRASHED",),
     ),
     Cause(
         TEST,

@@ -7,6 +7,7 @@ scene   what it is
 ======  ============================================================================================
 test    libvirtd 9.0.0, test driver
 ports   libvirtd 9.0.0, QEMU driver, with a guest that writes to its machine's ports as it is told
+pair    two such daemons and the same guest, transient, on the first, where all is heard
 linux   the same daemon, with a Linux guest that has an agent, a balloon and a memory device
 ======  ============================================================================================
 """
@@ -25,13 +26,14 @@ from tests.lab.c_binding import CBinding, CBindingError
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.guest_image import image_folder
 from tests.lab.linux_guest import LinuxGuest
+from tests.lab.migration import migration_daemons
 from tests.lab.port_guest import PortGuest
 from tests.lab.roots import root_of
 from tests.lab.seed import SEEDED_VERSION, kept_capabilities
 
-__all__ = ["LINUX", "PORTS", "SCENES", "TEST", "Scene", "open_scene"]
+__all__ = ["LINUX", "PAIR", "PORTS", "SCENES", "TEST", "Scene", "open_scene"]
 
-TEST, PORTS, LINUX = SCENES = ("test", "ports", "linux")
+TEST, PORTS, PAIR, LINUX = SCENES = ("test", "ports", "pair", "linux")
 
 _RUNNING = 1
 _STATE_S = 60.0
@@ -78,6 +80,8 @@ class Scene:
         self.ears = Ears(uri, self._note, held)
         self.ports: PortGuest | None = None
         self.linux: LinuxGuest | None = None
+        # Of this daemon and of another one: URI, and the socket by which guests come in.
+        self.roads: tuple[tuple[str, Path], ...] = ()
 
     def _note(self, namespace: str) -> None:
         self.ask_domain("setMetadata", _ELEMENT, "<note/>", "n", namespace, 2, of="heard")
@@ -138,6 +142,9 @@ class Scene:
 def open_scene(name: str) -> Iterator[Scene]:
     """Yield the scene of that name, made ready."""
     with ExitStack() as held:
+        if name == PAIR:
+            yield _with_pair(held)
+            return
         daemon = held.enter_context(_daemon(name))
         scheme = "test:///default" if name == TEST else "qemu:///system"
         scene = Scene(daemon, daemon.uri(scheme), held)
@@ -172,6 +179,20 @@ def _with_ports(scene: Scene, held: ExitStack) -> None:
     held.callback(_drop, scene)
     scene.start()
     scene.ears.hear_monitor()
+
+
+def _with_pair(held: ExitStack) -> Scene:
+    pair = held.enter_context(migration_daemons())
+    scene = Scene(pair.source, pair.source_uri, held)
+    scene.ports = held.enter_context(PortGuest(pair.folder, "ports"))
+    scene.ask("createXML", scene.ports.xml)
+    held.callback(scene.ask_domain, "destroy")
+    scene.ports.pick_up()
+    scene.roads = (
+        (pair.source_uri, pair.folder / "back.sock"),
+        (pair.target_uri, pair.folder / "out.sock"),
+    )
+    return scene
 
 
 def seen_by(scene: Scene, path: Path) -> Path:
