@@ -53,9 +53,9 @@ def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: in
     channel._waiting.clear()
     _announce(channel, why, error)
     if channel._timed:
-        from .timekeeper import look_again
+        from .timekeeper import leave
 
-        look_again()
+        leave(channel)
 
 
 def _announce(channel: Channel, why: str, error: VirtprotoError | None) -> None:

@@ -30,12 +30,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .channel import Channel
 
-__all__ = ["keep_time", "look_again"]
+__all__ = ["keep_time", "leave"]
 
 _NAME = "virtproto timekeeper"
 # How often what waits unread is taken in.
 _BEAT_S = 1.0
-# How many reads that is at most, and for streams that nobody reads.
+# How soon it looks again where something was due and could not be done.
+_SHORTEST_S = 0.001
+# How many reads that is at most, and while streams have more than they should: what is behind their
+# data comes late then, but it comes.
 _READS = 64
 _READS_WHEN_CROWDED = 4
 
@@ -74,10 +77,17 @@ def keep_time(channel: Channel, interval_s: float, count: int) -> None:
             channel._session.enable_keepalive(0, 0, 0)
             channel._timed = False
         raise
-    look_again()
+    # It looks at all connections whenever it wakes: not for each of many that are opened.
+    if interval_s < _BEAT_S:
+        _look_again()
 
 
-def look_again() -> None:
+def leave(channel: Channel) -> None:
+    """Look after a connection no more."""
+    _forget(ref(channel))
+
+
+def _look_again() -> None:
     """Have the thread look what there is to do."""
     try:  # noqa: SIM105 - contextlib takes long to import
         _kept.alarm.release()
@@ -87,8 +97,11 @@ def look_again() -> None:
 
 
 def _forget(reference: ref[Channel]) -> None:
-    _kept.channels.discard(reference)
-    look_again()
+    channels = _kept.channels
+    channels.discard(reference)
+    if not channels:
+        # It ends with the last one.
+        _look_again()
 
 
 def _begin() -> None:
@@ -119,7 +132,7 @@ def _run(kept: _Kept) -> None:
             if not kept.channels:
                 kept.running = False
                 return
-        kept.alarm.acquire(True, max(left_s, 0.001))
+        kept.alarm.acquire(True, max(left_s, _SHORTEST_S))
 
 
 def _look_after_all(kept: _Kept) -> float:
