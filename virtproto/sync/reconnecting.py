@@ -12,6 +12,8 @@ of this module's, and what a dropped connection does takes none.
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 from _thread import allocate_lock
 from _warnings import warn
@@ -58,6 +60,38 @@ __all__ = ["LastingChannel", "Line"]
 
 # Who waits looks again at least this often: a wake-up that a signal took away heals itself.
 _LOOK_AGAIN_S = 1.0
+
+
+class _Starting:
+    """Whether threads may still be started: one that begins while the interpreter ends crashes it.
+
+    ``turn`` is held while one begins, so that the interpreter does not get to its end meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.turn = threading.RLock()
+        self.over = False
+        atexit.register(self.end)
+        os.register_at_fork(after_in_child=self.renew)
+
+    def end(self) -> None:
+        """Start none any more."""
+        with self.turn:
+            self.over = True
+
+    def renew(self) -> None:
+        """In a forked process: nobody is about to start one."""
+        self.turn = threading.RLock()
+
+    def start(self, thread: threading.Thread) -> None:
+        """Start a thread; return once it runs. Raises RuntimeError."""
+        with self.turn:
+            if self.over:
+                raise RuntimeError("the interpreter is about to end")
+            thread.start()
+
+
+_starting = _Starting()
 
 
 class LastingChannel(Channel):
@@ -309,7 +343,7 @@ class Line:
             )
             self._outage = outage
             try:
-                outage.thread.start()
+                _starting.start(outage.thread)
             except RuntimeError as failure:
                 # No more threads can be had, or the interpreter is about to end.
                 outage.thread = None
