@@ -15,7 +15,6 @@ from virtproto.errors import ConnectionClosedError
 from virtproto.model.event_kinds import KINDS
 from virtproto.model.event_queue import EventQueue, to_limit, to_overflow
 from virtproto.model.event_reading import EventReader
-from virtproto.model.object_handle import handle
 from virtproto.model.refs import check_timeout
 from virtproto.model.replies import repeated
 from virtproto.protocol.events import EventReceived
@@ -37,8 +36,9 @@ __all__ = ["Events"]
 
 E = TypeVar("E")
 
-# Makes a record without its class's own __new__.
+# Make a record and a handle without what their classes do about it.
 _tuple: Any = tuple.__new__
+_bare: Any = object.__new__
 
 
 class Events(Generic[E]):
@@ -175,7 +175,10 @@ class Events(Generic[E]):
             found = reader.known.get(payload) or reader.read(payload)
             if found is not None:
                 wire, fields = found
-                concerned = handle(reader.concerned, self._connection, wire)
+                # As ``model.object_handle.handle`` makes them.
+                concerned = _bare(reader.concerned)
+                concerned._connection = self._connection
+                concerned._wire = wire
                 record: E = _tuple(reader.made, (concerned, *fields))
                 return record
         return None

@@ -168,13 +168,13 @@ class Subscriptions:
         Returns whether `calls` has something, of which nobody was told yet.
         """
         with self._lock:
-            self._being_made -= 1
-            if self._being_made or not self._held:
-                return False
             news = False
-            for event in tuple(self._held):
-                news |= self._hand_out(event)
-            self._held.clear()
+            if self._being_made == 1:
+                for event in tuple(self._held):
+                    news |= self._hand_out(event)
+                self._held.clear()
+            # Only now: what comes from now on does not wait for the lock.
+            self._being_made -= 1
             return news
 
     def add(
@@ -315,18 +315,17 @@ class Subscriptions:
 
         Returns whether `calls` has something, of which nobody was told yet.
         """
-        payload = event.payload
+        if not self._being_made:
+            # What nearly every event takes. Routes and listeners are replaced, never changed, and
+            # nothing that was held back is still to be handed out: so without the lock.
+            found = self._routes.get((event.program, event.procedure, event.payload[:4]))
+            if found is not None and not found.callbacks:
+                for each in found.iterators:
+                    each.put(event)
+                return False
         with self._lock:
-            if not self._being_made:
-                # What most events take, in one step.
-                found = self._routes.get((event.program, event.procedure, payload[:4]))
-                if found is not None and not found.callbacks:
-                    for each in found.iterators:
-                        each.put(event)
-                    return False
-            elif self._held or self._is_unknown(event):
+            if self._being_made and (self._held or self._is_unknown(event)):
                 self._held.append(event)
-                del self._held[:-CALLBACK_LIMIT]
                 return False
             return self._hand_out(event)
 

@@ -413,7 +413,10 @@ class ClientSession(Session):
             )
         elif packet.status == MESSAGE_STATUS_OK:
             # The serial is no help: servers write 1 on every event.
-            self._events.append(EventReceived(packet.program, packet.procedure, packet.payload))
+            program, procedure = packet.program, packet.procedure
+            self._events.append(EventReceived(program, procedure, packet.payload))
+            for payload in self._reader.more_like(packet):
+                self._events.append(EventReceived(program, procedure, payload))
 
     def _receive_stream(self, packet: Packet) -> None:
         record = self._stream_of(packet)

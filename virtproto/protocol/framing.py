@@ -309,6 +309,42 @@ class PacketReader:
             return self._count_fds(packet)
         return packet
 
+    def more_like(self, packet: Packet) -> list[bytes]:
+        """Return the payloads of whole packets that follow ``packet`` with the same header.
+
+        Only their lengths may differ. It must be of a type without descriptors. This is the short
+        way through many small packets that came at once; what it leaves, `next_packet` returns.
+        """
+        data = self._data
+        start = self._pos
+        size = len(data)
+        found: list[bytes] = []
+        if size - start < PACKET_MIN:
+            return found
+        alike = _HEADER.pack(
+            0,
+            packet.program,
+            packet.version,
+            packet.procedure,
+            packet.type,
+            packet.serial,
+            packet.status,
+        )[LENGTH_SIZE:]
+        body = start + PACKET_MIN
+        while data[start + LENGTH_SIZE : body] == alike:
+            length = _WORD.unpack_from(data, start)[0]
+            end = start + length
+            if end > size or length < PACKET_MIN or length > PACKET_MAX:
+                break
+            found.append(data[body:end])
+            start = end
+            body = end + PACKET_MIN
+        self._pos = start
+        if start == size:
+            self._data = b""
+            self._pos = 0
+        return found
+
     def _begin_payload(self, header: Header, start: bytes, missing: int) -> None:
         """Keep a header and the start of its payload until the rest has arrived."""
         self._header = header
