@@ -1,4 +1,4 @@
-"""Every type of event that can be caused here: the three parties hear the same of it."""
+"""Every type of event that can be caused here: all who listen hear the same of it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,8 @@ def test_parties_hear_the_same(scene_of: Callable[[str], Scene], cause: Cause) -
     def enough(heard: list[Heard]) -> bool:
         return not Counter(cause.brings) - Counter(map(name_of, heard))
 
-    theirs, ours = scene.ears.hear(enough)
-    for name, heard in ours.items():
-        assert heard == theirs, name
+    for name, expected, heard in scene.ears.hear(enough):
+        assert heard == expected, name
 
 
 def test_every_type_of_event_is_caused_or_has_a_reason() -> None:

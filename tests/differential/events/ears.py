@@ -1,7 +1,9 @@
-"""Three listeners to one daemon: the C binding by its callbacks, virtproto by its iterators.
+"""The listeners to one daemon: the C binding by its callbacks, virtproto by its iterators.
 
-Responsible for bringing what each hears into one form, and for telling where an act's events end: a
-note made on a domain, whose event all three hear last. It must not know what was done.
+Each colour of virtproto listens twice: as everybody does, and as it would to a daemon that gives
+registrations no IDs, which every daemon still takes. Responsible for bringing what each hears into
+one form, and for telling where an act's events end: a note made on a domain, whose event is heard
+last. It must not know what was done.
 """
 
 from __future__ import annotations
@@ -104,6 +106,32 @@ class _AioParty(AioParty):
         return self.wait(aio.open(uri, readonly=readonly, keepalive=None))
 
 
+class _OlderSyncParty(_SyncParty):
+    name = "virtproto sync, the older way"
+
+    def open(self, uri: str, *, readonly: bool = False) -> Any:
+        """Return a new connection that believes the daemon to have no IDs for registrations."""
+        return _without_ids(super().open(uri, readonly=readonly))
+
+
+class _OlderAioParty(_AioParty):
+    name = "virtproto aio, the older way"
+
+    def open(self, uri: str, *, readonly: bool = False) -> Any:
+        """Return a new connection that believes the daemon to have no IDs for registrations."""
+        return _without_ids(super().open(uri, readonly=readonly))
+
+
+def _without_ids(connection: Any) -> Any:
+    connection._opened.event_callbacks = False
+    return connection
+
+
+# The events that come the older way, and those that never depended on it.
+_ALSO_OLDER = {kind.record for kind in KINDS.values() if not kind.by_id or kind.family != "domain"}
+_ALSO_OLDER -= {_MONITOR}
+
+
 class _OurEars:
     """One colour of virtproto: an iterator over every event, and one over those of monitors."""
 
@@ -134,7 +162,7 @@ class _OurEars:
 
 
 class Ears:
-    """All three, listening to everything on one daemon.
+    """All of them, listening to everything on one daemon.
 
     ``note`` makes a note, in the XML namespace that it is given, on a domain of the daemon.
     """
@@ -143,6 +171,8 @@ class Ears:
         self._binding = _BindingEars(uri, held)
         colours = (_SyncParty(uri, {}), _AioParty(uri, {}))
         self._ours = [_OurEars(held.enter_context(party), held) for party in colours]
+        older = (_OlderSyncParty(uri, {}), _OlderAioParty(uri, {}))
+        self._older = [_OurEars(held.enter_context(party), held) for party in older]
         self._note = note
         self._notes = 0
 
@@ -158,11 +188,11 @@ class Ears:
 
     def hear(
         self, enough: Callable[[list[Heard]], bool]
-    ) -> tuple[list[Heard], dict[str, list[Heard]]]:
-        """Return what the C binding heard, and what each colour did, until now.
+    ) -> list[tuple[str, list[Heard], list[Heard]]]:
+        """Return what each of ours heard until now: its name, what it should have, what it has.
 
-        That is once ``enough`` is true of what the binding heard, since some things take their
-        time. Raises NotHeardError where it does not become true.
+        What it should have heard is what the C binding did. "Now" is once ``enough`` is true of
+        that, since some things take their time. Raises NotHeardError where it never becomes true.
         """
         theirs: list[Heard] = []
         try:
@@ -177,10 +207,14 @@ class Ears:
             theirs.append(self._binding.next())
         found = [each for each in theirs[:-1] if each[0] != _MONITOR]
         monitor = [each for each in theirs if each[0] == _MONITOR]
-        heard = {ears.name: self._heard_by(ears, mark, len(monitor)) for ears in self._ours}
-        return [*found, *monitor], heard
+        whole = [*found, *monitor]
+        heard = [(ears.name, whole, self._until(mark, ears, len(monitor))) for ears in self._ours]
+        # The note is newer than the older way. An event too many would be the next act's first.
+        older = [each for each in found if each[0] in _ALSO_OLDER]
+        heard += [(ears.name, older, [ears.next() for _ in older]) for ears in self._older]
+        return heard
 
-    def _heard_by(self, ears: _OurEars, mark: str, monitor: int) -> list[Heard]:
+    def _until(self, mark: str, ears: _OurEars, monitor: int) -> list[Heard]:
         heard: list[Heard] = []
         while not _is_note(heard[-1:], mark):
             heard.append(ears.next())

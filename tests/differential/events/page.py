@@ -21,9 +21,10 @@ Of {all} types of events that a libvirtd sends, {caused} are caused on a real da
 9.0.0, its test driver and its QEMU driver with emulated guests), while three listeners hear them:
 Debian's python3-libvirt 9.0.0, which is libvirt's C library, by its callbacks; `virtproto` and
 `virtproto.aio` by their iterators. What one act brings has to be the same for all three, event by
-event, in the same order, with the same object and the same values. All {all} types are also read
-from bytes that were written by hand, in both ways of registering that there are: by IDs, and as
-daemons without IDs have it (16 types).
+event, in the same order, with the same object and the same values. Both colours listen a second
+time, by registrations without IDs, which is how daemons of old have it ({older} types about
+domains); what they hear has to be the same too. All {all} types are also read from bytes that were
+written by hand, in both ways.
 
 Most guests here are a boot sector that writes to its machine's ports as the test tells it, so that
 the clock, the watchdog, the disks, sleep and panic are real to QEMU; one is Linux with an agent.
@@ -34,7 +35,11 @@ This page is written by `python -m tests.differential`; a test keeps it up to da
 def page() -> str:
     """Return the page."""
     kinds = [kind for kind in KINDS.values() if kind.by_id]
-    introduction = _INTRODUCTION.format(all=len(kinds), caused=len(kinds) - len(NOT_CAUSED))
+    introduction = _INTRODUCTION.format(
+        all=len(kinds),
+        caused=len(kinds) - len(NOT_CAUSED),
+        older=len(KINDS) - len(kinds),
+    )
     rows = [
         f"| `{kind.record}` | {kind.family} | {_id(kind)} | {_how(kind.record)} |" for kind in kinds
     ]
