@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +47,19 @@ def roads(moving: Roads) -> Iterator[Roads]:
 @pytest.fixture(params=list(TOGETHER))
 def open_together(request: pytest.FixtureRequest) -> OpenTogether:
     return TOGETHER[request.param]
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory, where there is room for much and nothing waits for a disk."""
+    folder = Path(tempfile.mkdtemp(prefix="vp-", dir="/dev/shm"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def every_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress is told after each piece, so that something can happen between two of them."""
+    monkeypatch.setattr("virtproto.model.transfers._PROGRESS_EVERY_S", 0.0)
