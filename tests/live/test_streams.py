@@ -6,7 +6,7 @@ import hashlib
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,9 @@ def test_too_much_for_a_volume_is_the_daemons_error(
         with pytest.raises(virtproto.LibvirtError) as caught:
             send_on()
         assert caught.value.code == 38
-        stream.abort()
+        # It is over where only finish came to hear of the error.
+        with suppress(virtproto.UsageError):
+            stream.abort()
         assert connection.is_alive()
         assert vol.get_info()
 

@@ -47,6 +47,8 @@ __all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
 
 # So many events have their callbacks called before others that wait for the thread have their turn.
 _AT_ONCE = 64
+# How often something is read while streams have more than they should.
+_LATE_S = 0.25
 
 
 class Living:
@@ -259,11 +261,15 @@ class _Threads:
         channel._wakers.append(self._waker)
         try:
             while not self._stopped:
+                limit_s = None
                 if channel._is_crowded:
-                    # Who takes from it wakes everybody once there is room.
-                    self._waker.sleep(None, alone=True)
-                    continue
-                watch(channel, self._waker, lambda: self._stopped, None)
+                    # Who takes from it wakes everybody once there is room. Until then little is
+                    # read, so that what is behind a stream's data comes late, and not never.
+                    self._waker.sleep(_LATE_S, alone=True)
+                    if channel._is_blocked:
+                        continue
+                    limit_s = 0
+                watch(channel, self._waker, lambda: self._stopped, limit_s)
         except TransportError:
             # The channel is closed, and told its listener.
             pass

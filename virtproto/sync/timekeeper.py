@@ -47,12 +47,13 @@ class _Kept:
     """What the thread looks after, and whether there is one."""
 
     def __init__(self) -> None:
-        # Guards ``running``, and that the thread does not end while a connection comes.
+        # Guards ``thread``, so that it does not end while a connection comes.
         self.guard = allocate_lock()
         # Released to have the thread look again.
         self.alarm = allocate_lock()
         self.channels: set[ref[Channel]] = set()
-        self.running = False
+        # What the thread is known by, None while there is none.
+        self.thread: object = None
 
 
 _kept = _Kept()
@@ -107,30 +108,33 @@ def _forget(reference: ref[Channel]) -> None:
 def _begin() -> None:
     """Start the thread unless it runs."""
     kept = _kept
+    thread = object()
     with kept.guard:
-        if kept.running:
+        if kept.thread is not None:
             return
         try:
             # Where the program has threads that have names, this one has one too.
             threading = sys.modules.get("threading")
             if threading is None:
-                start_new_thread(_run, (kept,))
+                start_new_thread(_run, (kept, thread))
             else:
-                threading.Thread(target=_run, args=(kept,), name=_NAME, daemon=True).start()
+                what = (kept, thread)
+                threading.Thread(target=_run, args=what, name=_NAME, daemon=True).start()
         except RuntimeError as error:
             raise TransportError(f"no thread for keepalive: {error}") from error
+        # Last: where a signal came before it there is none, as it finds out itself.
+        kept.thread = thread
 
 
-def _run(kept: _Kept) -> None:
+def _run(kept: _Kept, thread: object) -> None:
     with kept.guard:
-        if kept.running:
+        if kept.thread is not thread:
             return
-        kept.running = True
     while True:
         left_s = _look_after_all(kept)
         with kept.guard:
             if not kept.channels:
-                kept.running = False
+                kept.thread = None
                 return
         kept.alarm.acquire(True, max(left_s, _SHORTEST_S))
 
