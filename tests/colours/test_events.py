@@ -398,6 +398,23 @@ def test_the_end_of_the_connection_is_told(
     until(connection, lambda: _threads() == [])
 
 
+def test_the_end_is_told_where_the_daemon_is_too_old_to_tell_of_its_own(
+    server: ScriptedServer, connection: virtproto.Connection
+) -> None:
+    seen: list[Any] = []
+    for _ in range(2):
+        connection.register_close_callback(lambda conn, reason: seen.append(reason))
+        connection.unregister_close_callback()
+    connection.register_close_callback(lambda conn, reason: seen.append(reason))
+    asked = [call.procedure for call in server.calls]
+    # Once is enough to know.
+    assert asked.count(calls.CONNECT_REGISTER_CLOSE_CALLBACK.number) == 1
+    assert asked.count(calls.CONNECT_UNREGISTER_CLOSE_CALLBACK.number) == 0
+    server.send(CloseConnection())
+    until(connection, lambda: seen)
+    assert seen == [1]
+
+
 def test_the_close_callback_is_taken_back(
     server: ScriptedServer, connection: virtproto.Connection
 ) -> None:

@@ -353,8 +353,7 @@ class Line:
                 connection._renew(opened)
                 lasted_s = self._loop.time() - outage.began
                 mark = gap(outage.reason, outage.why, lasted_s)
-                told = opened.close_callbacks
-                await renew(living, channel, limit_s, mark, close_callbacks=told)
+                await renew(living, channel, limit_s, mark, opened)
                 self._resume(outage, connection, channel)
         except GeneratorExit:
             # The event loop was closed under it, and nothing can be waited for.

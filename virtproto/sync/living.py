@@ -7,7 +7,12 @@ other colour differs in ``async`` and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import ConnectionClosedError, ConnectionLostError, UsageError
+from virtproto.errors import (
+    ConnectionClosedError,
+    ConnectionLostError,
+    UnknownProcedureError,
+    UsageError,
+)
 from virtproto.wire.remote.connect import CONNECT_CLOSE
 
 from .registering import RegisteringCalls
@@ -350,8 +355,12 @@ class LivingCalls(RegisteringCalls):
             living.registry.close_callback = callback
             try:
                 living.delivery.serve("close")
-                if self._opened.close_callbacks:
+                if self._opened.close_callbacks is not False:
                     self._ask_here(CONNECT_REGISTER_CLOSE_CALLBACK)
+                    self._opened.close_callbacks = True
+            except UnknownProcedureError:
+                # It is too old to tell of its own connection; the end of this one is seen here.
+                self._opened.close_callbacks = False
             except BaseException:
                 living.registry.close_callback = None
                 living.delivery.dismiss("close")

@@ -430,8 +430,7 @@ class Line:
             with living.turn:
                 connection._renew(opened)
                 mark = gap(outage.reason, outage.why, monotonic() - outage.began)
-                told = opened.close_callbacks
-                renew(living, channel, limit_s, mark, close_callbacks=told)
+                renew(living, channel, limit_s, mark, opened)
                 self._resume(outage, connection, channel)
         except BaseException:
             Channel.close(channel)

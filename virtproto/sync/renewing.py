@@ -7,12 +7,13 @@ and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError
+from virtproto.errors import LibvirtError, UnknownProcedureError
 from virtproto.model.calls import unpack_ret
 from virtproto.wire.remote.connect_event import CONNECT_REGISTER_CLOSE_CALLBACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from virtproto.model.recipes.opening import Opened
     from virtproto.model.records.events import Gap
 
     from .channel import Channel
@@ -22,7 +23,7 @@ __all__ = ["renew"]
 
 
 def renew(
-    living: Living, channel: Channel, timeout_s: float | None, gap: Gap, *, close_callbacks: bool
+    living: Living, channel: Channel, timeout_s: float | None, gap: Gap, opened: Opened
 ) -> None:
     """Ask for all that the connection wants to hear of, and tell iterators of the gap first.
 
@@ -35,8 +36,12 @@ def renew(
     try:
         registry.mark(gap)
         living.delivery.rejoin(channel)
-        if close_callbacks and registry.close_callback is not None:
-            channel.call(CONNECT_REGISTER_CLOSE_CALLBACK, b"", timeout_s)
+        if registry.close_callback is not None:
+            try:
+                channel.call(CONNECT_REGISTER_CLOSE_CALLBACK, b"", timeout_s)
+                opened.close_callbacks = True
+            except UnknownProcedureError:
+                opened.close_callbacks = False
         for wanted in registry.registrations():
             try:
                 payload = channel.call(wanted.procedure, wanted.args, timeout_s)

@@ -33,7 +33,6 @@ _READ_ONLY = 1
 # Numbers of virDrvFeature that a client asks for.
 _FEATURE_KEEPALIVE = 10
 _FEATURE_EVENT_CALLBACK = 14
-_FEATURE_CLOSE_CALLBACK = 15
 
 # As the URI's "auth" parameter has them.
 _AUTH_NAMES = {AUTH_TYPE_NONE: "none", AUTH_TYPE_SASL: "sasl", AUTH_TYPE_POLKIT: "polkit"}
@@ -42,14 +41,20 @@ _AUTH_NAMES = {AUTH_TYPE_NONE: "none", AUTH_TYPE_SASL: "sasl", AUTH_TYPE_POLKIT:
 class Opened:
     """What opening a connection brought to light.
 
-    ``uri`` is the connection's URI: the caller's own, or the daemon's choice; ``keepalive``,
-    ``event_callbacks`` and ``close_callbacks`` tell what the daemon can do.
+    ``uri`` is the connection's URI: the caller's own, or the daemon's choice; ``keepalive`` and
+    ``event_callbacks`` tell what the daemon can do, ``close_callbacks`` whether it tells of the end
+    of a connection of its own: None until it was asked to.
     """
 
     __slots__ = ("close_callbacks", "event_callbacks", "keepalive", "uri")
 
     def __init__(
-        self, uri: str, *, keepalive: bool, event_callbacks: bool, close_callbacks: bool
+        self,
+        uri: str,
+        *,
+        keepalive: bool,
+        event_callbacks: bool,
+        close_callbacks: bool | None = None,
     ) -> None:
         self.uri = uri
         self.keepalive = keepalive
@@ -70,20 +75,14 @@ def open_connection(
     # Not to be skipped even when the answer is known: it is what lets root in at a polkit socket.
     offered = yield AUTH_LIST, None
     _check_auth(offered.types, uri.parameter("auth") if uri is not None else None)
-    # Before CONNECT_OPEN, the two others after it.
+    # Before CONNECT_OPEN, the other one after it.
     keepalive = answers_pings and (yield from ask_feature(_FEATURE_KEEPALIVE))
     # Never None for the name: "" is what lets the daemon choose.
     name = uri.name_to_send() if uri is not None else ""
     yield CONNECT_OPEN, ConnectOpenArgs(name=name, flags=_READ_ONLY if readonly else 0)
     text = uri.text if uri is not None else (yield CONNECT_GET_URI, None).uri
     event_callbacks = yield from ask_feature(_FEATURE_EVENT_CALLBACK)
-    close_callbacks = yield from ask_feature(_FEATURE_CLOSE_CALLBACK)
-    return Opened(
-        text,
-        keepalive=keepalive,
-        event_callbacks=event_callbacks,
-        close_callbacks=close_callbacks,
-    )
+    return Opened(text, keepalive=keepalive, event_callbacks=event_callbacks)
 
 
 def ask_feature(feature: int) -> Recipe[bool]:
