@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import socket
 import time
@@ -83,20 +84,20 @@ class _Blocking:
             plain = {name: _plain(value) for name, value in kwargs.items()}
             result = attribute(*map(_plain, args), **plain)
             if inspect.iscoroutine(result):
-                result = self._runner.run(result)
+                result = _run(self._runner, result)
             return self._wrap(result)
 
         return call
 
     def __enter__(self) -> Any:
-        return self._wrap(self._runner.run(self._target.__aenter__()))
+        return self._wrap(_run(self._runner, self._target.__aenter__()))
 
     def __exit__(self, *failure: Any) -> None:
-        self._runner.run(self._target.__aexit__(*failure))
+        _run(self._runner, self._target.__aexit__(*failure))
 
     def __iter__(self) -> Iterator[Any]:
         pieces = aiter(self._target)
-        while (piece := self._runner.run(_next_of(pieces))) is not None:
+        while (piece := _run(self._runner, _next_of(pieces))) is not None:
             yield piece
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -119,6 +120,11 @@ class _Blocking:
         return _Blocking(result, self._runner) if ours else result
 
 
+def _run(runner: asyncio.Runner, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    # In the context of who calls: a deadline that was set there counts.
+    return runner.run(coroutine, context=contextvars.copy_context())
+
+
 def _plain(argument: Any) -> Any:
     return argument._target if isinstance(argument, _Blocking) else argument
 
@@ -137,7 +143,7 @@ def until(driven: object, condition: Callable[[], object], limit_s: float = 10.0
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         if isinstance(driven, _Blocking):
-            driven._runner.run(asyncio.sleep(_LOOK_AGAIN_S))
+            _run(driven._runner, asyncio.sleep(_LOOK_AGAIN_S))
         else:
             time.sleep(_LOOK_AGAIN_S)
 
@@ -145,7 +151,7 @@ def until(driven: object, condition: Callable[[], object], limit_s: float = 10.0
 @contextlib.contextmanager
 def _driven(opening: Coroutine[Any, Any, Any]) -> Iterator[Any]:
     with asyncio.Runner(debug=True) as runner:
-        opened = _Blocking(runner.run(opening), runner)
+        opened = _Blocking(_run(runner, opening), runner)
         try:
             yield opened
         finally:
@@ -169,7 +175,7 @@ def _together_sync(*uris: str) -> Iterator[list[Any]]:
 @contextlib.contextmanager
 def _together_aio(*uris: str) -> Iterator[list[Any]]:
     with asyncio.Runner(debug=True) as runner, contextlib.ExitStack() as stack:
-        opened = [_Blocking(runner.run(_opened(uri, {})), runner) for uri in uris]
+        opened = [_Blocking(_run(runner, _opened(uri, {})), runner) for uri in uris]
         for connection in opened:
             stack.callback(connection.close)
         yield opened

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.model.recipes.conversations import YES
+from virtproto import deadline
 from virtproto.aio.migrating import run_between as run_between_aio
 from virtproto.errors import DeadlineError, LibvirtError
 from virtproto.model.recipes.migration_steps import (
@@ -19,6 +20,7 @@ from virtproto.model.recipes.migration_steps import (
     the_destination,
 )
 from virtproto.sync.migrating import run_between as run_between_sync
+from virtproto.transport.deadline import time_left
 from virtproto.wire import remote
 
 ASKED = remote.ConnectSupportsFeatureArgs(feature=6)
@@ -116,6 +118,49 @@ def test_whatever_ends_a_step_is_told_to_the_recipe(colour: Colour, error: Excep
         colour.run(colour.connection(error), destination, recipe())
     assert caught.value is error
     assert destination._channel.limits == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("error", "gets_time"), [(DeadlineError("late"), True), (LibvirtError("no", code=1), False)]
+)
+def test_tidying_up_after_a_blocks_deadline_has_time_of_its_own(
+    colour: Colour, error: Exception, gets_time: bool
+) -> None:
+    left: list[float | None] = []
+
+    def recipe() -> Any:
+        try:
+            yield Call(SOURCE, remote.CONNECT_SUPPORTS_FEATURE, ASKED)
+        except BaseException:
+            yield Call(DESTINATION, remote.CONNECT_SUPPORTS_FEATURE, ASKED)
+            raise
+
+    destination = colour.connection(YES)
+    answer = destination._channel._answer
+
+    def noting() -> bytes:
+        left.append(time_left(None))
+        packed: bytes = answer()
+        return packed
+
+    destination._channel._answer = noting
+    with deadline(0.5):
+        with pytest.raises(type(error)):
+            colour.run(colour.connection(error), destination, recipe())
+        # The caller's own limit is as it was.
+        assert 0 < (time_left(None) or 0) <= 0.5
+    assert len(left) == 1
+    assert (5 < (left[0] or 0) <= 10) == gets_time
+
+
+def test_pauses_end_with_the_block(colour: Colour) -> None:
+    def recipe() -> Any:
+        yield Pause(60)
+        return 5
+
+    with deadline(0.01):
+        assert colour.run(colour.connection(), colour.connection(), recipe()) == 5
+        assert (time_left(None) or 0) <= 0
 
 
 def test_an_interrupt_is_told_to_the_recipe() -> None:
