@@ -42,7 +42,9 @@ def _read_exactly(connection: socket.socket, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _serve_connection(connection: socket.socket, replies: Mapping[int, bytes]) -> None:
+def _serve_connection(
+    connection: socket.socket, replies: Mapping[int, bytes], bursts: Mapping[int, bytes]
+) -> None:
     with connection:
         try:
             while True:
@@ -56,14 +58,20 @@ def _serve_connection(connection: socket.socket, replies: Mapping[int, bytes]) -
                     )
                     + payload
                 )
+                connection.sendall(bursts.get(procedure, b""))
                 if procedure == CONNECT_CLOSE:
                     return
         except (EOFError, ConnectionError):
             return
 
 
-def serve(path: str, replies: Mapping[int, bytes], cpu: int | None) -> None:
-    """Answer clients on the unix socket ``path`` until the process is ended."""
+def serve(
+    path: str, replies: Mapping[int, bytes], bursts: Mapping[int, bytes], cpu: int | None
+) -> None:
+    """Answer clients on the unix socket ``path`` until the process is ended.
+
+    ``bursts`` are whole packets to send after the reply to a procedure.
+    """
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     answers = {**OPENING, **replies}
@@ -73,17 +81,23 @@ def serve(path: str, replies: Mapping[int, bytes], cpu: int | None) -> None:
         while True:
             connection, _ = listener.accept()
             threading.Thread(
-                target=_serve_connection, args=(connection, answers), daemon=True
+                target=_serve_connection, args=(connection, answers, bursts), daemon=True
             ).start()
 
 
 class CannedDaemon:
     """A running canned daemon; use it as a context manager."""
 
-    def __init__(self, path: Path, replies: Mapping[int, bytes], cpu: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        replies: Mapping[int, bytes],
+        cpu: int | None = None,
+        bursts: Mapping[int, bytes] | None = None,
+    ) -> None:
         self.path = path
         self._process: BaseProcess = multiprocessing.get_context("fork").Process(
-            target=serve, args=(str(path), dict(replies), cpu), daemon=True
+            target=serve, args=(str(path), dict(replies), dict(bursts or {}), cpu), daemon=True
         )
 
     def __enter__(self) -> CannedDaemon:

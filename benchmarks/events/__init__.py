@@ -1,0 +1,1 @@
+"""What hearing of events costs, beside the C binding."""
