@@ -36,7 +36,7 @@ def test_every_event_has_a_payload() -> None:
 def record_in(colour: str, connection: Any, program: int, number: int, payload: bytes) -> Any:
     kind = KINDS[program, number]
     module = importlib.import_module(f"virtproto.{colour}.event_records")
-    return module.record_of(getattr(connection, "_inner", connection), kind, kind.unpack(payload))
+    return module.record_of(connection, kind, kind.unpack(payload))
 
 
 def check(colour: str, connection: virtproto.Connection, payload: Payload, number: int) -> None:
@@ -114,3 +114,14 @@ def test_the_older_way_brings_the_same(
         until(connection, lambda: seen)
         assert seen[0][1:] == (payload.fields if payload.older_content is None else (0,))
         check_identity(seen[0][0])
+
+
+def test_the_close_callback_gets_what_the_bytes_say(
+    server: ScriptedServer, connection: virtproto.Connection
+) -> None:
+    server.handle(calls.CONNECT_REGISTER_CLOSE_CALLBACK, b"")
+    seen: list[int] = []
+    connection.register_close_callback(lambda _connection, reason: seen.append(reason))
+    server.send(SendEvent(0x20008086, 362, bytes.fromhex("00000002")))
+    until(connection, lambda: seen)
+    assert seen == [2]

@@ -183,7 +183,9 @@ def test_a_program_without_its_procedures_is_refused(tmp_path: Path, capsys: Cap
 
 
 @pytest.mark.parametrize("command", ["generate", "check"])
-@pytest.mark.parametrize("name", ["since.toml", "secrets.toml", "urgent.toml", "externals.x"])
+@pytest.mark.parametrize(
+    "name", ["since.toml", "secrets.toml", "urgent.toml", "events.toml", "externals.x"]
+)
 def test_what_goes_with_the_contract_must_be_there(
     tmp_path: Path, capsys: Capture, command: str, name: str
 ) -> None:

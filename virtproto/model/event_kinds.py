@@ -97,6 +97,9 @@ _LAST_OLD = 15
 # virErrorNumber.
 _NO_SUPPORT = 3
 
+# Classes of messages that were read, by the procedure's name.
+_MESSAGES: dict[str, Any] = {}
+
 
 class EventKind(NamedTuple):
     """One kind of event.
@@ -124,7 +127,9 @@ class EventKind(NamedTuple):
 
     def unpack(self, payload: bytes) -> Any:
         """Return the message in a payload. Raises DecodeError."""
-        message: Any = self.procedure.msg
+        message: Any = _MESSAGES.get(self.name)
+        if message is None:
+            message = _MESSAGES[self.name] = self.procedure.msg
         return message.unpack(payload)
 
     def object_in(self, message: Any) -> Any:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from virtproto.errors import ArgumentTypeError
 from virtproto.model.event_kinds import kind_of_record
+from virtproto.model.object_handle import handle
 
 from . import _events
-from .delivery import handle_of
+from .delivery import class_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .living import LivingCalls
 
 __all__ = ["kind_of", "record_of"]
+
+# By the record's name, once it was used: its class, and that of the object it is about.
+_CLASSES: dict[str, tuple[Any, Any]] = {}
 
 
 def kind_of(parameter: str, record: object) -> EventKind:
@@ -38,6 +42,9 @@ def kind_of(parameter: str, record: object) -> EventKind:
 
 def record_of(connection: LivingCalls, kind: EventKind, message: Any) -> Any:
     """Return the record of an event's message: the object that it is about, then its fields."""
-    concerned = handle_of(connection, kind.family, kind.object_in(message))
-    made: Any = getattr(_events, kind.record)
-    return made(concerned, *kind.arguments_in(message))
+    found = _CLASSES.get(kind.record)
+    if found is None:
+        found = _CLASSES[kind.record] = getattr(_events, kind.record), class_of(kind.family)
+    record, cls = found
+    concerned = handle(cls, connection, kind.object_in(message))
+    return record(concerned, *kind.arguments_in(message))
