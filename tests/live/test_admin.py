@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import virtproto
-from tests.colours.driving import ADMINISTRATIONS, OpenAdmin
+from tests.colours.driving import ADMINISTRATIONS, OpenAdmin, until
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from virtproto import constants
+from virtproto.errors import ConnectionLostError, UsageError
 from virtproto.wire import admin as wire
 
 pytestmark = pytest.mark.lab
@@ -207,5 +209,27 @@ def test_what_is_no_administration_is_an_error(
     with (
         pytest.raises(virtproto.VirtprotoError),
         administer(f"libvirtd:///system?socket={daemon.socket_path}"),
+    ):
+        pass
+
+
+def test_it_answers_signs_of_life_and_is_given_up_without(
+    daemon: PrivateDaemon, administer: OpenAdmin
+) -> None:
+    with administer(daemon.admin_uri, keepalive=(0.1, 2)) as connection:
+        # Longer than a daemon that answers nothing would be waited for.
+        enough = time.monotonic() + 0.5
+        until(connection, lambda: time.monotonic() > enough)
+        assert connection.list_servers()
+        daemon.freeze()
+        with pytest.raises(ConnectionLostError, match="pings unanswered"):
+            connection.list_servers()
+        daemon.thaw()
+
+
+def test_keepalive_is_checked(daemon: PrivateDaemon, administer: OpenAdmin) -> None:
+    with (
+        pytest.raises(UsageError, match=r"^keepalive\[0\]: "),
+        administer(daemon.admin_uri, keepalive=(0, 5)),
     ):
         pass

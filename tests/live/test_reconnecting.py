@@ -23,6 +23,8 @@ from virtproto.constants import ConnectCloseReason, DomainEventType
 from virtproto.errors import ConnectionLostError, DeadlineError, VirtprotoError
 from virtproto.events import Gap
 
+pytestmark = pytest.mark.lab
+
 TEST = "test:///default"
 FAST = Reconnect(0.02, 0.2)
 # What is to happen at once happens within this, on a busy machine, too.

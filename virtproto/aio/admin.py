@@ -27,13 +27,23 @@ class open(Opening["AdminConnection"]):
     whoever may open it may do all. ``timeout_s`` bounds each step of opening, in seconds above 0;
     None waits for ever.
 
-    Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
-    DeadlineError, LibvirtError, and ProtocolError or ConnectionLostError where the peer is no
-    libvirt daemon. Source: virAdmConnectOpen.
+    ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
+    that long is asked for a sign of life; after so many questions without an answer, and one more
+    interval, the connection counts as lost. With None it is never asked.
+
+    Raises UsageError, URIError, ConnectError (SocketMissingError, SocketPermissionError,
+    SocketRefusedError), DeadlineError, LibvirtError, and ProtocolError or ConnectionLostError where
+    the peer is no libvirt daemon. Source: virAdmConnectOpen.
     """
 
     __slots__ = ()
     __name__ = "open"  # asyncio shows it in a task's repr
 
-    def __init__(self, uri: str | None = None, *, timeout_s: float | None = 10.0) -> None:
-        super().__init__(open_admin_connection(uri, timeout_s=timeout_s))
+    def __init__(
+        self,
+        uri: str | None = None,
+        *,
+        timeout_s: float | None = 10.0,
+        keepalive: tuple[float, int] | None = (5.0, 5),
+    ) -> None:
+        super().__init__(open_admin_connection(uri, timeout_s=timeout_s, keepalive=keepalive))

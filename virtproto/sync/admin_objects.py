@@ -12,6 +12,7 @@ from virtproto.errors import ConnectionLostError
 from virtproto.model.admin_client_handle import AdminClientHandle
 from virtproto.model.admin_server_handle import AdminServerHandle
 from virtproto.model.object_handle import handle
+from virtproto.model.opening_options import check_keepalive
 from virtproto.model.recipes.admin_opening import open_admin
 from virtproto.model.refs import check_timeout
 from virtproto.transport.resolve_admin import resolve_admin
@@ -30,7 +31,10 @@ __all__ = ["AdminClient", "AdminConnection", "AdminServer", "open_admin_connecti
 
 
 def open_admin_connection(
-    uri: str | None = None, *, timeout_s: float | None = 10.0
+    uri: str | None = None,
+    *,
+    timeout_s: float | None = 10.0,
+    keepalive: tuple[float, int] | None = (5.0, 5),
 ) -> AdminConnection:
     """Open a connection to the administration of the daemon that ``uri`` means.
 
@@ -40,15 +44,23 @@ def open_admin_connection(
     whoever may open it may do all. ``timeout_s`` bounds each step of opening, in seconds above 0;
     None waits for ever.
 
-    Raises URIError, ConnectError (SocketMissingError, SocketPermissionError, SocketRefusedError),
-    DeadlineError, LibvirtError, and ProtocolError or ConnectionLostError where the peer is no
-    libvirt daemon. Source: virAdmConnectOpen.
+    ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
+    that long is asked for a sign of life; after so many questions without an answer, and one more
+    interval, the connection counts as lost. With None it is never asked.
+
+    Raises UsageError, URIError, ConnectError (SocketMissingError, SocketPermissionError,
+    SocketRefusedError), DeadlineError, LibvirtError, and ProtocolError or ConnectionLostError where
+    the peer is no libvirt daemon. Source: virAdmConnectOpen.
     """
     check_timeout("timeout_s", timeout_s)
+    check_keepalive("keepalive", keepalive)
     where, endpoint = resolve_admin(uri)
     channel = Channel.connect(endpoint, timeout_s)
     try:
         opened = run_recipe(channel, open_admin(where), timeout_s)
+        if keepalive is not None:
+            # There is no feature to ask for: every daemon answers, and asks nothing of its own.
+            channel.keep_alive(*keepalive)
     except BaseException:
         channel.close()
         raise
