@@ -46,7 +46,11 @@ def test_opening_without_a_uri_for_one_that_does_not() -> None:
         feature(14),
     ]
     assert opened.uri == "xen:///system"
-    assert (opened.keepalive, opened.event_callbacks, opened.close_callbacks) == (False, False, None)
+    assert (opened.keepalive, opened.event_callbacks, opened.close_callbacks) == (
+        False,
+        False,
+        None,
+    )
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
