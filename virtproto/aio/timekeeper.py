@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Deadlines", "Pulse"]
 
+# How late a deadline may be noticed, in seconds. Calls of one block with a limit all end at one
+# moment, but for what computing it comes to: they are to need one timer.
+_SLACK_S = 0.001
+
 
 class Deadlines:
     """When calls that wait for their reply have waited long enough, by serial."""
@@ -37,7 +41,7 @@ class Deadlines:
         when = loop.time() + timeout_s
         self._ends[serial] = (when, timeout_s)
         timer = self._timer
-        if timer is None or timer.when() > when:
+        if timer is None or timer.when() > when + _SLACK_S:
             if timer is not None:
                 timer.cancel()
             self._timer = loop.call_at(when, self._sweep)
