@@ -140,7 +140,9 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
 
 def _generated(defs: Path) -> dict[str, dict[str, str]]:
     """Return every generated package: its folder, and text by path below that."""
-    return {package: texts(defs) for package, texts in _PACKAGES.items()}
+    # Some packages are alike in both colours.
+    texts = {emit: emit(defs) for emit in dict.fromkeys(_PACKAGES.values())}
+    return {package: texts[emit] for package, emit in _PACKAGES.items()}
 
 
 def _wire(defs: Path) -> dict[str, str]:
