@@ -108,13 +108,14 @@ def _events() -> str:
         "What events are made of: ``virtproto.events`` has these classes for blocking connections,",
         "``virtproto.aio.events`` the same for asyncio. Each is a tuple with names, and stands for",
         "its kind of event where events are asked for. ``Gap``, among the records, stands where",
-        "the connection was lost and came back.",
+        "the connection was lost and came back. ``Events``, at the end, is what gives them.",
         "",
     ]
     for name in events.__all__:
         # What is a record as well stands on the page of those.
         if name not in records.__all__:
-            lines += [f".. autoclass:: virtproto.events.{name}", "   :no-members:", ""]
+            members = "members" if name == "Events" else "no-members"
+            lines += [f".. autoclass:: virtproto.events.{name}", f"   :{members}:", ""]
     return "\n".join(lines)
 
 

@@ -2,7 +2,8 @@
 
 Each class stands for one kind of event and is a tuple with names: the object that the event is
 about, then what it tells. ``Gap`` tells that events may be missing. ``virtproto.aio.events`` has
-the same for asyncio. Each is loaded when it is first used.
+the same for asyncio. ``Events`` is the iterator, ``Overflow`` what becomes of too many. Each is
+loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from virtproto.sync import _events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from virtproto.model.event_queue import Overflow as Overflow
     from virtproto.model.records.events import Gap as Gap
     from virtproto.model.records.events import GraphicsAddress as GraphicsAddress
     from virtproto.model.records.events import GraphicsIdentity as GraphicsIdentity
     from virtproto.sync._events import *  # noqa: F403
+    from virtproto.sync.event_stream import Events as Events
 
 _PLAIN = ("Gap", "GraphicsAddress", "GraphicsIdentity")
+# What events come by.
+_MEANS = {"Events": "virtproto.sync.event_stream", "Overflow": "virtproto.model.event_queue"}
 
-__all__ = [*_events.__all__, *_PLAIN]
+__all__ = [*_events.__all__, *_PLAIN, *_MEANS]
 
 
 def __getattr__(name: str) -> object:
@@ -28,6 +33,10 @@ def __getattr__(name: str) -> object:
         value: object = getattr(home, name)
     elif name in _events.__all__:
         value = getattr(_events, name)
+    elif name in _MEANS:
+        from importlib import import_module
+
+        value = getattr(import_module(_MEANS[name]), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -41,6 +41,7 @@ _STORM_RATE = 0.98
 _STORM_CPU = 0.60
 
 Figures = dict[str, list[tuple[float, float]]]
+Limits = Mapping[str, tuple[float, float | None]]
 
 
 class Worker:
@@ -152,9 +153,7 @@ def ratio(figures: Figures, name: str, place: int) -> float | None:
     return statistics.median(a[place] / b[place] for a, b in pairs)
 
 
-def print_rows(
-    title: str, figures: Figures, count: int, limits: Mapping[str, tuple[float, float | None]]
-) -> bool:
+def print_rows(title: str, figures: Figures, count: int, limits: Limits) -> bool:
     """Print a line for each contender; return whether the limits are kept.
 
     ``limits`` are, by contender, the least rate and the most CPU beside the C binding.
@@ -192,15 +191,16 @@ def run(options: argparse.Namespace, with_binding: bool, slack: float) -> bool:
         workers["C binding"] = (binding, "callbacks")
     print(f"{'':28}{'heard by':20}{'events/s':>11}{'CPU us':>9}{'rate':>9}{'CPU':>9}   limits\n")
     kept = True
+    burst_limits: Limits = {"async for": (_BURST_RATE / slack, None)}
+    storm_limits: Limits = {"async for": (_STORM_RATE, _STORM_CPU * slack)}
     for title, domains in (("burst, 100 domains", 100), ("burst, all different", options.events)):
         figures = measure_bursts(workers, options.events, domains, options.rounds, cpus[-1])
-        limits = {"async for": (_BURST_RATE / slack, None)} if domains == 100 else {}
+        limits = burst_limits if domains == 100 else {}
         kept = print_rows(title, figures, options.events, limits) and kept
     if not options.without_daemon:
         storm = options.events // 5
         figures = measure_storms(workers, storm, options.rounds, cpus[-1])
-        limits = {"async for": (_STORM_RATE, _STORM_CPU * slack)}
-        kept = print_rows("storm of a real daemon", figures, storm, limits) and kept
+        kept = print_rows("storm of a real daemon", figures, storm, storm_limits) and kept
     for worker, _ in workers.values():
         worker.close()
     return kept

@@ -187,3 +187,31 @@ async def opened() -> None:
         assert_type(conn, aio.Connection)
     with virtproto.open() as blocking:
         assert_type(blocking, virtproto.Connection)
+
+
+def iterators_give(conn: virtproto.Connection) -> None:
+    life, reboot = events.DomainLifecycle, events.DomainReboot
+    for one in conn.events(life):
+        assert_type(one, events.DomainLifecycle)
+        assert_type(one.domain, virtproto.Domain)
+        assert_type(one.event, constants.DomainEventType | int)
+    for either in conn.events(life, reboot, about=conn.get_domain_by_name("web"), limit=5):
+        assert_type(either, events.DomainLifecycle | events.DomainReboot)
+    for each in conn.events(life, reboot, events.NetworkLifecycle, events.Gap, overflow="block"):
+        assert_type(
+            each,
+            events.DomainLifecycle | events.DomainReboot | events.NetworkLifecycle | events.Gap,
+        )
+    with conn.qemu_monitor_events() as heard:
+        assert_type(heard.next(timeout_s=1.0), events.QemuMonitorEvent)
+        assert_type(heard.dropped, int)
+    conn.events(5)  # type: ignore[call-overload]
+    conn.events(life, limits=5)  # type: ignore[call-overload]
+
+
+async def asynchronous_iterators_give(conn: aio.Connection) -> None:
+    async for one in conn.events(aio_events.DomainLifecycle):
+        assert_type(one, aio_events.DomainLifecycle)
+        assert_type(one.domain, aio.Domain)
+    async with conn.events(aio_events.DomainLifecycle, aio_events.SecretLifecycle) as heard:
+        assert_type(await heard.next(), aio_events.DomainLifecycle | aio_events.SecretLifecycle)
