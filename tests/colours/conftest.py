@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -38,6 +40,12 @@ def channel_in_colour(colour: str) -> OpenChannel:
 def forget_in_colour(colour: str) -> Forget:
     """What opens a connection in the test's colour and forgets it."""
     return FORGETTERS[colour]
+
+
+@pytest.fixture
+def events(colour: str) -> ModuleType:
+    """The records of events, of the test's colour."""
+    return import_module("virtproto.events" if colour == "sync" else "virtproto.aio.events")
 
 
 @pytest.fixture
