@@ -112,6 +112,8 @@ def test_the_time_to_give_up_counts_from_each_loss() -> None:
     attempts = Attempts(Reconnect(1.0, 2.0, 5.0, jitter=0), lambda: 0.0)
     attempts.lost(100.0)
     assert attempts.left_s(101.0) == 4.0
+    assert not attempts.is_over(104.9)
+    assert attempts.is_over(105.0)
     assert attempts.delay_s(104.0) is None
     attempts.opened(104.5)
     attempts.lost(200.0)

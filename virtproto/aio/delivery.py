@@ -73,6 +73,8 @@ class Delivery:
         self._users: set[object] = set()
         # True where another channel comes after the one that is lost: iterators go on then.
         self.lasting = False
+        # True while another channel is asked for all that is wanted: nobody else has it yet.
+        self.renewing = False
         # Whether nothing more should be read, as an iterator's queue is full.
         self.crowded = False
         # A loop forgets tasks that nobody else knows.
@@ -95,7 +97,8 @@ class Delivery:
             self._channel.listen(None)
 
     def rejoin(self, channel: Channel) -> None:
-        """Go on with another channel, in place of one that was lost."""
+        """Go on with another channel, in place of one that was lost; ``renewing`` is True then."""
+        self.renewing = True
         self._channel = channel
         if self._users:
             channel.listen(self)
@@ -158,6 +161,9 @@ class Delivery:
 
     def lose(self, reason: int) -> None:
         """Take note of the connection's end."""
+        if self.renewing:
+            # Of a channel that nobody knew of nobody hears; what came on it counts all the same.
+            return
         if reason == CLIENT:
             self._registry.finish(None)
             return

@@ -311,6 +311,8 @@ class Line:
         try:
             while (delay_s := attempts.delay_s(self._loop.time())) is not None:
                 await asyncio.sleep(delay_s)
+                if attempts.is_over(self._loop.time()):
+                    break
                 try:
                     await self._attempt(outage)
                     return

@@ -7,7 +7,7 @@ and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError, UnknownProcedureError
+from virtproto.errors import LibvirtError
 from virtproto.model.calls import unpack_ret
 from virtproto.wire.remote.connect_event import CONNECT_REGISTER_CLOSE_CALLBACK
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .delivery import Living
 
 __all__ = ["renew"]
+
+# virConnectCloseReason.
+_ERROR = 0
 
 
 async def renew(
@@ -40,7 +43,7 @@ async def renew(
             try:
                 await channel.call(CONNECT_REGISTER_CLOSE_CALLBACK, b"", timeout_s)
                 opened.close_callbacks = True
-            except UnknownProcedureError:
+            except LibvirtError:
                 opened.close_callbacks = False
         for wanted in registry.registrations():
             try:
@@ -50,6 +53,10 @@ async def renew(
             else:
                 answer = unpack_ret(wanted.procedure, payload)
                 registry.renew(wanted, getattr(answer, "callbackID", None))
+        living.delivery.renewing = False
     finally:
+        if living.delivery.renewing:
+            channel.listen(None)
+            living.delivery.lose(_ERROR)
         if registry.end():
             living.delivery.released()

@@ -28,12 +28,38 @@ class Reconnect:
     """How a connection that was lost is opened anew: the argument ``reconnect`` of ``open``.
 
     The first attempt is made ``first_delay_s`` after the loss, and each later one after twice the
-    time, up to ``longest_delay_s``. ``jitter``, from 0 to 1, is how much of each delay is left to
-    chance, so that many clients do not come back to a daemon in the same moment: with 0.5 a delay
-    of 10 s is anything between 5 and 10 s. ``give_up_after_s`` is how long after the loss the last
-    attempt ends; None goes on for ever. All times are in seconds, above 0.
+    time, up to ``longest_delay_s``; a connection that does not even last for that counts as one
+    more failed attempt when it is lost. ``jitter``, from 0 to 1, is how much of each delay is left
+    to chance, so that many clients do not come back to a daemon in the same moment: with 0.5 a
+    delay of 10 s is anything between 5 and 10 s. ``give_up_after_s`` is how long after the loss the
+    last attempt ends; None goes on for ever. All times are in seconds, above 0.
 
-    Raises UsageError for what is none, or where the first delay is longer than the longest.
+    Each attempt finds out anew where the URI leads. A daemon that is not there, does not answer or
+    refuses is tried again, since one that is only just starting refuses what it will soon grant. A
+    URI that means nothing any more and an authentication that this client cannot give are the end
+    at once.
+
+    What that means for who uses the connection:
+
+    * A call that was under way fails with ConnectionLostError. Its ``may_have_run`` is True, and it
+      is never made again: whether to is the caller's to decide. So do streams.
+    * A call of which nothing was sent waits for the new connection and is made there, and so does
+      what is called meanwhile; ``call_timeout_s`` and ``deadline`` bound the wait, and
+      DeadlineError then says what the last attempt failed with. Without a limit, and with no time
+      to give up, they wait for as long as it takes.
+    * Handles go on as they are: they mean what their UUID or name means to the daemon.
+    * The close callback hears of each loss, with its reason.
+    * All registrations for events are made anew, before any waiting call is made, and those asked
+      for meanwhile with them. Iterators give a ``Gap``, after the last event before the loss and
+      before the first one after it. A registration that the new daemon refuses is over: iterators
+      raise its error, callbacks are called no more.
+    * Keepalive and the limit of long calls are as before; what the daemon said of itself is asked
+      anew when it is needed.
+
+    When it is given up, calls and iterators raise ConnectionLostError that tells the last failure,
+    which is its ``__cause__`` in calls. Closing the connection, or dropping it, ends it as well.
+
+    Raises UsageError for values that make no sense, or a first delay longer than the longest.
     """
 
     __slots__ = ("first_delay_s", "give_up_after_s", "jitter", "longest_delay_s")
@@ -125,6 +151,11 @@ class Attempts:
         delay *= 1 - policy.jitter * self._chance()
         left = self.left_s(now)
         return delay if left is None or delay < left else None
+
+    def is_over(self, now: float) -> bool:
+        """Return whether it is too late for an attempt."""
+        left = self.left_s(now)
+        return left is not None and left <= 0
 
     def left_s(self, now: float) -> float | None:
         """Return how many seconds are left to open the connection; None is without end."""

@@ -84,6 +84,8 @@ class Delivery:
         self._caller: threading.Thread | None = None
         # True where another channel comes after the one that is lost: iterators go on then.
         self.lasting = False
+        # True while another channel is asked for all that is wanted: nobody else has it yet.
+        self.renewing = False
         # True while an iterator's queue is to grow no more.
         self.crowded = False
         remember(self)
@@ -113,7 +115,8 @@ class Delivery:
                 self._channel.listen(None)
 
     def rejoin(self, channel: Channel) -> None:
-        """Go on with another channel, in place of one that was lost."""
+        """Go on with another channel, in place of one that was lost; ``renewing`` is True then."""
+        self.renewing = True
         with self._lock:
             self._channel = channel
             if self._users:
@@ -184,18 +187,22 @@ class Delivery:
     def lose(self, reason: int) -> None:
         """Take note of the connection's end."""
         threads, self._threads = self._threads, None
-        if reason == CLIENT:
+        if self.renewing:
+            # Of a channel that nobody knew of nobody hears; what came on it counts all the same.
+            pass
+        elif reason == CLIENT:
             self._registry.finish(None)
         elif not self.lasting:
             self._registry.finish(lost(None, self._channel._closed or CLOSED_BY_DAEMON))
         if threads is None:
             return
-        if reason != CLIENT:
-            threads.posts.put(self._call_rest)
-            threads.posts.put(lambda: self._tell_close(reason))
-            threads.posts.put(None)
-        else:
+        if reason == CLIENT:
             threads.stop()
+            return
+        threads.posts.put(self._call_rest)
+        if not self.renewing:
+            threads.posts.put(lambda: self._tell_close(reason))
+        threads.posts.put(None)
 
     def _call_due(self) -> None:
         """Have callbacks called for some events, and for the rest when others had their turn."""

@@ -391,6 +391,8 @@ class Line:
         while (delay_s := attempts.delay_s(monotonic())) is not None:
             if outage.stopped.wait(delay_s) or self._over is not None:
                 return
+            if attempts.is_over(monotonic()):
+                break
             try:
                 self._attempt(outage)
                 return
