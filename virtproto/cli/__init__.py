@@ -4,7 +4,8 @@ Responsible for the way in: without click it says how to get it, and every error
 and an exit code. What the commands do is in the modules beside this one.
 
 Exit codes: 0 done; 1 the daemon or the way to it said no, or the output cannot be written; 2 the
-command line is at fault; 130 interrupted from the keyboard.
+command line is at fault; 130 interrupted from the keyboard, and 128 and a signal's number where
+that signal ended what had to be tidied up.
 """
 
 from __future__ import annotations

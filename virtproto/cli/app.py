@@ -269,3 +269,40 @@ def vol_download(
         quiet=quiet,
     )
     context.exit(code)
+
+
+@app.command()
+@_connect
+@click.option("--domain", "domains", multiple=True, help="Only events of this domain (repeatable).")
+@click.option("--count", type=int, metavar="N", help="Stop after N events.")
+@click.option("--timeout", "timeout_s", type=float, metavar="SECONDS", help="Stop after that time.")
+@click.option("--list", "as_list", is_flag=True, help="List the kinds of event instead.")
+@_json
+@click.argument("kinds", nargs=-1, metavar="[KIND]...")
+@click.pass_context
+def events(
+    context: click.Context,
+    uri: str | None,
+    domains: tuple[str, ...],
+    count: int | None,
+    timeout_s: float | None,
+    as_list: bool,
+    as_json: bool,
+    kinds: tuple[str, ...],
+) -> None:
+    """Print what happens at the daemon, a line for each event, until interrupted.
+
+    KINDs are names such as domain-lifecycle; without any it is all that the daemon knows, but for
+    qemu-monitor-event. With --json each line is a JSON object.
+
+    Exit code: 1 if fewer than --count events came within --timeout, or the connection was lost.
+    """
+    from virtproto.cli.watching import print_events, print_kinds
+
+    if as_list:
+        print_kinds()
+        return
+    code = print_events(
+        uri, kinds, domains=domains, count=count, timeout_s=timeout_s, as_json=as_json
+    )
+    context.exit(code)
