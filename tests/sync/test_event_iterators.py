@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -152,3 +153,17 @@ def test_an_iterator_without_keepalive_is_read_by_who_iterates(
         heard.close()
         with pytest.raises(ConnectionClosedError):
             heard.next()
+
+
+def test_a_closed_iterator_holds_no_descriptor(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    closed = []
+    for _ in range(3):
+        heard = connection.events(DomainLifecycle)
+        with pytest.raises(DeadlineError):
+            heard.next(timeout_s=0.001)
+        heard.close()
+        closed.append(heard)
+    assert len(os.listdir("/proc/self/fd")) == before

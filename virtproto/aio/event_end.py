@@ -69,6 +69,9 @@ class EventEnd:
                 self._waiting.remove(turn)
             queue.awaited = bool(self._waiting)
 
+    def close(self) -> None:
+        """Give back what was kept for the next wait, which here is nothing."""
+
     def forget(self) -> None:
         """Have nothing more kept, as nobody has the iterator any more. On any thread."""
         self._delivery.forget(self._queue)

@@ -69,7 +69,8 @@ class EventEnd:
             channel._wakers.remove(waker)
             self._waiting.remove(waker)
             self._queue.awaited = bool(self._waiting)
-            self._spare = channel, waker
+            # It has descriptors, which nobody needs after the last event.
+            self._spare = None if self._queue.ended else (channel, waker)
 
     def _ready(self) -> bool:
         return bool(self._queue) or self._queue.ended
@@ -91,6 +92,10 @@ class EventEnd:
                     waker.sleep(left, alone=True)
             finally:
                 waker.asleep = False
+
+    def close(self) -> None:
+        """Give back what was kept for the next wait."""
+        self._spare = None
 
     def forget(self) -> None:
         """Have nothing more kept, as nobody has the iterator any more. On any thread."""

@@ -130,6 +130,7 @@ class Events(Generic[E]):
         self._closed = True
         self._queue.end()
         self._queue.clear()
+        self._end.close()
         if self._opened:
             self._connection._leave(self._queue)
 
