@@ -12,6 +12,7 @@ import pytest
 import virtproto
 from tests.colours.asking import WEB
 from tests.colours.driving import CHANNELS, COLOURS, FORGETTERS, Forget, Open, OpenChannel
+from tests.colours.losing import FAST
 from virtproto.sync.channel import Channel
 from virtproto.testing import ScriptedServer
 from virtproto.wire import remote
@@ -85,3 +86,19 @@ def channel(server: ScriptedServer, path: str, channel_in_colour: OpenChannel) -
     """A channel to ``server`` in the test's colour, used as a blocking one."""
     with channel_in_colour(path) as connected:
         yield connected
+
+
+@pytest.fixture
+def records(colour: str) -> ModuleType:
+    """The records of events of the test's colour."""
+    return import_module("virtproto.events" if colour == "sync" else "virtproto.aio.events")
+
+
+@pytest.fixture
+def lasting(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> Iterator[virtproto.Connection]:
+    """A connection that is opened anew, to ``server``, used as a blocking one."""
+    server.handle(remote.CONNECT_GET_HOSTNAME, remote.ConnectGetHostnameRet(hostname="h"))
+    with open_in_colour(uri, reconnect=FAST) as opened:
+        yield opened
