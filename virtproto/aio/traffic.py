@@ -24,6 +24,7 @@ from virtproto.model.stream_inbox import StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
 from virtproto.protocol.keepalive import PONG_PACKET
 from virtproto.transport.deadline import time_left
+from virtproto.transport.room import LARGE, widen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ class StreamEnd:
         self._waiting: list[asyncio.Future[None]] = []
         # Set once the end is asked for: nobody will read what still comes.
         self._unwanted = False
+        # Whether the socket holds as much as suits large packets.
+        self._widened = False
 
     # For the channel.
 
@@ -259,6 +262,10 @@ class StreamEnd:
         """Send data, at most what one packet takes; waits while the daemon takes no more."""
         # The transport keeps what the socket does not take, whatever becomes of the caller's.
         own = bytes(data)
+        transport = self._opened()._transport
+        if not self._widened and transport is not None and len(own) >= LARGE:
+            self._widened = True
+            widen(transport.get_extra_info("socket"))
         await self._send(lambda session: session.send_stream_data(self._serial, own))
 
     async def send_hole(self, length: int, flags: int) -> None:

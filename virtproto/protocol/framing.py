@@ -348,7 +348,8 @@ class PacketReader:
     def _begin_payload(self, header: Header, start: bytes, missing: int) -> None:
         """Keep a header and the start of its payload until the rest has arrived."""
         self._header = header
-        self._pieces = [start]
+        # A payload that then comes in one piece is that piece, and not copied.
+        self._pieces = [start] if start else []
         self._missing = missing
         self._data = b""
         self._pos = 0

@@ -126,6 +126,7 @@ class Channel:
         "_timed",
         "_waiting",
         "_wakers",
+        "_was_large",
     )
 
     def __init__(self, sock: socket, path: str) -> None:
@@ -141,7 +142,8 @@ class Channel:
         # False while the core works, and while what it wants sent is taken: see the module's head.
         self._settled = True
         self._taking = False
-        self._between_packets = True
+        # Whether a packet is complete, and whether it was a large one.
+        self._between_packets, self._was_large = True, False
         self._lead: Waiter | None = None
         # Those who sleep and may be woken to lead, and the calls without an answer by serial.
         self._followers: list[Waiter] = []
@@ -224,14 +226,10 @@ class Channel:
         refusal, DeadlineError (the channel stays usable, a late reply is dropped),
         ConnectionLostError, ConnectionClosedError, and ProtocolError.
         """
-        if self._closed is not None:
-            self._require_open()
         timeout_s = time_left(timeout_s)
-        deadline = None
-        if timeout_s is not None:
-            if timeout_s <= 0:
-                raise unsent(procedure, timeout_s)
-            deadline = monotonic() + timeout_s
+        if timeout_s is not None and timeout_s <= 0 and self._closed is None:
+            raise unsent(procedure, timeout_s)
+        deadline = None if timeout_s is None else monotonic() + timeout_s
         waiter = Waiter(procedure, special)
         try:
             with self._lock:
@@ -241,17 +239,11 @@ class Channel:
                 if self._lead is None and not self._ended:
                     self._lead = waiter
             wait(self, waiter, deadline, timeout_s)
-        except BlockingIOError:
-            from .mending import give_up_late
+        except BaseException as failure:
+            from .mending import end_without_reply
 
-            error = give_up_late(self, waiter, procedure, timeout_s)
-            if waiter.answer is None:
-                raise error from None
-        except BaseException:
-            from .mending import give_up
-
-            give_up(self, waiter)
-            raise
+            if end_without_reply(self, waiter, failure, timeout_s):
+                raise
         finally:
             if self._lead is waiter:
                 self._lead = None

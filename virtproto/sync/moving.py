@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from time import monotonic
 
-from virtproto.model.stream_use import STOP_AT_HOLE
+from virtproto.model.stream_use import CHUNK, STOP_AT_HOLE
 from virtproto.model.transfers import PIECE
+from virtproto.transport.room import LARGE
 
-from .packets import SMALL, FilePart, OpenFile
+from .packets import FilePart, OpenFile
 from .traffic import run_handler
 
 TYPE_CHECKING = False
@@ -76,7 +77,7 @@ def _send_by_the_system(source: Source, stream: Stream, meter: Meter, length: in
     while length:
         size = min(PIECE, length)
         source.foresee(size, min(PIECE, length - size))
-        if size < SMALL:
+        if size < LARGE:
             end.send_data(source.read(size))
         else:
             part = FilePart(file, source.place, size)
@@ -93,15 +94,14 @@ def _send_by_the_system(source: Source, stream: Stream, meter: Meter, length: in
 
 def stream_to_file(stream: Stream, target: Target, meter: Meter) -> None:
     """Write all that comes to a file, and make holes where holes come."""
-    end = stream._usable()
-    inbox = end.inbox
     parts: list[bytes] = []
     size = 0
     while (data := stream.recv(PIECE, STOP_AT_HOLE)) != b"":
         if data is not None:
             parts.append(data)
             size += len(data)
-            if size < PIECE and inbox.has_news and not inbox.ended and not inbox.hole:
+            if size < CHUNK:
+                # Nobody waits for it in the file; between two large packets comes a tiny one.
                 continue
         if parts:
             target.write(parts)

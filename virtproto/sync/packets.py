@@ -19,21 +19,10 @@ if TYPE_CHECKING:
     # What follows the header of a large packet.
     Payload: TypeAlias = "Memory | FilePart"
 
-__all__ = ["FilePart", "LargePacket", "Memory", "OpenFile", "SMALL", "widen"]
-
-# Less than this is copied, which costs less than not to.
-SMALL = 16384
+__all__ = ["FilePart", "LargePacket", "Memory", "OpenFile"]
 
 _FLAGS = (MSG_DONTWAIT | MSG_NOSIGNAL,)
-# How much a socket is asked to hold for the daemon: fewer wake-ups of both.
-_SEND_BUFFER = 1 << 20
 _ZEROS = bytes(65536)
-
-
-def widen(sock: socket) -> None:
-    """Have a socket hold more for a daemon that is busy writing; the system may give less."""
-    if sock.getsockopt(SOL_SOCKET, SO_SNDBUF) < _SEND_BUFFER:
-        sock.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
 
 
 class OpenFile:

@@ -33,6 +33,9 @@ __all__ = ["digest", "read_at_once", "read_for"]
 
 # A larger read would make malloc map and unmap memory for each one.
 _READ_SIZE = 65536
+# Behind a large packet comes, from a volume, one of 24 bytes and the next large one's header. Where
+# no more than that is read, its payload comes in one piece; what comes otherwise comes in two.
+_READ_SIZE_IN_STREAM = 3 * PACKET_MIN - 4
 # The rest of a large packet is read in pieces of up to this size.
 _LARGE_READ_SIZE = 1 << 20
 # Room for the descriptors that come with a read: 32 of them, as the kernel counts. It is a constant
@@ -100,8 +103,12 @@ def read_at_once(channel: Channel) -> bool:
 
 def _read_size(channel: Channel) -> int:
     if channel._between_packets:
-        return _READ_SIZE
-    return min(channel._session.bytes_wanted or _READ_SIZE, _LARGE_READ_SIZE)
+        size = _READ_SIZE_IN_STREAM if channel._was_large else _READ_SIZE
+        channel._was_large = False
+        return size
+    wanted = channel._session.bytes_wanted or _READ_SIZE
+    channel._was_large = wanted > _READ_SIZE
+    return min(wanted, _LARGE_READ_SIZE)
 
 
 def _limit(channel: Channel, seconds: float | None) -> None:

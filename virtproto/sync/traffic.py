@@ -24,8 +24,9 @@ from virtproto.model.replies import (
 from virtproto.model.stream_inbox import StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
 from virtproto.transport.deadline import time_left
+from virtproto.transport.room import LARGE, widen
 
-from .packets import SMALL, Memory, widen
+from .packets import Memory
 from .sending import heed
 from .waiting import Waiter, Waker, wait_until, watch
 
@@ -158,7 +159,7 @@ class StreamEnd:
 
     def send_data(self, data: bytes | memoryview) -> None:
         """Send data, at most what one packet takes; waits while the daemon takes no more."""
-        if len(data) < SMALL:
+        if len(data) < LARGE:
             small = bytes(data)
             self._send(lambda session: session.send_stream_data(self._serial, small))
             return
@@ -170,7 +171,7 @@ class StreamEnd:
             raise
 
     def send_large(self, payload: Payload) -> None:
-        """Send data that is not copied, no less than SMALL; waits as `send_data` does."""
+        """Send data that is not copied, no less than LARGE; waits as `send_data` does."""
         if not self._widened:
             self._widened = True
             widen(self._opened()._sock)
