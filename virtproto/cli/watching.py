@@ -12,11 +12,11 @@ from contextlib import nullcontext
 from datetime import datetime
 from enum import Enum
 
-from virtproto import events as records
 from virtproto import sync
 from virtproto.cli.finding import did_you_mean, find_domain
 from virtproto.cli.table import visible
 from virtproto.errors import DeadlineError, UsageError
+from virtproto.sync import _events as records
 from virtproto.transport.deadline import deadline
 
 TYPE_CHECKING = False
@@ -28,8 +28,6 @@ __all__ = ["print_events", "print_kinds"]
 
 # Of a monitor, not of libvirt: heard by a call of its own.
 _MONITOR = "qemu-monitor-event"
-# No event of a daemon's.
-_NOT_KINDS = ("Gap", "GraphicsAddress", "GraphicsIdentity")
 
 
 def print_kinds() -> None:
@@ -81,8 +79,7 @@ def print_events(
 
 def _kinds() -> dict[str, type[Any]]:
     """Return the class of each kind of event by its name on the command line."""
-    names = [name for name in records.__all__ if name not in _NOT_KINDS]
-    return {_dashed(name): getattr(records, name) for name in names}
+    return {_dashed(name): getattr(records, name) for name in records.__all__}
 
 
 def _dashed(name: str) -> str:
