@@ -47,6 +47,7 @@ from virtproto.protocol.events import (
 )
 from virtproto.transport.deadline import instead, time_left
 from virtproto.transport.inheritance import remember
+from virtproto.transport.room import joined
 
 from .ending import connected_socket, end, free
 from .timekeeper import Deadlines, Pulse
@@ -341,15 +342,19 @@ class Channel(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
-        now = self._arrival()
+        # What `_arrival` returns; nearly every reply comes this way.
+        now = None if self._pulse is None else self._loop.time()
         if self._large is None:
-            data = bytes(self._shared[:nbytes])
-            if len(self._waiting) == 1:
+            data = self._shared[:nbytes].tobytes()
+            waiting = self._waiting
+            if len(waiting) == 1:
                 # One question, one answer: the core has a short way for that.
-                (serial,) = self._waiting
+                (serial,) = waiting
                 reply = session.receive_reply(serial, data, now)
                 if reply is not None:
-                    self._answer(reply)
+                    future = waiting.pop(serial)[0]
+                    if not future.done():
+                        future.set_result(reply)
                     return
             else:
                 session.receive_data(data, now)
@@ -471,7 +476,8 @@ class Channel(asyncio.BufferedProtocol):
         else:
             chunks = self._session.data_to_send()
             if chunks and self._transport is not None:
-                self._transport.write(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+                for chunk in joined(chunks):
+                    self._transport.write(chunk)
         if self._senders and not self._full:
             self._release_senders()
 

@@ -318,8 +318,11 @@ class ClientSession(Session):
                 and pending.get(serial) == (program, version, procedure)
             ):
                 del pending[serial]
-                if serial in self._limiter.sent:
-                    self._answered(serial)
+                sent = self._limiter.sent
+                if serial in sent:
+                    del sent[serial]
+                    if self._limiter.held:
+                        self._send_held()
                 if self._keepalive is not None:
                     self._note_packet(self._keepalive, now)
                 return ReplyReceived(serial, status, data[PACKET_MIN:])
