@@ -47,16 +47,8 @@ _MACHINE_CHECK = "mce 0 1 0xb200000000000000 0 0 0"
 
 
 def _call(method: str, *args: Any) -> Callable[[Scene], object]:
-    """Return an act that is one call; ``{folder}`` in an argument is the scene's."""
-
-    def act(scene: Scene) -> None:
-        filled = (
-            arg.replace("{folder}", str(scene.folder)) if isinstance(arg, str) else arg
-            for arg in args
-        )
-        scene.ask_domain(method, *filled)
-
-    return act
+    """Return an act that is one call."""
+    return lambda scene: scene.ask_domain(method, *map(scene.filled, args))
 
 
 def _reset(scene: Scene) -> None:

@@ -43,7 +43,7 @@ def _all(*steps: tuple[Any, ...]) -> Callable[[Scene], None]:
 
     def act(scene: Scene) -> None:
         for path, method, *args in steps:
-            scene.binding.ask_at(path, method, *args)
+            scene.binding.ask_at(path, method, *map(scene.filled, args))
 
     return act
 
@@ -113,7 +113,7 @@ ON_TEST: tuple[Cause, ...] = (
         _all(
             ((), "defineXML", _DOMAIN),
             (_OF_DOMAIN, "create"),
-            (_OF_DOMAIN, "coreDump", "/tmp/other.dump", _CRASH),
+            (_OF_DOMAIN, "coreDump", "{folder}/other.dump", _CRASH),
             (_OF_DOMAIN, "undefine"),
         ),
         (f"{_L}STOPPED CRASHED",),

@@ -86,6 +86,10 @@ class Scene:
     def _note(self, namespace: str) -> None:
         self.ask_domain("setMetadata", _ELEMENT, "<note/>", "n", namespace, 2, of="heard")
 
+    def filled(self, value: Any) -> Any:
+        """Return a value; in a text ``{folder}`` has become the scene's own."""
+        return value.replace("{folder}", str(self.folder)) if isinstance(value, str) else value
+
     def ask(self, method: str, *args: Any) -> Any:
         """Ask the connection."""
         return self.binding.ask(method, *args)
