@@ -35,13 +35,15 @@ REGISTER, DEREGISTER, LIFECYCLE = 316, 317, 318
 _MESSAGE = 2
 _SUSPENDED = 3
 
-# What rows promise beside the C binding: events a second at least, CPU of the listener at most.
-_BURST_RATE = 5.0
+# What rows promise beside the C binding: events a second at least, CPU of the listener at most. A
+# burst comes as fast as it is read, so that its CPU is its rate, whatever else the machine does:
+# five times the events are a fifth of the CPU.
+_BURST_CPU = 0.20
 _STORM_RATE = 0.98
 _STORM_CPU = 0.60
 
 Figures = dict[str, list[tuple[float, float]]]
-Limits = Mapping[str, tuple[float, float | None]]
+Limits = Mapping[str, tuple[float | None, float]]
 
 
 class Worker:
@@ -169,8 +171,8 @@ def print_rows(title: str, figures: Figures, count: int, limits: Limits) -> bool
             shown = f"{1 / wall_ratio:8.2f}x{cpu_ratio:8.2f}x"
             if name in limits:
                 least, most = limits[name]
-                fine = 1 / wall_ratio >= least and (most is None or cpu_ratio <= most)
-                bounds = f">= {least:.2f}x" + ("" if most is None else f", <= {most:.2f}x")
+                fine = (least is None or 1 / wall_ratio >= least) and cpu_ratio <= most
+                bounds = ("" if least is None else f">= {least:.2f}x, ") + f"<= {most:.2f}x"
                 verdict = f"{bounds} {'kept' if fine else 'PASSED OVER'}"
                 kept = kept and fine
         print(f"{title:28}{name:20}{rate:11,.0f}{cpu:9.2f}{shown}   {verdict}".rstrip(), flush=True)
@@ -191,7 +193,7 @@ def run(options: argparse.Namespace, with_binding: bool, slack: float) -> bool:
         workers["C binding"] = (binding, "callbacks")
     print(f"{'':28}{'heard by':20}{'events/s':>11}{'CPU us':>9}{'rate':>9}{'CPU':>9}   limits\n")
     kept = True
-    burst_limits: Limits = {"async for": (_BURST_RATE / slack, None)}
+    burst_limits: Limits = {"async for": (None, _BURST_CPU * slack)}
     storm_limits: Limits = {"async for": (_STORM_RATE, _STORM_CPU * slack)}
     for title, domains in (("burst, 100 domains", 100), ("burst, all different", options.events)):
         figures = measure_bursts(workers, options.events, domains, options.rounds, cpus[-1])
