@@ -16,27 +16,31 @@ from .sending import push, take, take_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from virtproto.errors import DeadlineError
-    from virtproto.xdr.procedure import Procedure
-
     from .channel import Channel
     from .waiting import Waiter
 
-__all__ = ["give_up", "give_up_late", "mend_digest", "mend_sending"]
+__all__ = ["end_without_reply", "mend_digest", "mend_sending"]
 
 
-def give_up_late(
-    channel: Channel, waiter: Waiter, procedure: Procedure[Any, Any], timeout_s: float | None
-) -> DeadlineError:
-    """Give a call up that was not answered in time; return the error."""
+def end_without_reply(
+    channel: Channel, waiter: Waiter, failure: BaseException, timeout_s: float | None
+) -> bool:
+    """Give up a call that ``failure`` ended; return whether that is to be raised.
+
+    BlockingIOError is for a call whose time is up: raises DeadlineError, unless the reply came at
+    the last moment.
+    """
     held = channel._session.is_held(waiter.serial)
-    give_up(channel, waiter)
-    return late(procedure, timeout_s, held_by=channel._session.long_calls if held else None)
+    _give_up(channel, waiter)
+    if not isinstance(failure, BlockingIOError):
+        return True
+    if waiter.answer is None:
+        limit = channel._session.long_calls
+        raise late(waiter.procedure, timeout_s, held_by=limit if held else None) from None
+    return False
 
 
-def give_up(channel: Channel, waiter: Waiter) -> None:
+def _give_up(channel: Channel, waiter: Waiter) -> None:
     """Tidy up after a call that ends without its reply."""
     serial = waiter.serial
     with channel._lock:
