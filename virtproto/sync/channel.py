@@ -438,24 +438,31 @@ class Channel:
                 if counts[0] == len(chunks[0]):
                     self._outgoing.pop()
                 return
-        except BlockingIOError:
+        except BaseException as failure:
+            if self._not_begun(waiter, failure):
+                raise
             return
-        except OSError as error:
-            self._lose(why_broken(error))
-            return
-        except VirtprotoError:
-            self._settled = True
-            raise
-        except BaseException:
-            if not self._settled:
-                from .mending import mend_sending
-
-                mend_sending(self, waiter)
-            raise
         if self._outgoing:
             from .sending import push
 
             push(self)
+
+    def _not_begun(self, waiter: Waiter, failure: BaseException) -> bool:
+        """Tidy up where a call was not queued, or not sent; return whether that is to be raised."""
+        if isinstance(failure, VirtprotoError):
+            # The core refused it.
+            self._settled = True
+        elif isinstance(failure, BlockingIOError):
+            # It leaves later.
+            return False
+        elif isinstance(failure, OSError):
+            self._lose(why_broken(failure))
+            return False
+        elif not self._settled:
+            from .mending import mend_sending
+
+            mend_sending(self, waiter)
+        return True
 
     def _drop_carriers(self, serial: int) -> None:
         if serial in self._carriers:
