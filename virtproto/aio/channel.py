@@ -342,7 +342,6 @@ class Channel(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
-        # What `_arrival` returns; nearly every reply comes this way.
         now = None if self._pulse is None else self._loop.time()
         if self._large is None:
             data = self._shared[:nbytes].tobytes()
@@ -442,10 +441,6 @@ class Channel(asyncio.BufferedProtocol):
         from .traffic import read_on
 
         read_on(self)
-
-    def _arrival(self) -> float | None:
-        """Return the time, where it matters when something arrived."""
-        return None if self._pulse is None else self._loop.time()
 
     async def _room(self, procedure: Procedure[Any, Any], timeout_s: float | None) -> float | None:
         """Wait until a call may be made, and return the time that is left for it."""

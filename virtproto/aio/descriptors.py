@@ -198,7 +198,8 @@ class Passage:
         except OSError:
             data, ancillary = b"", []
         if data:
-            channel._session.receive_data(data, channel._arrival())
+            now = None if channel._pulse is None else channel._loop.time()
+            channel._session.receive_data(data, now)
         if fds := descriptors_in(ancillary):
             # A read ends behind the byte that descriptors ride on.
             self._came.setdefault(channel._session.fds_seen - 1, []).extend(fds)
