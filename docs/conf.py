@@ -21,6 +21,7 @@ exclude_patterns = ["_build"]
 html_theme = "alabaster"
 html_theme_options = {"page_width": "1100px", "sidebar_width": "240px"}
 html_show_sourcelink = False
+napoleon_use_ivar = True  # a record's fields are told of, and are no targets: several are "type"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
