@@ -34,6 +34,7 @@ class PseudoTerminal:
             stdout=self._far,
             stderr=subprocess.PIPE,
             cwd=ROOT,
+            env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         )
 
     def __enter__(self) -> PseudoTerminal:
@@ -97,5 +98,11 @@ class PseudoTerminal:
 
     def end(self) -> tuple[int, str]:
         """Wait for the command's end; return its exit code and what it said on stderr."""
-        _, said = self.process.communicate(timeout=_PATIENCE_S)
+        try:
+            _, said = self.process.communicate(timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            # It says where it hangs.
+            self.process.send_signal(signal.SIGABRT)
+            _, said = self.process.communicate()
+            raise AssertionError(f"it does not end:\n{said.decode()}") from None
         return self.process.returncode, said.decode()
