@@ -26,6 +26,7 @@ from virtproto.cli.table import visible
 from virtproto.cli.terminal import RawTerminal, Signals
 from virtproto.errors import (
     ConnectionLostError,
+    DeadlineError,
     InternalError,
     LibvirtError,
     NoDomainError,
@@ -290,18 +291,21 @@ def _write(data: bytes) -> None:
 
 
 def _is_off(domain: Domain) -> bool:
-    """Return whether a domain has ended, or does so presently."""
-    until = time.monotonic() + _SHUT_OFF_S
-    while True:
+    """Return whether a domain has ended, or does so presently.
+
+    A daemon whose console was taken from this connection may answer nothing on it any more: what
+    is not known in time is no.
+    """
+    with deadline(_SHUT_OFF_S):
         try:
-            if not domain.is_active():
-                return True
+            while domain.is_active():
+                time.sleep(_LOOK_AGAIN_S)
+        except DeadlineError:
+            return False
         except NoDomainError:
             # It was not a persistent one.
-            return True
-        if time.monotonic() >= until:
-            return False
-        time.sleep(_LOOK_AGAIN_S)
+            pass
+    return True
 
 
 def _explained(error: LibvirtError, domain: Domain, device: str | None) -> LibvirtError:
