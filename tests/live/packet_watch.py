@@ -34,8 +34,10 @@ class PacketWatch:
         self._thread = threading.Thread(target=self._carry, name="packet watch", daemon=True)
         self._stop, self._stopped = socket.socketpair()
         self._changed = threading.Condition()
-        # Serials of calls without a reply, and when the daemon was pinged and answered.
+        # Serials of calls without a reply, how many there were at most, and when the daemon was
+        # pinged and answered.
         self.under_way: set[int] = set()
+        self.most_under_way = 0
         self.pings: list[float] = []
         self.pongs: list[float] = []
 
@@ -115,5 +117,6 @@ class PacketWatch:
             times.append(time.monotonic())
         elif packet.type == MESSAGE_TYPE_CALL:
             self.under_way.add(packet.serial)
+            self.most_under_way = max(self.most_under_way, len(self.under_way))
         elif packet.type == MESSAGE_TYPE_REPLY:
             self.under_way.discard(packet.serial)

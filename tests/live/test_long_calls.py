@@ -1,7 +1,8 @@
 """Long calls on a real daemon: with the limiter, what is short and what is urgent gets through.
 
 A guest whose emulator is stopped keeps every question about it waiting. A libvirtd with its own
-default of max_client_requests, 5, reads nothing more once five of them are with it.
+default of max_client_requests, 5, reads nothing more once five of them are with it. An urgent call
+has the fifth place for itself.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Tasks(Crowd):
 def threads(uri: str, **options: Any) -> Iterator[Crowd]:
     with (
         virtproto.open(uri, **options) as connection,
-        ThreadPoolExecutor(SLOW_CALLS + 1) as pool,
+        ThreadPoolExecutor(2 * SLOW_CALLS + 1) as pool,
     ):
         yield Threads(connection, pool)
 
@@ -180,6 +181,29 @@ def test_slow_calls_and_a_ping(
         assert max(pings) < PROMPT_S
         # All are answered once their turn has come.
         assert all(call.result(LIMIT_S)["rd_operations"] >= 0 for call in slow)
+
+
+def test_many_urgent_calls(
+    guests: tuple[EchoGuest, EchoGuest, int], watch: PacketWatch, crowd: Callable[..., Any]
+) -> None:
+    stuck, well, pid = guests
+    with crowd(f"qemu+unix:///system?socket={watch.path}") as many:
+        domain = many.ask(lambda conn: conn.get_domain_by_name(stuck.name))
+        with stopped(pid):
+            slow = start_slow_calls(many, stuck.name)
+            watch.wait_for_calls(4)
+            # These ask the emulator, and so are stuck as well.
+            urgent = [
+                many.start(lambda _: domain.get_block_job_info("hda")) for _ in range(SLOW_CALLS)
+            ]
+            watch.wait_for_calls(5)
+            time.sleep(WATCH_S)
+            assert watch.most_under_way == 5
+            assert not any(call.done() for call in slow + urgent)
+        assert all(call.result(LIMIT_S) is None for call in urgent)
+        assert all(call.result(LIMIT_S)["rd_operations"] >= 0 for call in slow)
+        assert watch.most_under_way == 5
+        assert abort_without_a_job(many, well.name) < PROMPT_S
 
 
 def test_without_a_limit_nothing_gets_through(

@@ -1,4 +1,7 @@
-"""Long calls: only so many with the daemon at a time, the others in order, none lost."""
+"""Long calls: only so many with the daemon at a time, the others in order, none lost.
+
+Urgent ones go first, and one of them may be with the daemon beyond the long ones.
+"""
 
 from __future__ import annotations
 
@@ -105,6 +108,53 @@ class TestHolding:
         client.send_call(REMOTE, 1, INFO, args, long=True)
         received(client, reply(0))
         assert client.data_to_send()[1] is args
+
+
+class TestUrgent:
+    """Calls that go before long ones, and of which one passes the limit."""
+
+    def test_one_passes_the_limit(self) -> None:
+        client = full(4)
+        urgent, next_one = (client.send_call(REMOTE, 1, 20, urgent=True) for _ in range(2))
+        assert sent(client) == packet(CALL, urgent, OK, procedure=20)
+        assert [client.is_held(serial) for serial in (urgent, next_one)] == [False, True]
+        received(client, reply(urgent, 20))
+        assert sent(client) == packet(CALL, next_one, OK, procedure=20)
+
+    def test_they_go_before_long_ones_and_keep_their_order(self) -> None:
+        client = full()
+        last = client.send_call(REMOTE, 1, 17, long=True)
+        first, second, third = (client.send_call(REMOTE, 1, n, urgent=True) for n in (1, 2, 3))
+        assert sent(client) == packet(CALL, first, OK, procedure=1)
+        for done, next_one in ((0, second), (first, third)):
+            received(client, reply(done, done))
+            assert sent(client) == packet(CALL, next_one, OK, procedure=next_one - 1)
+        # What is left is no more than the limit, so the long one has to wait for the last of them.
+        received(client, reply(second, 2))
+        assert sent(client) == b""
+        received(client, reply(third, 3))
+        assert sent(client) == packet(CALL, last, OK, procedure=17)
+
+    def test_long_ones_find_no_room_where_urgent_ones_are(self) -> None:
+        client = ClientSession(long_calls=2)
+        for _ in range(2):
+            assert not client.is_held(client.send_call(REMOTE, 1, INFO, urgent=True))
+        assert client.is_held(client.send_call(REMOTE, 1, INFO, long=True))
+        assert not client.is_held(client.send_call(REMOTE, 1, INFO, urgent=True))
+        assert client.is_held(client.send_call(REMOTE, 1, INFO, urgent=True))
+
+    def test_one_that_is_given_up_while_held_is_never_sent(self) -> None:
+        client = full()
+        first, second, third = (client.send_call(REMOTE, 1, n, urgent=True) for n in (1, 2, 3))
+        client.data_to_send()
+        assert client.abandon_call(second)
+        received(client, reply(first, 1))
+        assert sent(client) == packet(CALL, third, OK, procedure=3)
+
+    def test_no_limit(self) -> None:
+        client = ClientSession(long_calls=None)
+        for _ in range(100):
+            assert not client.is_held(client.send_call(REMOTE, 1, INFO, urgent=True))
 
 
 class TestTurns:
@@ -292,19 +342,20 @@ class Conversation(RuleBasedStateMachine):
         # By serial: procedure of the calls that the daemon has, and of those that are not sent.
         self.with_daemon: dict[int, int] = {}
         self.long: set[int] = set()
-        self.expected: deque[tuple[int, int]] = deque()
+        self.urgent: set[int] = set()
+        self.expected: dict[str, deque[tuple[int, int]]] = {"long": deque(), "urgent": deque()}
         self.waited_for: set[int] = set()
         self.nfds: dict[int, int] = {}
         self.number = 0
 
     @rule(
         target=calls,
-        long=st.booleans(),
+        kind=st.sampled_from(["short", "long", "urgent"]),
         opens_stream=st.booleans(),
         nfds=st.sampled_from([0, 0, 1, 3]),
         size=st.sampled_from([0, 8, 20000]),
     )
-    def call(self, long: bool, opens_stream: bool, nfds: int, size: int) -> int:
+    def call(self, kind: str, opens_stream: bool, nfds: int, size: int) -> int:
         self.number += 1
         serial = self.client.send_call(
             REMOTE,
@@ -313,15 +364,15 @@ class Conversation(RuleBasedStateMachine):
             bytes(size),
             opens_stream=opens_stream,
             nfds=nfds,
-            long=long,
+            long=kind == "long",
+            urgent=kind == "urgent",
         )
         self.waited_for.add(serial)
         self.nfds[serial] = nfds
-        if long:
-            self.long.add(serial)
+        if kind != "short":
+            (self.long if kind == "long" else self.urgent).add(serial)
         if self.client.is_held(serial):
-            assert long
-            self.expected.append((serial, self.number))
+            self.expected[kind].append((serial, self.number))
         return serial
 
     @rule(serial=calls)
@@ -330,8 +381,10 @@ class Conversation(RuleBasedStateMachine):
         assert self.client.abandon_call(serial) is (serial in self.waited_for)
         self.waited_for.discard(serial)
         if held:
-            self.expected = deque(each for each in self.expected if each[0] != serial)
+            for kind, calls in self.expected.items():
+                self.expected[kind] = deque(each for each in calls if each[0] != serial)
             self.long.discard(serial)
+            self.urgent.discard(serial)
 
     @rule(limit=st.sampled_from([1, 2, 4, None]))
     def change_limit(self, limit: int | None) -> None:
@@ -345,6 +398,7 @@ class Conversation(RuleBasedStateMachine):
         if procedure is None:
             return
         self.long.discard(serial)
+        self.urgent.discard(serial)
         data = reply(serial, procedure + odd, ERROR)
         answered = self.client.receive_reply(serial, data) if short_way else None
         if answered is None:
@@ -361,7 +415,7 @@ class Conversation(RuleBasedStateMachine):
 
     def take_in(self) -> None:
         """Have the daemon read all that is sent, and see that it is in order."""
-        before = {serial for serial, _ in self.expected}
+        before = {serial for calls in self.expected.values() for serial, _ in calls}
         while chunks := self.client.data_to_send():
             due = self.client.fds_due
             # Each descriptor rides on a byte of its own.
@@ -372,8 +426,9 @@ class Conversation(RuleBasedStateMachine):
                 assert came.serial not in self.with_daemon
                 self.with_daemon[came.serial] = came.procedure
                 if came.serial in before:
-                    # First come, first served.
-                    assert self.expected.popleft() == (came.serial, came.procedure)
+                    # First come, first served, but for urgent ones.
+                    turn = self.expected["urgent"] or self.expected["long"]
+                    assert turn.popleft() == (came.serial, came.procedure)
             assert last is not None
             assert due == self.nfds[last.serial]
             assert self.wire.error is None
@@ -381,21 +436,32 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def never_more_than_the_limit(self) -> None:
         limit = self.client.long_calls
-        before = len(self.long & self.with_daemon.keys())
+        long_before, before = self.under_way()
         self.take_in()
-        now = len(self.long & self.with_daemon.keys())
-        if limit is not None:
+        long_now, now = self.under_way()
+        held = self.expected
+        if limit is None:
+            assert not any(held.values())
+        else:
             # A limit that was lowered takes nothing back, and adds nothing.
-            assert now <= max(limit, before)
-        if limit is None or now < limit:
-            assert not self.expected
-        assert self.client.calls_held == len(self.expected)
+            assert now <= max(limit + 1, before)
+            assert long_now <= max(limit, long_before)
+            if long_now > long_before:
+                assert now <= limit
+            assert not (held["long"] and now < limit)
+            assert not (held["urgent"] and now <= limit)
+        assert self.client.calls_held == sum(map(len, held.values()))
+
+    def under_way(self) -> tuple[int, int]:
+        """Return how many long calls, and long and urgent ones together, the daemon has."""
+        long = len(self.long & self.with_daemon.keys())
+        return long, long + len(self.urgent & self.with_daemon.keys())
 
     def teardown(self) -> None:
         """Nothing is lost: once all is answered, nothing is under way."""
         self.client.long_calls = None
         self.take_in()
-        assert not self.expected
+        assert not any(self.expected.values())
         for serial, procedure in self.with_daemon.items():
             self.client.receive_data(reply(serial, procedure, ERROR))
         assert self.client.calls_pending == self.client.calls_abandoned == 0

@@ -208,7 +208,8 @@ class Channel(asyncio.BufferedProtocol):
         session = self._session
         if special is None:
             program, version, number = procedure.program, procedure.version, procedure.number
-            serial = session.send_call(program, version, number, args, long=procedure.long)
+            long, urgent = procedure.long, procedure.urgent
+            serial = session.send_call(program, version, number, args, long=long, urgent=urgent)
         else:
             serial = special.send_call(procedure, args)
         waiting = self._waiting

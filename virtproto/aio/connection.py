@@ -59,8 +59,10 @@ async def open_connection_to(
     interval, the connection counts as lost. With None it is never asked.
 
     ``long_calls`` is how many calls of the kind that may take long the daemon is given at a time.
-    More wait here, so that short ones always get through: with five calls of a connection under
-    way, a daemon does not even read its pings. None is no limit.
+    More wait here, so that short ones get through: with five calls of a connection under way, a
+    daemon does not even read its pings. One more may be under way if it is urgent (what watches or
+    ends a job, resumes a guest, or ends a migration); further urgent ones wait for their turn, but
+    before the rest. None is no limit.
 
     ``reconnect`` has a connection that was lost opened anew by itself: True, or a ``Reconnect``
     that says how often; what that means for calls and events is told there.

@@ -128,6 +128,7 @@ class Passage:
             args,
             nfds=len(self._copies),
             long=procedure.long,
+            urgent=procedure.urgent,
         )
         return serial
 

@@ -24,7 +24,7 @@ from virtproto.model.stream_inbox import StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
 from virtproto.protocol.keepalive import PONG_PACKET
 from virtproto.transport.deadline import time_left
-from virtproto.transport.room import LARGE, widen
+from virtproto.transport.room import LARGE, keep_memory, widen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ class StreamEnd:
     def join(self, channel: Channel) -> None:
         """Become a stream of ``channel`` with the call that is made next."""
         self._channel = channel
+        keep_memory()
 
     def send_call(self, procedure: Procedure[Any, Any], args: bytes) -> int:
         """Have the core queue the call that opens the stream; data may overtake its reply."""
@@ -181,6 +182,7 @@ class StreamEnd:
             args,
             opens_stream=True,
             long=procedure.long,
+            urgent=procedure.urgent,
         )
         channel._streams[serial] = self
         return serial

@@ -87,7 +87,10 @@ class ConnectionHandle:
 
     @property
     def long_calls(self) -> int | None:
-        """How many long calls the daemon is given at a time, as ``open`` was told; None is any."""
+        """How many long calls the daemon is given at a time, as ``open`` was told; None is any.
+
+        One more may be under way if it is urgent, as told there.
+        """
         return self._long_calls
 
     @property

@@ -71,8 +71,8 @@ class ClientSession(Session):
 
     ``programs`` are the (number, version) pairs whose events the front end understands; any other
     program's event ends the session. ``first_serial`` is 0 with every libvirt client.
-    ``long_calls`` is how many long calls are given to the daemon at a time, None for any number;
-    it may be set at any time. Raises UsageError for fewer than 1.
+    ``long_calls`` is how many long calls are given to the daemon at a time, and one more if it is
+    urgent; None is for any number. It may be set at any time. Raises UsageError for fewer than 1.
     """
 
     __slots__ = ("_calls", "_limiter")
@@ -102,12 +102,14 @@ class ClientSession(Session):
         opens_stream: bool = False,
         nfds: int = 0,
         long: bool = False,
+        urgent: bool = False,
     ) -> int:
         """Queue a call and return its serial; the answer is a ReplyReceived or CallFailed.
 
         ``args`` is the packed arguments. With ``opens_stream`` the serial is also the stream's.
         ``nfds`` descriptors are announced; the front end sends them (see `fds_due`). A ``long``
-        call beyond the limit is held: queued when a long call before it was answered.
+        call beyond the limit is held: queued when a call before it was answered. An ``urgent`` one
+        takes a turn as well, but may be one beyond the limit, and goes before held long ones.
         Raises ConnectionClosedError, EncodeError (sizes, numbers), UsageError (descriptors on a
         transport without them); nothing is queued then.
         """
@@ -126,12 +128,11 @@ class ClientSession(Session):
         except EncodeError:
             del self._calls.pending[serial]
             raise
-        if long:
-            limiter = self._limiter
-            if limiter.limit is not None and len(limiter.sent) >= limiter.limit:
-                self._hold(serial, HeldCall(target, packet, args, nfds, opens_stream))
+        if long or urgent:
+            if not self._limiter.has_room(urgent):
+                self._hold(serial, HeldCall(target, packet, args, nfds, opens_stream, urgent))
                 return serial
-            limiter.sent[serial] = None
+            self._limiter.sent[serial] = None
         if size < _OWN_CHUNK and not nfds:
             self._out.append(packet + args)
         else:
@@ -147,7 +148,7 @@ class ClientSession(Session):
         answered or was never made.
         """
         if not self._calls.abandon(serial):
-            return self._limiter.held.pop(serial, None) is not None
+            return self._limiter.forget(serial)
         record = self._streams.get(serial)
         if record is not None:
             record.wish(streams.CLIENT_WISHES, serial, streams.ABANDON)
@@ -160,7 +161,7 @@ class ClientSession(Session):
         """
         self._calls.pending.pop(serial, None)
         self._calls.abandoned.pop(serial, None)
-        self._limiter.held.pop(serial, None)
+        self._limiter.forget(serial)
         self._streams.pop(serial, None)
         if serial in self._limiter.sent:
             self._answered(serial)
@@ -179,7 +180,7 @@ class ClientSession(Session):
 
     @property
     def long_calls(self) -> int | None:
-        """How many long calls are given to the daemon at a time; None for any number."""
+        """How many long calls are given to the daemon at a time, and an urgent one; None is any."""
         return self._limiter.limit
 
     @long_calls.setter
@@ -222,10 +223,10 @@ class ClientSession(Session):
     def _hold(self, serial: int, call: HeldCall) -> None:
         # Until it is sent nothing can answer it.
         del self._calls.pending[serial]
-        self._limiter.held[serial] = call
+        self._limiter.hold(serial, call)
 
     def _answered(self, serial: int) -> None:
-        """Take note that the daemon is done with a long call."""
+        """Take note that the daemon is done with a long or urgent call."""
         del self._limiter.sent[serial]
         if self._limiter.held:
             self._send_held()

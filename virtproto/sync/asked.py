@@ -63,8 +63,15 @@ class Asked(StreamEnd):
         return payload_of(self.procedure, self._reply)
 
     def _ask(self, session: ClientSession) -> None:
-        target = self.procedure.program, self.procedure.version, self.procedure.number
-        self._serial = serial = session.send_call(*target, self._args, long=self.procedure.long)
+        procedure = self.procedure
+        self._serial = serial = session.send_call(
+            procedure.program,
+            procedure.version,
+            procedure.number,
+            self._args,
+            long=procedure.long,
+            urgent=procedure.urgent,
+        )
         self._opened()._streams[serial] = self
 
     def deliver(self, event: Event) -> None:

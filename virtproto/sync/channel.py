@@ -120,13 +120,13 @@ class Channel:
         "_path",
         "_session",
         "_settled",
+        "_small_reads",
         "_sock",
         "_streams",
         "_taking",
         "_timed",
         "_waiting",
         "_wakers",
-        "_was_large",
     )
 
     def __init__(self, sock: socket, path: str) -> None:
@@ -142,8 +142,8 @@ class Channel:
         # False while the core works, and while what it wants sent is taken: see the module's head.
         self._settled = True
         self._taking = False
-        # Whether a packet is complete, and whether it was a large one.
-        self._between_packets, self._was_large = True, False
+        # Whether a packet is complete; how many reads are to be small, as the last was large.
+        self._between_packets, self._small_reads = True, 0
         self._lead: Waiter | None = None
         # Those who sleep and may be woken to lead, and the calls without an answer by serial.
         self._followers: list[Waiter] = []
@@ -419,7 +419,8 @@ class Channel:
             self._settled = False
             if special is None:
                 target = procedure.program, procedure.version, procedure.number
-                serial = session.send_call(*target, args, long=procedure.long)
+                long, urgent = procedure.long, procedure.urgent
+                serial = session.send_call(*target, args, long=long, urgent=urgent)
             else:
                 serial = special.send_call(procedure, args)
             waiter.serial = serial

@@ -64,6 +64,7 @@ class Passage:
             args,
             nfds=len(copies),
             long=procedure.long,
+            urgent=procedure.urgent,
         )
         if copies:
             channel._carriers[serial] = (copies, [])

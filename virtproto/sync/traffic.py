@@ -24,7 +24,7 @@ from virtproto.model.replies import (
 from virtproto.model.stream_inbox import StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
 from virtproto.transport.deadline import time_left
-from virtproto.transport.room import LARGE, widen
+from virtproto.transport.room import LARGE, keep_memory, widen
 
 from .packets import Memory
 from .sending import heed
@@ -80,6 +80,7 @@ class StreamEnd:
         send for the daemon to take it.
         """
         self._channel = channel
+        keep_memory()
         self._timeout_s = timeout_s
 
     def send_call(self, procedure: Procedure[Any, Any], args: bytes) -> int:
@@ -92,6 +93,7 @@ class StreamEnd:
             args,
             opens_stream=True,
             long=procedure.long,
+            urgent=procedure.urgent,
         )
         channel._streams[serial] = self
         return serial

@@ -42,6 +42,7 @@ class Procedure(Generic[A, R]):
     ``args``, ``ret`` and ``msg`` are message classes or None; what has a ``msg`` is an event, which
     only the server sends. ``high_priority`` procedures have worker threads of their own in the
     daemon; ``urgent`` ones have none, but are needed while long calls last: to watch or to end one.
+    A connection has at most one of them under way beyond the long ones, for they may block as well.
     All others are ``long``: they may take their time, and a connection has few of them under way at
     a time. ``read_stream`` and ``write_stream`` say that the call opens a stream towards the client
     or towards the server, and ``sparse_flag`` names the flag that lets it carry holes. Source: the
@@ -59,6 +60,7 @@ class Procedure(Generic[A, R]):
         "read_stream",
         "ret",
         "sparse_flag",
+        "urgent",
         "version",
         "write_stream",
     )
@@ -87,6 +89,7 @@ class Procedure(Generic[A, R]):
         self.ret = ret
         self.msg = msg
         self.high_priority = high_priority
+        self.urgent = urgent
         self.long = not (high_priority or urgent or msg is not None)
         self.read_stream = read_stream
         self.write_stream = write_stream
