@@ -33,9 +33,10 @@ __all__ = ["digest", "read_at_once", "read_for"]
 
 # A larger read would make malloc map and unmap memory for each one.
 _READ_SIZE = 65536
-# Behind a large packet comes, from a volume, one of 24 bytes and the next large one's header. Where
-# no more than that is read, its payload comes in one piece; what comes otherwise comes in two.
-_READ_SIZE_IN_STREAM = 3 * PACKET_MIN - 4
+# Behind a large packet comes, from a volume, one of 24 bytes and the next large one's header, not
+# always at once. Where no more than that is read, its payload comes in one piece, which is not
+# copied. By how many reads between packets are still to be small.
+_READ_SIZES = (_READ_SIZE, PACKET_MIN, PACKET_MIN, 3 * PACKET_MIN - 4)
 # The rest of a large packet is read in pieces of up to this size.
 _LARGE_READ_SIZE = 1 << 20
 # Room for the descriptors that come with a read: 32 of them, as the kernel counts. It is a constant
@@ -103,11 +104,14 @@ def read_at_once(channel: Channel) -> bool:
 
 def _read_size(channel: Channel) -> int:
     if channel._between_packets:
-        size = _READ_SIZE_IN_STREAM if channel._was_large else _READ_SIZE
-        channel._was_large = False
-        return size
+        small = channel._small_reads
+        if not small:
+            return _READ_SIZE
+        channel._small_reads = small - 1
+        return _READ_SIZES[small]
     wanted = channel._session.bytes_wanted or _READ_SIZE
-    channel._was_large = wanted > _READ_SIZE
+    if wanted > _READ_SIZE:
+        channel._small_reads = len(_READ_SIZES) - 1
     return min(wanted, _LARGE_READ_SIZE)
 
 
