@@ -26,7 +26,7 @@ ALIKE: tuple[str, ...] = (
     "nwfilter_binding",
     "secret",
 )
-ALIKE += ("storage_pool", "domain_snapshot", "domain_checkpoint", "event_records")
+ALIKE += ("storage_pool", "domain_snapshot", "domain_checkpoint", "event_records", "admin_calls")
 ALIKE += tuple(f"_events/{path.stem}" for path in sorted((ROOT / "sync" / "_events").glob("*.py")))
 # Files that one colour has and the other has no use for, and what it offers of them.
 OWN_FILES: dict[str, set[str]] = {"sync": {"mending.py", "reading.py", "sending.py", "waiting.py"}}

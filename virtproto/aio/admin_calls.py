@@ -1,7 +1,7 @@
 """What a connection to a daemon's administration does in order to make a call.
 
-Responsible for what differs from a connection that manages guests: its goodbye. Its twin of the
-other colour differs in ``async`` and ``await`` only.
+Responsible for what differs from a connection that manages guests: its goodbye, which
+is the same in both colours.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The front end for threads: ``open``, Connection, Domain, and the other kinds of object.
 
-Blocking calls on the thread that makes them; no thread of its own. Must not load asyncio. What is
-no connection or its opening is loaded when it is first used.
+Blocking calls on the thread that makes them. Threads of its own are for what goes on between calls:
+keepalive (one for all connections), callbacks, opening anew. Must not load asyncio. What is no
+connection or its opening is loaded when it is first used.
 """
 
 from __future__ import annotations

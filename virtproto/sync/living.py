@@ -388,8 +388,9 @@ class LivingCalls(RegisteringCalls):
         questions without an answer, and one more interval, the connection is lost: calls, streams
         and the close callback hear of it as ConnectionLostError and reason 2. libvirt's own tools
         use 5 and 6. An interval of 0 or less turns that off. A daemon's own questions are answered
-        in any case; in a blocking connection, only while somebody reads. While a stream of the
-        connection has more than 4 MiB that nobody read, a silent daemon may go unnoticed.
+        in any case; by a blocking connection where that is off, only while somebody reads. While
+        the connection leaves unread what comes (beyond 4 MiB of a stream that nobody read, behind
+        an iterator that blocks), a silent daemon may be noticed later.
 
         Raises UsageError. Source: virConnectSetKeepAlive.
         """

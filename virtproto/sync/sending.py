@@ -163,8 +163,8 @@ def heed(
     """Have the core queue something outside of any call, and send it.
 
     Raises what ``queue`` does, ConnectionLostError and ConnectionClosedError; BlockingIOError when
-    the daemon does not take it within ``timeout_s``. What is
-    queued by then leaves later; with ``behind`` it is queued even behind what has not left yet.
+    the daemon does not take it within ``timeout_s``. What is queued by then leaves later; with
+    ``behind`` it is queued even behind what has not left yet.
     """
     limit = time_left(timeout_s)
     if limit is not None and limit <= 0 and not behind:
