@@ -40,7 +40,7 @@ WEB = NonnullDomain(name="web", uuid=UUID, id=7)
 MAIL = NonnullDomain(name="mail", uuid=UUID[::-1], id=-1)
 # The features that are asked for. The first starts the daemon's pings, and is no use after
 # CONNECT_OPEN.
-FEATURES = [10, 14]
+FEATURES = [10]
 # A peer that cannot be a daemon is told in under a second: it takes milliseconds.
 PROMPT_S = 1.0
 
@@ -68,7 +68,7 @@ def test_opening_makes_no_more_calls_than_it_has_to(
     server: ScriptedServer, uri: str, open_in_colour: Open
 ) -> None:
     with open_in_colour(uri) as connection:
-        assert names(server) == [66, 60, 1, 60]
+        assert names(server) == [66, 60, 1]
         assert connection.is_alive()
         assert connection.get_uri() == uri
         assert not connection.is_readonly()
@@ -102,7 +102,7 @@ def test_without_a_uri_the_daemon_is_asked_which_it_is(
     with open_in_colour() as connection:
         assert connection.get_uri() == "qemu:///session"
         assert "qemu:///session" in repr(connection)
-    assert names(server) == [66, 60, 1, 110, 60, 2]
+    assert names(server) == [66, 60, 1, 110, 2]
     assert asked_to_open(server).name == ""
 
 
@@ -153,7 +153,7 @@ def test_a_daemon_that_offers_nothing_asks_for_nothing(
 ) -> None:
     server.handle(remote.AUTH_LIST, remote.AuthListRet(types=[]))
     open_and_close(open_in_colour, uri)
-    assert names(server) == [66, 60, 1, 60, 2]
+    assert names(server) == [66, 60, 1, 2]
 
 
 def test_a_driver_that_refuses_closes_the_socket(

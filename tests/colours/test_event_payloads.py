@@ -10,11 +10,11 @@ import pytest
 import virtproto
 from tests.colours.driving import Open, until
 from tests.colours.event_payloads import CALLBACK_ID, PAYLOADS, Payload
+from virtproto.errors import LibvirtError
 from virtproto.model.event_kinds import KINDS, kind_of_record, registration
 from virtproto.testing import ScriptedServer, SendEvent
 from virtproto.wire import qemu
 from virtproto.wire.remote import connect_event as calls
-from virtproto.wire.remote.connect import CONNECT_SUPPORTS_FEATURE
 
 METHODS = {
     "domain": "domain_event_register_any",
@@ -101,8 +101,7 @@ def test_a_callback_gets_what_the_bytes_say(
 def test_the_older_way_brings_the_same(
     server: ScriptedServer, uri: str, open_in_colour: Open, payload: Payload
 ) -> None:
-    # A daemon without IDs of registrations; it knows no feature at all.
-    server.handle(CONNECT_SUPPORTS_FEATURE, bytes(4))
+    # A daemon without IDs of registrations does not know the call that brings them.
     server.handle(calls.CONNECT_DOMAIN_EVENT_REGISTER, bytes(4))
     server.handle(calls.CONNECT_DOMAIN_EVENT_REGISTER_ANY, b"")
     seen: list[Any] = []
@@ -114,6 +113,30 @@ def test_the_older_way_brings_the_same(
         until(connection, lambda: seen)
         assert seen[0][1:] == (payload.fields if payload.older_content is None else (0,))
         check_identity(seen[0][0])
+
+
+def test_an_iterator_hears_the_older_way_too(
+    server: ScriptedServer, colour: str, connection: virtproto.Connection
+) -> None:
+    events = importlib.import_module(
+        "virtproto.events" if colour == "sync" else "virtproto.aio.events"
+    )
+    server.handle(calls.CONNECT_DOMAIN_EVENT_REGISTER_ANY, b"")
+    rebooted = next(each for each in BOTH_WAYS if each.record == "DomainReboot")
+    # Made before the daemon is known to be so old, and entered afterwards.
+    another = connection.events(events.DomainWatchdog)
+    with connection.events(events.DomainReboot, events.DomainRTCChange) as heard:
+        assert rebooted.older is not None
+        server.send(SendEvent(rebooted.program, rebooted.older, rebooted.content))
+        record = heard.next(timeout_s=30)
+        assert type(record).__name__ == "DomainReboot"
+        check_identity(record[0])
+    with another, pytest.raises(LibvirtError, match="too old"):
+        connection.events(events.DomainJobCompleted).next(timeout_s=30)
+    newer = calls.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY.number
+    older = calls.CONNECT_DOMAIN_EVENT_REGISTER_ANY.number
+    asked = [each.procedure for each in server.calls if each.procedure in (newer, older)]
+    assert asked == [newer, older, older, newer, older]
 
 
 def test_the_close_callback_gets_what_the_bytes_say(

@@ -8,18 +8,26 @@ with objects inside records; the others are generated, in ``_methods``. What cos
 
 from __future__ import annotations
 
+from virtproto.errors import LibvirtError
 from virtproto.model.arguments import to_flags, to_uint
+from virtproto.model.calls import unpack_ret
 from virtproto.model.opening_options import (
     check_keepalive,
     check_long_calls,
     check_reconnect,
 )
-from virtproto.model.recipes.opening import open_connection
+from virtproto.model.recipes.opening import (
+    Opened,
+    be_let_in,
+    keepalive_question,
+    open_connection,
+)
 from virtproto.model.refs import check_timeout
 from virtproto.transport.resolve import resolve
 from virtproto.wire import remote as wire
 
 from ._methods.of_connection import ConnectionMethods
+from .along import Along
 from .calls import run_recipe
 from .channel import Channel
 from .domain import Domain
@@ -29,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from virtproto.constants import ConnectGetAllDomainStatsFlags, DomainStatsTypes
-    from virtproto.model.recipes.opening import Opened
     from virtproto.model.reconnecting import Reconnect
     from virtproto.model.uri import ConnectionURI
     from virtproto.records import DomainStats
@@ -127,14 +134,29 @@ class Entrance:
         self, channel: Channel, where: ConnectionURI | None, timeout_s: float | None
     ) -> Opened:
         """Make a connection of a channel; ``timeout_s`` bounds each call that it takes."""
-        channel.long_calls = self._long_calls
+        if self._long_calls != channel.long_calls:
+            channel.long_calls = self._long_calls
+        await run_recipe(channel, be_let_in(where), timeout_s)
+        question = None
         # Asking for keepalive is a promise to answer the daemon, too.
-        answers = channel.answers_pings or self.keepalive is not None
-        recipe = open_connection(where, readonly=self._readonly, answers_pings=answers)
-        opened = await run_recipe(channel, recipe, timeout_s)
+        if channel.answers_pings or self.keepalive is not None:
+            question = Along(channel, *keepalive_question())
+        recipe = open_connection(where, readonly=self._readonly)
+        opened = Opened(await run_recipe(channel, recipe, timeout_s), keepalive=False)
+        if question is not None:
+            opened.keepalive = await _is_supported(question, timeout_s)
         if self.keepalive is not None and opened.keepalive:
             await channel.keep_alive(*self.keepalive)
         return opened
+
+
+async def _is_supported(question: Along, timeout_s: float | None) -> bool:
+    """Return whether the daemon has the feature that it was asked for; an error means not."""
+    try:
+        payload = await question.answer(timeout_s)
+    except LibvirtError:
+        return False
+    return bool(unpack_ret(wire.CONNECT_SUPPORTS_FEATURE, payload).supported)
 
 
 class Connection(ConnectionMethods):

@@ -65,12 +65,11 @@ class LivingCalls(RegisteringCalls):
         same as ``domain_event_register_any`` for lifecycle events of all domains, with one callback
         per connection: UsageError for a second. Source: virConnectDomainEventRegister.
         """
-        wanted = self._wanted("domain", "dom", None, 0, callback)
         living = self._alive()
         async with living.turn:
             if living.lifecycle is not None:
                 raise UsageError("callback: there is one already, and it can be one at a time")
-            living.lifecycle = await self._begin(*wanted)
+            living.lifecycle = await self._begin_either_way("domain", "dom", None, 0, callback)
 
     async def domain_event_deregister(self) -> None:
         """Undo ``domain_event_register``. Source: virConnectDomainEventDeregister."""

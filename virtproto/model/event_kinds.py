@@ -256,6 +256,11 @@ def registration(
     return procedure, procedure.args(event_id, wire)
 
 
+def gives_id_for_domain(procedure: Procedure[Any, Any]) -> bool:
+    """Return whether this is the call for a domain's events that older daemons do not know."""
+    return procedure.name == _BEGIN_AND_END[DOMAIN][0]
+
+
 def monitor_registration(
     wire: Any, event: str | None, flags: int
 ) -> tuple[Procedure[Any, Any], Any]:

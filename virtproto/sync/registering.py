@@ -14,6 +14,7 @@ from virtproto.errors import (
     ConnectionLostError,
     DeadlineError,
     LibvirtError,
+    UnknownProcedureError,
     UsageError,
     VirtprotoError,
 )
@@ -61,9 +62,21 @@ class RegisteringCalls(CarryingCalls):
         callback: Callable[..., object],
     ) -> int:
         """Have a callback called for events, and the daemon asked for them if it was not yet."""
-        wanted = self._wanted(family, parameter, concerned, event_id, callback)
         with self._alive().turn:
-            return self._begin(*wanted)
+            return self._begin_either_way(family, parameter, concerned, event_id, callback)
+
+    def _must_do_without_ids(self, asked: tuple[Procedure[Any, Any], Any]) -> bool:
+        """Take note that the daemon does not know a call; return whether there is an older one.
+
+        That it gives no IDs to registrations for the events of domains is learned in this way: it
+        need not be asked beforehand, by every connection.
+        """
+        from virtproto.model.event_kinds import gives_id_for_domain
+
+        if not gives_id_for_domain(asked[0]):
+            return False
+        self._opened.event_callbacks = False
+        return True
 
     def _wanted(
         self,
@@ -115,12 +128,7 @@ class RegisteringCalls(CarryingCalls):
     def _wishes_of(
         self, kind: EventKind, objects: dict[Hashable, Any], *, named: bool
     ) -> list[Wish]:
-        from virtproto.model.event_kinds import (
-            QEMU,
-            check_event_id,
-            monitor_registration,
-            registration,
-        )
+        from virtproto.model.event_kinds import QEMU, monitor_registration, registration
 
         family, event_id = kind.family, kind.event_id
         if family == QEMU:
@@ -134,16 +142,40 @@ class RegisteringCalls(CarryingCalls):
                 ((family, event_id, identity), registration(family, event_id, wire), None)
                 for identity, wire in objects.items()
             ]
+        return self._older_wish(event_id, objects, named=named)
+
+    def _older_wish(
+        self, event_id: int, objects: Collection[Hashable], *, named: bool
+    ) -> list[Wish]:
+        """Return what is asked of a daemon that gives no IDs, for a domain's events."""
+        from virtproto.model.event_kinds import DOMAIN, check_event_id, registration
+
         try:
-            check_event_id(family, event_id, by_id=False)
+            check_event_id(DOMAIN, event_id, by_id=False)
         except LibvirtError:
             if named:
                 raise
             return []
         # Without IDs the daemon sends the events of all objects.
-        asked = registration(family, event_id, None, by_id=False)
+        asked = registration(DOMAIN, event_id, None, by_id=False)
         only = None if None in objects else frozenset(objects)
-        return [((family, event_id, None), asked, only)]
+        return [((DOMAIN, event_id, None), asked, only)]
+
+    def _older_wishes(self, wishes: list[Wish], *, named: bool) -> list[Wish]:
+        """Return the same wishes for a daemon that gives no IDs."""
+        from virtproto.model.event_kinds import gives_id_for_domain
+
+        found: list[Wish] = []
+        domains: dict[int, list[Hashable]] = {}
+        for wish in wishes:
+            (_, event_id, identity), asked, _only = wish
+            if gives_id_for_domain(asked[0]):
+                domains.setdefault(event_id, []).append(identity)
+            else:
+                found.append(wish)
+        for event_id, objects in domains.items():
+            found += self._older_wish(event_id, objects, named=named)
+        return found
 
     def _concerned(self, about: object) -> dict[str, dict[Hashable, Any]]:
         """Return what the daemon calls some objects, by family and by what tells them apart."""
@@ -187,6 +219,16 @@ class RegisteringCalls(CarryingCalls):
 
     # For who has the turn.
 
+    def _begin_either_way(self, *wish: Any) -> int:
+        """Have a callback called; ``wish`` is what `_wanted` takes."""
+        wanted = self._wanted(*wish)
+        try:
+            return self._begin(*wanted)
+        except UnknownProcedureError:
+            if not self._must_do_without_ids(wanted[1]):
+                raise
+        return self._begin(*self._wanted(*wish))
+
     def _begin(self, key: Key, asked: tuple[Procedure[Any, Any], Any], listener: Listener) -> int:
         """Have a callback called, by the registration that there is or by a new one."""
         delivery = self._alive().delivery
@@ -219,14 +261,20 @@ class RegisteringCalls(CarryingCalls):
         refused: LibvirtError | None = None
         heard = not wishes
         try:
-            for key, asked, only in wishes:
+            wishes = list(wishes)
+            while wishes:
+                key, asked, only = wish = wishes.pop(0)
                 try:
                     self._join(key, asked, Listener(None, only, queue))
                     heard = True
                 except LibvirtError as error:
-                    if named:
+                    unknown = isinstance(error, UnknownProcedureError)
+                    if unknown and self._must_do_without_ids(asked):
+                        wishes = self._older_wishes([wish, *wishes], named=named)
+                    elif named:
                         raise
-                    refused = error
+                    else:
+                        refused = error
             if refused is not None and not heard:
                 raise refused
         except BaseException as error:

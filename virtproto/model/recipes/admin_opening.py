@@ -19,4 +19,4 @@ __all__ = ["open_admin"]
 def open_admin(uri: str) -> Recipe[Opened]:
     """Go from a connected socket to an open connection. Source: remoteAdminConnectOpen."""
     yield CONNECT_OPEN, ConnectOpenArgs(flags=0)
-    return Opened(uri, keepalive=False, event_callbacks=False)
+    return Opened(uri, keepalive=False)

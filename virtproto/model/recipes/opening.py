@@ -22,17 +22,20 @@ from virtproto.wire.remote.connect import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from virtproto.model.recipes import Recipe
     from virtproto.model.uri import ConnectionURI
+    from virtproto.xdr.procedure import Procedure
 
-__all__ = ["Opened", "ask_feature", "open_connection"]
+__all__ = ["Opened", "ask_feature", "be_let_in", "keepalive_question", "open_connection"]
 
 # Bit 0 of CONNECT_OPEN's flags is all that a daemon looks at.
 _READ_ONLY = 1
 
-# Numbers of virDrvFeature that a client asks for.
+# The number of virDrvFeature that a client asks for, and the arguments of that call.
 _FEATURE_KEEPALIVE = 10
-_FEATURE_EVENT_CALLBACK = 14
+_KEEPALIVE_ARGS = ConnectSupportsFeatureArgs(feature=_FEATURE_KEEPALIVE).pack()
 
 # As the URI's "auth" parameter has them.
 _AUTH_NAMES = {AUTH_TYPE_NONE: "none", AUTH_TYPE_SASL: "sasl", AUTH_TYPE_POLKIT: "polkit"}
@@ -41,9 +44,10 @@ _AUTH_NAMES = {AUTH_TYPE_NONE: "none", AUTH_TYPE_SASL: "sasl", AUTH_TYPE_POLKIT:
 class Opened:
     """What opening a connection brought to light.
 
-    ``uri`` is the connection's URI: the caller's own, or the daemon's choice; ``keepalive`` and
-    ``event_callbacks`` tell what the daemon can do, ``close_callbacks`` whether it tells of the end
-    of a connection of its own: None until it was asked to.
+    ``uri`` is the connection's URI: the caller's own, or the daemon's choice; ``keepalive`` tells
+    whether the daemon answers pings, ``close_callbacks`` whether it tells of the end of a
+    connection of its own: None until it was asked to. ``event_callbacks`` is whether it gives
+    registrations for a domain's events IDs: True until it says that it does not know how.
     """
 
     __slots__ = ("close_callbacks", "event_callbacks", "keepalive", "uri")
@@ -53,7 +57,7 @@ class Opened:
         uri: str,
         *,
         keepalive: bool,
-        event_callbacks: bool,
+        event_callbacks: bool = True,
         close_callbacks: bool | None = None,
     ) -> None:
         self.uri = uri
@@ -62,27 +66,32 @@ class Opened:
         self.close_callbacks = close_callbacks
 
 
-def open_connection(
-    uri: ConnectionURI | None, *, readonly: bool, answers_pings: bool
-) -> Recipe[Opened]:
-    """Go from a connected socket to an open connection.
+def be_let_in(uri: ConnectionURI | None) -> Recipe[None]:
+    """Have the daemon let this client in, before anything else is said.
 
-    ``answers_pings`` says that somebody reads all the time: asking for keepalive starts the
-    daemon's pings, and a client that does not answer them is dropped after 30 s. Raises
-    AuthenticationError where the daemon wants more than its socket's permissions. Source:
-    doRemoteOpen.
+    Raises AuthenticationError where it wants more than its socket's permissions. Source:
+    remoteAuthenticate.
     """
     # Not to be skipped even when the answer is known: it is what lets root in at a polkit socket.
     offered = yield AUTH_LIST, None
     _check_auth(offered.types, uri.parameter("auth") if uri is not None else None)
-    # Before CONNECT_OPEN, the other one after it.
-    keepalive = answers_pings and (yield from ask_feature(_FEATURE_KEEPALIVE))
+
+
+def open_connection(uri: ConnectionURI | None, *, readonly: bool) -> Recipe[str]:
+    """Go from being let in to an open connection; return its URI. Source: doRemoteOpen."""
     # Never None for the name: "" is what lets the daemon choose.
     name = uri.name_to_send() if uri is not None else ""
     yield CONNECT_OPEN, ConnectOpenArgs(name=name, flags=_READ_ONLY if readonly else 0)
-    text = uri.text if uri is not None else (yield CONNECT_GET_URI, None).uri
-    event_callbacks = yield from ask_feature(_FEATURE_EVENT_CALLBACK)
-    return Opened(text, keepalive=keepalive, event_callbacks=event_callbacks)
+    return uri.text if uri is not None else (yield CONNECT_GET_URI, None).uri
+
+
+def keepalive_question() -> tuple[Procedure[Any, Any], bytes]:
+    """Return the call that asks whether the daemon answers pings, which starts its own.
+
+    A client that does not answer those is dropped after 30 s. The daemon answers before the
+    connection is open as well as after.
+    """
+    return CONNECT_SUPPORTS_FEATURE, _KEEPALIVE_ARGS
 
 
 def ask_feature(feature: int) -> Recipe[bool]:
