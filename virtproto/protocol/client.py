@@ -426,6 +426,11 @@ class ClientSession(Session):
         record = self._stream_of(packet)
         if record is None:
             return
+        plain = packet.type == MESSAGE_TYPE_STREAM and packet.status == MESSAGE_STATUS_CONTINUE
+        if plain and packet.payload and record.state is streams.OPEN:
+            # Nearly every packet is this one, and the tables have nothing else for it.
+            self._events.append(StreamDataReceived(packet.serial, packet.payload))
+            return
         what = stream_input(packet, _STREAM_INPUT)
         if what is None:
             raise SequenceError(f"a stream packet with status {packet.status}")
@@ -478,12 +483,7 @@ class ClientSession(Session):
             self._events.append(StreamFailed(serial, b"", error))
 
     def _queue_abort(self, serial: int, record: StreamRecord) -> None:
-        program, version, procedure = record.target
-        self._queue(
-            pack_packet(
-                program, version, procedure, MESSAGE_TYPE_STREAM, serial, MESSAGE_STATUS_ERROR
-            )
-        )
+        self._queue(pack_packet(*record.target, MESSAGE_TYPE_STREAM, serial, MESSAGE_STATUS_ERROR))
 
     def _retire(self, serial: int, record: StreamRecord, state: str) -> None:
         """Forget a stream that is closed; keep a bounded number of failed ones."""

@@ -18,6 +18,7 @@ from virtproto.protocol.events import (
     PeerClosed,
     ReplyReceived,
     SessionFailed,
+    StreamDataReceived,
 )
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.transport.unix import pack_timeout
@@ -39,6 +40,8 @@ _READ_SIZE = 65536
 _READ_SIZES = (_READ_SIZE, PACKET_MIN, PACKET_MIN, 3 * PACKET_MIN - 4)
 # The rest of a large packet is read in pieces of up to this size.
 _LARGE_READ_SIZE = 1 << 20
+# What answers calls. A union made anew for each event would cost more than looking.
+_ANSWERS = (ReplyReceived, CallFailed)
 # Room for the descriptors that come with a read: 32 of them, as the kernel counts. It is a constant
 # because what computes it (`virtproto.transport.descriptors`) is loaded when one comes.
 _ROOM = (144,)
@@ -164,12 +167,16 @@ def _hand_out(channel: Channel, waiter: Waiter, data: bytes) -> None:
     session = channel._session
     if data:
         now = monotonic() if channel._timed else None
-        found = session.receive_reply(waiter.serial, data, now)
-        if found is not None:
-            # The short way leaves the core between packets; the other need not.
-            waiter.answer = found
-            del channel._waiting[waiter.serial]
-            return
+        if waiter.serial < 0:
+            # Not a caller's: for streams and events.
+            session.receive_data(data, now)
+        else:
+            found = session.receive_reply(waiter.serial, data, now)
+            if found is not None:
+                # The short way leaves the core between packets; the other need not.
+                waiter.answer = found
+                del channel._waiting[waiter.serial]
+                return
     else:
         session.receive_eof()
     channel._between_packets = session.bytes_wanted == PACKET_MIN
@@ -183,7 +190,9 @@ def _hand_out(channel: Channel, waiter: Waiter, data: bytes) -> None:
 
 
 def _deliver(channel: Channel, event: Event) -> None:
-    if isinstance(event, ReplyReceived | CallFailed):
+    if type(event) is StreamDataReceived:
+        _deliver_to_stream(channel, event.serial, event)
+    elif isinstance(event, _ANSWERS):
         _deliver_reply(channel, event)
     elif isinstance(event, EventReceived):
         if channel._listener is not None:
@@ -197,9 +206,13 @@ def _deliver(channel: Channel, event: Event) -> None:
     elif isinstance(event, PeerClosed):
         channel._lose(CLOSED_BY_DAEMON, None, event.bytes_held)
     else:
-        stream = channel._streams.get(event.serial)  # type: ignore[attr-defined]
-        if stream is not None:
-            stream.deliver(event)
+        _deliver_to_stream(channel, event.serial, event)  # type: ignore[attr-defined]
+
+
+def _deliver_to_stream(channel: Channel, serial: int, event: Event) -> None:
+    stream = channel._streams.get(serial)
+    if stream is not None:
+        stream.deliver(event)
 
 
 def _deliver_reply(channel: Channel, reply: ReplyReceived | CallFailed) -> None:
@@ -216,6 +229,4 @@ def _deliver_reply(channel: Channel, reply: ReplyReceived | CallFailed) -> None:
         del channel._waiting[serial]
         return
     # That of a call that was given up while it was on the way, or a registration's.
-    stream = channel._streams.get(serial)
-    if stream is not None:
-        stream.deliver(reply)
+    _deliver_to_stream(channel, serial, reply)

@@ -21,7 +21,7 @@ from virtproto.model.replies import (
     repeated,
     unsent,
 )
-from virtproto.model.stream_inbox import StreamInbox
+from virtproto.model.stream_inbox import CROWDED, StreamInbox
 from virtproto.protocol.events import StreamFailed, StreamFinished
 from virtproto.transport.deadline import time_left
 from virtproto.transport.room import LARGE, keep_memory, widen
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     Chunks: TypeAlias = Iterator[bytes]
 
 __all__ = ["StreamEnd", "Waker", "heed", "run_handler", "watch"]
+
+# What nothing more comes after.
+_ENDS = (StreamFinished, StreamFailed)
 
 
 def run_handler(handler: Callable[..., Any], *args: object) -> Any:
@@ -105,7 +108,7 @@ class StreamEnd:
         """Take note of what came, and wake who waits for it."""
         with self._lock:
             self.inbox.put(event)
-        if isinstance(event, StreamFinished | StreamFailed):
+        if isinstance(event, _ENDS):
             self.forget()
         self._rouse()
 
@@ -136,10 +139,11 @@ class StreamEnd:
 
     def read(self, nbytes: int, *, stop_at_hole: bool) -> bytes | None:
         """Return what the inbox gives; see StreamInbox.read."""
+        inbox = self.inbox
         with self._lock:
-            was_crowded = self.inbox.crowded
-            data = self.inbox.read(nbytes, stop_at_hole=stop_at_hole)
-        if was_crowded and not self.inbox.crowded:
+            was_crowded = inbox.size > CROWDED
+            data = inbox.read(nbytes, stop_at_hole=stop_at_hole)
+        if was_crowded and inbox.size <= CROWDED:
             for waker in tuple(self._opened()._wakers):
                 waker.wake()
         return data

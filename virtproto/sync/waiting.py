@@ -196,6 +196,9 @@ def wait_until(
                 return
             if channel._closed is not None:
                 raise refused(channel._closed)
+            if channel._lead is None:
+                # Who need not follow need not lie down.
+                seize(channel, waiter)
             wait(channel, waiter, deadline, timeout_s)
     except BlockingIOError:
         raise late(procedure, timeout_s) from None
