@@ -1,4 +1,4 @@
-"""What an iterator keeps: order, bounds, policies, marks and the end, whatever comes and is taken."""
+"""What an iterator keeps: order, bounds, policies, marks and the end, whatever comes and goes."""
 
 from __future__ import annotations
 

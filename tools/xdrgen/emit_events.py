@@ -213,7 +213,6 @@ def _package(events: Sequence[Event]) -> str:
 
 _LOOKUP = """
 
-
 def __getattr__(name: str) -> object:
     try:
         module = f"{__name__}.{_HOMES[name]}"

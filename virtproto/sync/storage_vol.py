@@ -80,9 +80,7 @@ class StorageVol(StorageVolMethods, StorageVolHandle):
         self._require_writable("upload_from")
         from .transferring import upload
 
-        return upload(
-            self, source, offset=offset, length=length, sparse=sparse, progress=progress
-        )
+        return upload(self, source, offset=offset, length=length, sparse=sparse, progress=progress)
 
     def download_to(
         self,

@@ -131,7 +131,6 @@ __all__ = [
 ]
 
 
-
 def __getattr__(name: str) -> object:
     try:
         module = f"{__name__}.{_HOMES[name]}"
