@@ -293,8 +293,8 @@ def _write(data: bytes) -> None:
 def _is_off(domain: Domain) -> bool:
     """Return whether a domain has ended, or does so presently.
 
-    A daemon whose console was taken from this connection may answer nothing on it any more: what
-    is not known in time is no.
+    libvirtd throws away a call that comes in the moment when it takes the console from this
+    connection, and never answers it (daemonStreamFilter): what is not known in time is no.
     """
     with deadline(_SHUT_OFF_S):
         try:
