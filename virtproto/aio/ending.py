@@ -100,7 +100,9 @@ def _failure(
     if error is not None:
         return lost_by(procedure, error, may_have_run=sent)
     if why is CLOSED_HERE:
-        return closed_during(procedure)
+        closed = closed_during(procedure)
+        closed.may_have_run = sent
+        return closed
     return lost(procedure, why, bytes_held, may_have_run=sent)
 
 
