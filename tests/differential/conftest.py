@@ -11,9 +11,9 @@ from tests.differential.performing import Stage
 from tests.differential.stages import open_stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage_of() -> Iterator[Callable[[str], Stage]]:
-    """What returns the stage of a name; it lasts as long as the session."""
+    """What returns the stage of a name; it lasts as long as these tests."""
     stages: dict[str, Stage] = {}
     with ExitStack() as held:
 

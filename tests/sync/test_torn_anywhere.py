@@ -52,7 +52,9 @@ class Tearing:
         frame.f_trace_opcodes = True
         if event == "opcode":
             before = self._before.get(frame, "RESUME")
-            if before in _LOOKS:
+            # A call that failed is not looked behind, and torn there the interpreter itself would
+            # take the failure for one that is still being handled, ever after.
+            if before in _LOOKS and self._name(frame) != "PUSH_EXC_INFO":
                 self.left -= 1
                 if self.left == 0:
                     raise Stop
