@@ -31,7 +31,7 @@ ALIKE += tuple(f"_events/{path.stem}" for path in sorted((ROOT / "sync" / "_even
 # Files that one colour has and the other has no use for, and what it offers of them.
 OWN_FILES: dict[str, set[str]] = {"sync": {"mending.py", "reading.py", "sending.py", "waiting.py"}}
 OWN_FILES["sync"] |= {"packets.py"}
-OWN_FILES["aio"] = {"fleet.py", "events.py"}
+OWN_FILES["aio"] = {"fleet.py", "events.py", "large_packets.py"}
 OWN_NAMES: dict[str, set[str]] = {"sync": set(), "aio": {"Fleet", "Outcome"}}
 METHODS = sorted(path.name for path in (ROOT / "sync" / "_methods").glob("*.py"))
 _NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__"}

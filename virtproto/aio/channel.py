@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from .delivery import Delivery
     from .descriptors import Passage
+    from .large_packets import LargePackets
     from .traffic import StreamEnd
 
     Answer = ReplyReceived | CallFailed
@@ -76,8 +77,6 @@ _running_loop = asyncio._get_running_loop
 
 # A larger buffer per loop would gain nothing: libvirtd writes at most this much at once.
 _BUFFER_SIZE = 65536
-# The rest of a packet larger than that is read into a buffer of its own, up to this much at a time.
-_LARGE_READ_SIZE = 1 << 20
 # Arguments from this size on are written at once: what waits for the end of a turn is not bounded.
 _WRITE_AT_ONCE = 16384
 # How many of those who wait for room go on at a time.
@@ -128,9 +127,8 @@ class Channel(asyncio.BufferedProtocol):
         if shared is None:
             shared = _buffers[loop] = memoryview(bytearray(_BUFFER_SIZE))
         self._shared = shared
-        # A large packet's own buffer, and how much of it is filled.
-        self._large: memoryview | None = None
-        self._filled = 0
+        # What is read to instead while large packets come.
+        self._large: LargePackets | None = None
         remember(self)
 
     @classmethod
@@ -337,9 +335,7 @@ class Channel(asyncio.BufferedProtocol):
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        if self._large is not None:
-            return self._large[self._filled :]
-        return self._shared
+        return self._shared if self._large is None else self._large.room()
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
@@ -358,21 +354,19 @@ class Channel(asyncio.BufferedProtocol):
                     return
             else:
                 session.receive_data(data, now)
-        else:
-            self._filled += nbytes
-            if self._filled < len(self._large):
-                return
-            session.receive_data(self._large, now)
+        elif not self._large.take(nbytes, session, now):
+            return
+        elif self._large.is_empty and not self._streams:
             self._large = None
-        wanted = session.bytes_wanted
-        if wanted > _BUFFER_SIZE:
-            self._large = memoryview(bytearray(min(wanted, _LARGE_READ_SIZE)))
-            self._filled = 0
+        if self._large is None and session.bytes_wanted > _BUFFER_SIZE:
+            from .large_packets import LargePackets
+
+            self._large = LargePackets()
         self._dispatch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._large is not None:
-            self._session.receive_data(self._large[: self._filled])
+            self._large.give_up(self._session)
         self._session.receive_eof()
         if isinstance(exc, OSError):
             self._end(why_broken(exc), None)

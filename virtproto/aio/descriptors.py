@@ -91,7 +91,7 @@ class Passage:
         if channel._transport is not None:
             channel._transport.pause_reading()
         if channel._large is not None:
-            channel._session.receive_data(channel._large[: channel._filled])
+            channel._large.give_up(channel._session)
             channel._large = None
         channel._loop.add_reader(self._sock.fileno(), self._read)
         return self

@@ -106,7 +106,6 @@ def _piece(left: int | None) -> int:
 
 async def stream_to_file(stream: Stream, target: Target, meter: Meter) -> None:
     """Write all that comes to a file, and make holes where holes come."""
-    inbox = stream._usable().inbox
     parts: list[bytes] = []
     size = 0
     writing: asyncio.Future[None] | None = None
@@ -115,8 +114,8 @@ async def stream_to_file(stream: Stream, target: Target, meter: Meter) -> None:
             if data is not None:
                 parts.append(data)
                 size += len(data)
-                idle = writing is None or writing.done()
-                if size < PIECE and not inbox.hole and (inbox.has_news or not idle):
+                if size < PIECE:
+                    # Nobody waits for it in the file, and a thread's turn costs more than a packet.
                     continue
             if writing is not None:
                 await _done(writing)

@@ -8,7 +8,7 @@ what streams are for; what a user does with one is in `stream`.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from inspect import isawaitable
 
 from virtproto.model.replies import (
@@ -53,6 +53,10 @@ __all__ = [
 
 # How often a daemon hears of a client that reads nothing; it gives up after 30 s by default.
 _SIGN_OF_LIFE_S = 5.0
+# What nothing more comes after.
+_ENDS = (StreamFinished, StreamFailed)
+# In place of a timeout that never comes, which is not for nothing.
+_NO_LIMIT = nullcontext()
 
 
 def announce_end(channel: Channel, why: str, error: VirtprotoError | None) -> None:
@@ -192,7 +196,7 @@ class StreamEnd:
         self.inbox.put(event)
         if self._unwanted:
             self.inbox.clear()
-        if isinstance(event, StreamFinished | StreamFailed):
+        if isinstance(event, _ENDS):
             self.forget()
         self._rouse()
 
@@ -251,7 +255,7 @@ class StreamEnd:
         if channel._crowded:
             read_on(channel)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with _NO_LIMIT if timeout_s is None else asyncio.timeout(timeout_s):
                 while not ready():
                     channel._require_usable()
                     await _turn(channel, self._waiting)
