@@ -30,7 +30,10 @@ class Along:
     def __init__(self, channel: Channel, procedure: Procedure[Any, Any], args: bytes) -> None:
         """Queue the question behind what is queued; the next call sends it too."""
         program, version, number = procedure.program, procedure.version, procedure.number
-        serial = channel._session.send_call(program, version, number, args, long=procedure.long)
+        long, urgent = procedure.long, procedure.urgent
+        serial = channel._session.send_call(
+            program, version, number, args, long=long, urgent=urgent
+        )
         future: asyncio.Future[Answer] = channel._loop.create_future()
         future.add_done_callback(_look)
         channel._waiting[serial] = (future, procedure)

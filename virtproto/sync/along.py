@@ -41,7 +41,8 @@ class Along:
             # Torn from here on, nothing more is to be said on the channel.
             channel._settled = False
             target = procedure.program, procedure.version, procedure.number
-            waiter.serial = channel._session.send_call(*target, args, long=procedure.long)
+            long, urgent = procedure.long, procedure.urgent
+            waiter.serial = channel._session.send_call(*target, args, long=long, urgent=urgent)
             channel._waiting[waiter.serial] = waiter
             take(channel)
             channel._settled = True
