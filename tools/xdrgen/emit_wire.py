@@ -33,7 +33,7 @@ class Extras:
     ``since`` is the first libvirt release by program name and procedure number; ``secret_fields``
     the members of structs (by their .x names) whose values must never be shown, and
     ``secret_parameters`` the typed parameters of which the same is true, in any struct. ``urgent``
-    names, by program, procedures that must not wait for long calls.
+    names, by program, procedures that go before long calls.
     """
 
     since: Mapping[str, Mapping[int, str]] = field(default_factory=dict)

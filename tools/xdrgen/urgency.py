@@ -1,4 +1,4 @@
-"""Reads urgent.toml: which procedures must not wait for long calls.
+"""Reads urgent.toml: which procedures go before long calls.
 
 ::
 
