@@ -237,7 +237,9 @@ class Target(_OpenFile):
             kind = type(self.file).__name__
             raise ArgumentTypeError(f"{parameter}: expected a path or a binary file, not {kind}")
         self._overwrite = overwrite
+        # What a new file is called at first, and when it is complete.
         self._temporary: str | None = None
+        self._final = ""
         self._place = 0
         # How long a regular file is already: holes behind that need nothing but a new size.
         self._size = 0
