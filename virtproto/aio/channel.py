@@ -23,6 +23,7 @@ import asyncio
 import socket
 import sys
 import warnings
+from contextvars import Context
 from weakref import WeakKeyDictionary
 
 from virtproto.errors import UsageError, VirtprotoError
@@ -83,8 +84,10 @@ _WRITE_AT_ONCE = 16384
 _LET_GO = 16
 
 # One receive buffer serves all connections of a loop: the loop asks for it, fills it and reports
-# within one step, so two connections never hold it at a time.
-_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+# within one step, so two connections never hold it at a time. So does one context serve all timers,
+# which call nothing of the user's: each would have one of its own otherwise.
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[memoryview, Context]]
+_shared = WeakKeyDictionary()
 
 
 class Channel(asyncio.BufferedProtocol):
@@ -123,10 +126,10 @@ class Channel(asyncio.BufferedProtocol):
         self._deadlines = Deadlines(self)
         self._pulse: Pulse | None = None
         self._when_lost: Callable[[str, VirtprotoError | None, int], object] | None = None
-        shared = _buffers.get(loop)
+        shared = _shared.get(loop)
         if shared is None:
-            shared = _buffers[loop] = memoryview(bytearray(_BUFFER_SIZE))
-        self._shared = shared
+            shared = _shared[loop] = (memoryview(bytearray(_BUFFER_SIZE)), Context())
+        self._shared, self._timers_context = shared
         # What is read to instead while large packets come.
         self._large: LargePackets | None = None
         remember(self)

@@ -46,13 +46,19 @@ __all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
 _AT_ONCE = 64
 
 
+# Guards what only one thread uses.
+_UNGUARDED = nullcontext()
+
+
 class Living:
     """What a connection keeps of its living parts, from their first use on."""
+
+    __slots__ = ("delivery", "lifecycle", "new_lock", "registry", "turn", "watches")
 
     def __init__(self, connection: RegisteringCalls) -> None:
         # Held while registrations change on the daemon.
         self.turn = asyncio.Lock()
-        self.registry = Subscriptions(nullcontext())
+        self.registry = Subscriptions(_UNGUARDED)
         self.delivery = Delivery(connection, self.registry)
         self.delivery.lasting = connection._line is not None
         # Makes what guards something that threads share.
@@ -66,19 +72,32 @@ class Living:
 class Delivery:
     """The channel's listener: takes note of what comes, and has the user's functions called."""
 
+    __slots__ = (
+        "__weakref__",
+        "_channel",
+        "_connection",
+        "_registry",
+        "_tasks",
+        "_users",
+        "crowded",
+        "lasting",
+        "renewing",
+    )
+
     def __init__(self, connection: RegisteringCalls, registry: Subscriptions) -> None:
         self._connection = ref(connection)
         self._channel = connection._channel
         self._registry = registry
-        self._users: set[object] = set()
+        # A list, which takes less room while there are few.
+        self._users: list[object] = []
         # True where another channel comes after the one that is lost: iterators go on then.
         self.lasting = False
         # True while another channel is asked for all that is wanted: nobody else has it yet.
         self.renewing = False
         # Whether nothing more should be read, as an iterator's queue is full.
         self.crowded = False
-        # A loop forgets tasks that nobody else knows.
-        self._tasks: dict[asyncio.Future[object], None] = {}
+        # A loop forgets tasks that nobody else knows. Made for the first.
+        self._tasks: dict[asyncio.Future[object], None] | None = None
         remember(self)
 
     def serve(self, user: object, *, calls: bool = True) -> None:
@@ -86,13 +105,15 @@ class Delivery:
 
         The loop reads and calls in any case, whether the user needs ``calls`` or not.
         """
-        self._users.add(user)
+        if user not in self._users:
+            self._users.append(user)
         if self._channel.is_open:
             self._channel.listen(self)
 
     def dismiss(self, user: object) -> None:
         """Do without a user."""
-        self._users.discard(user)
+        if user in self._users:
+            self._users.remove(user)
         if not self._users:
             self._channel.listen(None)
 
@@ -140,8 +161,7 @@ class Delivery:
         if connection is not None and self._channel.is_open:
             task: asyncio.Future[object]
             task = self._channel._loop.create_task(connection._tidy(), context=outside())
-            self._tasks[task] = None
-            task.add_done_callback(self._finished)
+            self._keep(task)
 
     def post(self, function: Callable[[], object]) -> None:
         """Have a function called in the loop's next turn, after those posted before."""
@@ -212,11 +232,17 @@ class Delivery:
             return
         if isawaitable(result):
             task = asyncio.ensure_future(result, loop=self._channel._loop)
-            self._tasks[task] = None
-            task.add_done_callback(self._finished)
+            self._keep(task)
+
+    def _keep(self, task: asyncio.Future[object]) -> None:
+        if self._tasks is None:
+            self._tasks = {}
+        self._tasks[task] = None
+        task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Future[object]) -> None:
-        self._tasks.pop(task, None)
+        if self._tasks is not None:
+            self._tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._report(error)

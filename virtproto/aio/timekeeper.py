@@ -44,7 +44,8 @@ class Deadlines:
         if timer is None or timer.when() > when + _SLACK_S:
             if timer is not None:
                 timer.cancel()
-            self._timer = loop.call_at(when, self._sweep)
+            context = self._channel._timers_context
+            self._timer = loop.call_at(when, self._sweep, context=context)
 
     def forget(self, serial: int) -> None:
         """Have nothing happen to a call any more."""
@@ -71,7 +72,8 @@ class Deadlines:
                     entry[0].set_exception(late(entry[1], timeout_s, held_by=held_by))
         if self._ends:
             earliest = min(when for when, _ in self._ends.values())
-            self._timer = channel._loop.call_at(earliest, self._sweep)
+            context = channel._timers_context
+            self._timer = channel._loop.call_at(earliest, self._sweep, context=context)
 
 
 class Pulse:
@@ -122,5 +124,10 @@ class Pulse:
         channel._dispatch()
 
     def _wait(self) -> None:
-        due = self._channel._session.next_deadline()
-        self._timer = None if due is None else self._channel._loop.call_at(due, self._beat)
+        channel = self._channel
+        due = channel._session.next_deadline()
+        if due is None:
+            self._timer = None
+        else:
+            context = channel._timers_context
+            self._timer = channel._loop.call_at(due, self._beat, context=context)

@@ -107,8 +107,8 @@ class Registration:
         self.server_id = server_id
         self.procedure = procedure
         self.args = args
-        self.callbacks: dict[int, Listener] = {}
         # Replaced and never changed, since events are handed out meanwhile.
+        self.callbacks: tuple[Listener, ...] = ()
         self.iterators: tuple[Listener, ...] = ()
 
     @property
@@ -123,6 +123,24 @@ class Subscriptions:
     ``lock`` guards them where threads are. ``dropped`` counts events that callbacks were too slow
     for.
     """
+
+    __slots__ = (
+        "_being_made",
+        "_by_key",
+        "_by_number",
+        "_by_queue",
+        "_due",
+        "_held",
+        "_lock",
+        "_next_number",
+        "_routes",
+        "_told",
+        "close_callback",
+        "dropped",
+        "forgotten",
+        "unanswered",
+        "unwanted",
+    )
 
     def __init__(self, lock: AbstractContextManager[Any]) -> None:
         self.close_callback: Callable[..., object] | None = None
@@ -186,6 +204,9 @@ class Subscriptions:
             self._by_key[key] = made
             self._routes[_route(made)] = made
             self.unanswered.pop(key, None)
+            if not self.unanswered:
+                # Gives back the room that it took; most connections register once.
+                self.unanswered.clear()
         return made
 
     def attach(self, to: Registration, listener: Listener) -> int:
@@ -196,7 +217,7 @@ class Subscriptions:
             listener.registration = to
             self._by_number[number] = listener
             if listener.queue is None:
-                to.callbacks[number] = listener
+                to.callbacks += (listener,)
             else:
                 to.iterators += (listener,)
                 self._by_queue.setdefault(listener.queue, []).append(listener)
@@ -236,7 +257,7 @@ class Subscriptions:
         left = listener.registration
         assert left is not None
         self._by_number.pop(listener.number, None)
-        left.callbacks.pop(listener.number, None)
+        left.callbacks = tuple(each for each in left.callbacks if each is not listener)
         left.iterators = tuple(each for each in left.iterators if each is not listener)
         if not left.is_used and self._by_key.get(left.key) is left:
             route = _route(left)
@@ -284,7 +305,7 @@ class Subscriptions:
         """End the iterators of a registration that could not be made anew, and drop it."""
         with self._lock:
             self._by_key.pop(not_renewed.key, None)
-            for listener in not_renewed.callbacks.values():
+            for listener in not_renewed.callbacks:
                 self._by_number.pop(listener.number, None)
             for listener in not_renewed.iterators:
                 self._by_number.pop(listener.number, None)
@@ -385,7 +406,7 @@ class Subscriptions:
         wire = kind.object_in(message)
         return [
             _call(kind, each.callback, message, wire)
-            for each in found.callbacks.values()
+            for each in found.callbacks
             if each.callback is not None and (each.only is None or wire.uuid in each.only)
         ]
 
