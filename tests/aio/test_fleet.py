@@ -300,6 +300,24 @@ async def test_whatever_a_function_raises_is_its_hosts_error(hosts: Hosts) -> No
     assert [outcome.value for outcome in outcomes] == [None, None, None, None, "e"]
 
 
+class Stop(BaseException):
+    """What is no Exception."""
+
+
+async def test_what_is_no_exception_is_its_hosts_error_as_well(hosts: Hosts) -> None:
+    async def fail(connection: aio.Connection) -> str:
+        name = await connection.get_hostname()
+        if name == "a":
+            raise Stop(name)
+        return name
+
+    async with aio.Fleet([hosts.good("a"), hosts.good("b")], at_once=1) as fleet:
+        for uris in (fleet.uris, fleet.uris[:1]):
+            outcomes = await asyncio.wait_for(fleet.run(fail, on=uris), 5)
+            assert isinstance(outcomes[0].error, Stop)
+            assert [outcome.value for outcome in outcomes[1:]] == ["b"][: len(uris) - 1]
+
+
 async def test_cancelling_a_run_gives_up_all_hosts(hosts: Hosts) -> None:
     uris = [hosts.good("mute", NoReply()), hosts.silent("silent"), hosts.good("waits", NoReply())]
     async with aio.Fleet(uris, at_once=2, timeout_s=None) as fleet:

@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 # A call that is late says itself what it waited for; what else is late is ended this much later.
 _GRACE_S = 0.05
+# What a task that raises it ends the whole loop with.
+_OF_THE_LOOP = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 class OpenOptions(TypedDict, total=False):
@@ -246,7 +248,9 @@ class Fleet:
                 async with limit:
                     connection = await self._connected(host, timeout_s)
                     value = await function(connection)
-        except (Exception, asyncio.CancelledError) as error:
+        except _OF_THE_LOOP:
+            raise
+        except BaseException as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
@@ -331,11 +335,13 @@ class _Round(Generic[T]):
 
     def _ended(self, task: asyncio.Task[Outcome[T]]) -> None:
         host = self._running.pop(task)
+        error: BaseException | None
         if task.cancelled():
             error = _closed() if self._stopped else asyncio.CancelledError()
             self._put(Outcome(host.uri, None, error, 0.0))
-        elif task.exception() is None:
-            self._put(task.result())
+        else:
+            error = task.exception()
+            self._put(task.result() if error is None else Outcome(host.uri, None, error, 0.0))
         if self._waiting:
             self._start_next()
 
