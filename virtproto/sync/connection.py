@@ -69,7 +69,8 @@ def open_connection_to(
     More wait here, so that short ones get through: with five calls of a connection under way, a
     daemon does not even read its pings. One more may be under way if it is urgent (what watches or
     ends a job, resumes a guest, or ends a migration); further urgent ones wait for their turn, but
-    before the rest. None is no limit.
+    before the rest. Should that one last as well, keepalive may take the daemon for lost. None is
+    no limit.
 
     ``reconnect`` has a connection that was lost opened anew by itself: True, or a ``Reconnect``
     that says how often; what that means for calls and events is told there.
