@@ -35,7 +35,6 @@ class Along:
             program, version, number, args, long=long, urgent=urgent
         )
         future: asyncio.Future[Answer] = channel._loop.create_future()
-        future.add_done_callback(_look)
         channel._waiting[serial] = (future, procedure)
         self._channel = channel
         self._procedure = procedure
@@ -58,8 +57,9 @@ class Along:
                     self._channel._session.abandon_call(self._serial)
         return payload_of(self._procedure, future.result())
 
-
-def _look(future: asyncio.Future[Answer]) -> None:
-    """Take note of a failure that nobody waits for."""
-    if not future.cancelled():
-        future.exception()
+    def forget(self) -> None:
+        """Do without the answer, as what was asked with it has failed."""
+        self._channel._waiting.pop(self._serial, None)
+        if self._future.done() and not self._future.cancelled():
+            # Taken note of; asyncio would complain.
+            self._future.exception()

@@ -20,9 +20,9 @@ for room before it is made, so that however many are given up, none of them is k
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import warnings
+from _socket import AF_UNIX
 from contextvars import Context
 from weakref import WeakKeyDictionary
 
@@ -55,6 +55,7 @@ from .timekeeper import Deadlines, Pulse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
@@ -99,12 +100,12 @@ class Channel(asyncio.BufferedProtocol):
     # The loop reads all the time, so the daemon's pings are always answered.
     answers_pings = True
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, path: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket, path: str) -> None:
         self._loop = loop
         # The transport's as well. Here for when there is no loop to ask the transport.
         self._sock = sock
         self._path = path
-        self._session = ClientSession(fd_passing=sock.family == socket.AF_UNIX)
+        self._session = ClientSession(fd_passing=sock.family == AF_UNIX)
         self._transport: asyncio.Transport | None = None
         self._gone = loop.create_future()
         # Why no call can be made any more, None while calls can be made.
@@ -143,7 +144,8 @@ class Channel(asyncio.BufferedProtocol):
             # What the loop calls for it outlasts the limits of who connects.
             with instead(None):
                 _, channel = await loop.create_unix_connection(
-                    lambda: cls(loop, sock, endpoint.path), sock=sock
+                    lambda: cls(loop, sock, endpoint.path),
+                    sock=sock,  # type: ignore[arg-type] # nothing of the larger class's is used
                 )
         except BaseException:
             sock.close()

@@ -18,7 +18,8 @@ they ride on: those are counted from the connection's beginning, and so is what 
 from __future__ import annotations
 
 import asyncio
-from socket import MSG_CMSG_CLOEXEC
+import os
+from _socket import MSG_CMSG_CLOEXEC, socket
 
 from virtproto.errors import SequenceError
 from virtproto.model.replies import unsent
@@ -69,7 +70,9 @@ class Passage:
         self._came: dict[int, list[int]] = {}
         self._mine = range(0)
         self._serial = -1
-        self._sock = channel._sock.dup()
+        sock = channel._sock
+        self._sock = socket(sock.family, sock.type, fileno=os.dup(sock.fileno()))
+        self._sock.setblocking(False)
         self._gone: asyncio.Future[None] = channel._loop.create_future()
         self._sender: asyncio.Task[None] | None = None
 

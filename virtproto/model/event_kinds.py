@@ -217,6 +217,9 @@ def _table() -> dict[tuple[int, int], EventKind]:
 # By (program, procedure number).
 KINDS = _table()
 
+# The IDs of each family's events, once somebody asked.
+_IDS: dict[str, frozenset[int]] = {}
+
 # By the name of the record; how one registers the older way is not another kind.
 _BY_RECORD = {kind.record: kind for kind in KINDS.values() if kind.by_id}
 
@@ -231,7 +234,10 @@ def check_event_id(family: str, event_id: int, *, by_id: bool = True) -> None:
 
     Raises NoSupportError for one that a daemon without ``by_id`` cannot send.
     """
-    known = [kind.event_id for kind in KINDS.values() if kind.family == family and kind.by_id]
+    known = _IDS.get(family)
+    if known is None:
+        every = (kind for kind in KINDS.values() if kind.family == family and kind.by_id)
+        known = _IDS[family] = frozenset(kind.event_id for kind in every)
     if event_id not in known:
         raise UsageError(f"event_id: {int(event_id)} is not within 0 to {len(known) - 1}")
     if not by_id and event_id > _LAST_OLD:

@@ -46,6 +46,8 @@ _CHOICES = {
     "proxy": ("auto", "netcat", "native"),
     "known_hosts_verify": ("normal", "auto", "ignore"),
 }
+# Parameters whose values are checked at once.
+_CHECKED = frozenset(("auth", *_SWITCHES, *_CHOICES))
 # Drivers that always want a path: "qemu://system" is surely a slash short.
 _PATH_DRIVERS = ("qemu", "vbox", "vz")
 
@@ -288,6 +290,8 @@ def _check_meaning(uri: ConnectionURI) -> None:
         raise _fault(
             uri.text, f"transport unix is for this machine, but a server {uri.server!r} is named"
         )
+    if _CHECKED.isdisjoint([key.lower() for key, _ in uri.params]):
+        return
     for name in _SWITCHES:
         uri.switch(name)
     auth = uri.parameter("auth")

@@ -64,3 +64,6 @@ class Along:
                 channel._lead = None
             hand_on(channel)
         return payload_of(self._procedure, waiter.answer)  # type: ignore[arg-type]
+
+    def forget(self) -> None:
+        """Do without the answer, as what was asked with it has failed."""

@@ -143,7 +143,12 @@ class Entrance:
         if channel.answers_pings or self.keepalive is not None:
             question = Along(channel, *keepalive_question())
         recipe = open_connection(where, readonly=self._readonly)
-        opened = Opened(run_recipe(channel, recipe, timeout_s), keepalive=False)
+        try:
+            opened = Opened(run_recipe(channel, recipe, timeout_s), keepalive=False)
+        except BaseException:
+            if question is not None:
+                question.forget()
+            raise
         if question is not None:
             opened.keepalive = _is_supported(question, timeout_s)
         if self.keepalive is not None and opened.keepalive:

@@ -12,7 +12,7 @@ from termios import TIOCOUTQ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from socket import socket
+    from _socket import socket
 
 __all__ = ["has_hung_up", "has_taken_all"]
 
