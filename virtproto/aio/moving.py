@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from virtproto.model.transfers import Meter
+    from virtproto.model.transfers import Meter, ProgressFunction
     from virtproto.transport.local_files import Source, Target
 
     from .stream import Stream
 
     T = TypeVar("T")
 
-__all__ = ["file_to_stream", "report", "run_local", "stream_to_file"]
+__all__ = ["check_progress", "file_to_stream", "report", "run_local", "stream_to_file"]
+
+
+def check_progress(progress: ProgressFunction | None) -> None:
+    """Refuse nothing: what is asynchronous is waited for."""
 
 
 async def run_local(function: Callable[..., T], *args: object) -> T:

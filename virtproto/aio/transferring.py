@@ -21,7 +21,7 @@ from virtproto.model.transfers import (
 )
 from virtproto.transport.local_files import Source, Target
 
-from .moving import file_to_stream, report, run_local, stream_to_file
+from .moving import check_progress, file_to_stream, report, run_local, stream_to_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ async def upload(
     progress: ProgressFunction | None,
 ) -> VolTransfer:
     """Do what ``StorageVol.upload_from`` says."""
-    check_request(offset, length, progress)
+    check_request(offset, length, progress, sparse=sparse)
+    check_progress(progress)
     file = Source("source", source, length)
     try:
         await run_local(file.open)
@@ -89,7 +90,8 @@ async def download(
     progress: ProgressFunction | None,
 ) -> VolTransfer:
     """Do what ``StorageVol.download_to`` says."""
-    check_request(offset, length, progress)
+    check_request(offset, length, progress, sparse=sparse, overwrite=overwrite)
+    check_progress(progress)
     file = Target("target", target, overwrite=overwrite)
     try:
         await run_local(file.open)

@@ -55,7 +55,7 @@ def run_upload(
     Raises UsageError, VirtprotoError.
     """
     start, count = _stretch(offset, length)
-    source: str | BinaryIO = sys.stdin.buffer if file == _DASH else file
+    source: str | BinaryIO = _input() if file == _DASH else file
     with ExitStack() as stack:
         stack.enter_context(_naming_files())
         found = find_volume(stack.enter_context(sync.open(uri)), pool, volume)
@@ -113,6 +113,12 @@ def run_download(
     return 0
 
 
+def _input() -> BinaryIO:
+    if sys.stdin is None:
+        raise UsageError("FILE: the input is closed")
+    return sys.stdin.buffer
+
+
 def _stretch(offset: str, length: str | None) -> tuple[int, int | None]:
     return read_size("--offset", offset), None if length is None else read_size("--length", length)
 
@@ -130,7 +136,7 @@ def _naming_files() -> Iterator[None]:
             f"{visible(str(error.filename))} exists; --overwrite lets the new file take its place"
         ) from error
     except OSError as error:
-        if error.filename is None or error.filename == "'<stdout>'":
+        if error.filename is None or error.filename == "<stdout>":
             raise
         raise TransferError(f"{visible(str(error.filename))}: {error.strerror}") from error
 

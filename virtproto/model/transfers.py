@@ -7,7 +7,7 @@ told. Must not know files, streams or clocks: sizes and times are arguments.
 from __future__ import annotations
 
 from virtproto.errors import ArgumentTypeError, TransferError, UsageError
-from virtproto.model.arguments import to_ulong
+from virtproto.model.arguments import to_bool, to_ulong
 from virtproto.model.records.storage import VolTransfer
 
 TYPE_CHECKING = False
@@ -90,13 +90,25 @@ def is_raw(xml: str) -> bool:
     return found is None or found.get("type", "raw") == "raw"
 
 
-def check_request(offset: int, length: int | None, progress: object) -> None:
+def check_request(
+    offset: int, length: int | None, progress: object, *, sparse: bool, overwrite: bool = False
+) -> None:
     """Raise UsageError or ArgumentTypeError for arguments that mean no transfer."""
-    to_ulong("offset", offset)
-    if length is not None and to_ulong("length", length) == 0:
+    if _bytes("offset", offset) is None:
+        raise ArgumentTypeError("offset: a whole number is required, not None")
+    if _bytes("length", length) == 0:
         raise UsageError("length: 0 bytes; None is for all there are")
+    to_bool("sparse", sparse)
+    to_bool("overwrite", overwrite)
     if progress is not None and not callable(progress):
         raise ArgumentTypeError(f"progress: expected a function, not {type(progress).__name__}")
+
+
+def _bytes(parameter: str, value: int | None) -> int | None:
+    """Return a number of bytes, or None; a truth value, which Python takes for one, is none."""
+    if isinstance(value, bool):
+        raise ArgumentTypeError(f"{parameter}: expected a whole number, not bool")
+    return None if value is None else to_ulong(parameter, value)
 
 
 def check_upload(name: str, size: int | None, volume: Volume, offset: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from time import monotonic
 
+from virtproto.errors import ArgumentTypeError
 from virtproto.model.stream_use import CHUNK, STOP_AT_HOLE
 from virtproto.model.transfers import PIECE
 from virtproto.transport.room import LARGE
@@ -20,14 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from virtproto.model.transfers import Meter
+    from virtproto.model.transfers import Meter, ProgressFunction
     from virtproto.transport.local_files import Source, Target
 
     from .stream import Stream
 
     T = TypeVar("T")
 
-__all__ = ["file_to_stream", "report", "run_local", "stream_to_file"]
+__all__ = ["check_progress", "file_to_stream", "report", "run_local", "stream_to_file"]
+
+
+def check_progress(progress: ProgressFunction | None) -> None:
+    """Raise ArgumentTypeError for an asynchronous function, which nobody here would wait for."""
+    from inspect import iscoroutinefunction
+
+    # Also of an object that can be called: its class has the function.
+    called = getattr(type(progress), "__call__", None)  # noqa: B004
+    if iscoroutinefunction(progress) or iscoroutinefunction(called):
+        raise ArgumentTypeError("progress: expected a plain function, not an asynchronous one")
 
 
 def run_local(function: Callable[..., T], *args: object) -> T:

@@ -36,7 +36,7 @@ _PARTS_MAX = 512
 class _OpenFile:
     """What sources and targets have in common: a file with a name, opened here or by the caller."""
 
-    def __init__(self, parameter: str, value: AnyFile) -> None:
+    def __init__(self, parameter: str, value: AnyFile, method: str) -> None:
         self.file: BinaryIO | None = None
         # Where the bytes are, if the system knows the file by one; it may be the caller's.
         self.fd = -1
@@ -46,17 +46,25 @@ class _OpenFile:
             self.path = os.fsdecode(value)
             if not self.path:
                 raise UsageError(f"{parameter}: a path is required, not an empty text")
-            self.name = repr(self.path)
+            if "\0" in self.path:
+                raise UsageError(f"{parameter}: a NUL character may not stand in a path")
+            self._label: object = self.path
         else:
+            if not callable(getattr(value, method, None)):
+                kind = type(value).__name__
+                raise ArgumentTypeError(
+                    f"{parameter}: expected a path or a binary file, not {kind}"
+                )
             self.file = value
-            self.name = repr(getattr(value, "name", None) or f"<{type(value).__name__}>")
+            self._label = getattr(value, "name", None) or f"<{type(value).__name__}>"
+            _check_mode(parameter, value, method, repr(self._label))
+        self.name = repr(self._label)
 
     def refuse(self, error: OSError) -> NoReturn:
         """Raise an operating system's error with the file's name in it."""
         if error.errno is None:
             raise error
-        name = self.path if self.path is not None else self.name
-        raise OSError(error.errno, error.strerror, name) from error
+        raise OSError(error.errno, error.strerror, self._label) from error
 
     def _descriptor_behind(self, file: BinaryIO) -> int:
         """Return the descriptor that a file object does nothing but read or write, or -1."""
@@ -79,10 +87,7 @@ class Source(_OpenFile):
     """
 
     def __init__(self, parameter: str, value: AnyFile, length: int | None) -> None:
-        super().__init__(parameter, value)
-        if self.file is not None and not callable(getattr(self.file, "read", None)):
-            kind = type(self.file).__name__
-            raise ArgumentTypeError(f"{parameter}: expected a path or a binary file, not {kind}")
+        super().__init__(parameter, value, "read")
         self.size: int | None = None
         self._length = length
         # Where the next byte is in ``fd``, or how many were read of what has no places.
@@ -232,10 +237,7 @@ class Target(_OpenFile):
     """
 
     def __init__(self, parameter: str, value: AnyFile, *, overwrite: bool) -> None:
-        super().__init__(parameter, value)
-        if self.file is not None and not callable(getattr(self.file, "write", None)):
-            kind = type(self.file).__name__
-            raise ArgumentTypeError(f"{parameter}: expected a path or a binary file, not {kind}")
+        super().__init__(parameter, value, "write")
         self._overwrite = overwrite
         # What a new file is called at first, and when it is complete.
         self._temporary: str | None = None
@@ -403,6 +405,19 @@ class Target(_OpenFile):
         if temporary is not None:
             with suppress(OSError):
                 os.unlink(temporary)
+
+
+def _check_mode(parameter: str, file: Any, method: str, name: str) -> None:
+    """Raise UsageError or ArgumentTypeError for a file object that is open for something else."""
+    if getattr(file, "closed", False):
+        raise UsageError(f"{parameter}: {name} is closed")
+    # What wraps a text file is none itself, but has its encoding.
+    if isinstance(file, io.TextIOBase) or getattr(file, "encoding", None) is not None:
+        raise ArgumentTypeError(f"{parameter}: {name} is open for text, not for bytes")
+    tells, doing = {"read": ("readable", "reading"), "write": ("writable", "writing")}[method]
+    can = getattr(file, tells, None)
+    if callable(can) and not can():
+        raise UsageError(f"{parameter}: {name} is not open for {doing}")
 
 
 def _appends(fd: int) -> bool:
