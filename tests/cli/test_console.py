@@ -66,7 +66,7 @@ def window(server: ScriptedServer, uri: str) -> Iterator[PseudoTerminal]:
 def opening(server: ScriptedServer) -> Any:
     """Return the call that opened the console."""
     number = remote.DOMAIN_OPEN_CONSOLE.number
-    return next(call for call in server.calls if call.procedure == number)
+    return next((call for call in server.calls if call.procedure == number), None)
 
 
 def say(server: ScriptedServer, data: bytes, *, kind: int = 3, status: int = 2) -> None:
@@ -238,6 +238,28 @@ def test_in_a_pipe_everything_is_sent_and_output_goes_on(server: ScriptedServer,
         end_of_guest(server)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (0, LOGIN + b"after the input's end", b"")
+
+
+@pytest.mark.parametrize("redirected", ["<&-", "<&- 2>&-"])
+def test_a_closed_input_is_an_empty_one(server: ScriptedServer, uri: str, redirected: str) -> None:
+    """The first number that the system gives out is that of the input, also to a socket."""
+    command = [sys.executable, "-m", "virtproto", "console", "-c", uri, "web"]
+    with subprocess.Popen(
+        ["sh", "-c", f'exec "$@" {redirected}', "sh", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        try:
+            server.wait_until(opening)
+            # Else what comes from the daemon is read by who reads the input.
+            assert os.readlink(f"/proc/{process.pid}/fd/0") == os.devnull
+            say(server, b"heard")
+            end_of_guest(server)
+            assert process.communicate(timeout=30) == (LOGIN + b"heard", b"")
+        finally:
+            process.kill()
+    assert (process.returncode, heard(server)) == (0, b"")
 
 
 @pytest.mark.usefixtures("server")

@@ -274,7 +274,7 @@ def _read() -> bytes | None:
     except BlockingIOError:
         return None
     except OSError:
-        # It was never open, or the terminal has gone.
+        # The terminal has gone, or it is nothing that can be read.
         return b""
 
 

@@ -1,7 +1,7 @@
 """Where output and complaints go, and what becomes of them when that place fails.
 
-Responsible for stdout and stderr that are closed, full, or of a narrow encoding. Must not know what
-is printed, nor of click.
+Responsible for stdout and stderr that are closed, full, or of a narrow encoding, and for a closed
+input being nothing else. Must not know what is printed, nor of click.
 """
 
 from __future__ import annotations
@@ -20,9 +20,14 @@ __all__ = ["complain", "discard_output", "prepare", "tell"]
 def prepare() -> None:
     """Make stdout and stderr fit to be written to, also where the process began without them.
 
-    Closed stdout fails when it is written to, as a full one does: ``print`` would say nothing.
-    Closed stderr takes everything, and nobody reads it: ``print`` would turn to stdout.
+    Closed stdin reads as an empty one, and ``sys.stdin`` stays None. Closed stdout fails when it is
+    written to, as a full one does: ``print`` would say nothing. Closed stderr takes everything, and
+    nobody reads it: ``print`` would turn to stdout.
     """
+    # From the lowest number on, which is the one that the system gives out next: no file or socket
+    # gets it, to be taken for what was typed.
+    if sys.stdin is None and not _is_open(0):
+        os.open(os.devnull, os.O_RDONLY)
     if sys.stdout is None:
         # Open for reading only, so that writing is EBADF; no file or socket gets the number 1.
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)
@@ -32,6 +37,14 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def complain(text: str) -> None:
