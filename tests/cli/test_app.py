@@ -245,6 +245,11 @@ def test_errors_that_cannot_be_told_leave_the_exit_code(redirected: str, tmp_pat
         assert (said.code, said.out, said.err) == (code, "", "")
 
 
+def test_a_closed_input_is_not_sent(uri: str) -> None:
+    said = shell("<&-", "vol-upload", "-c", uri, "pool", "volume", "-")
+    refused(said, 2, "FILE: the input is closed\n")
+
+
 def test_output_and_errors_may_both_be_full() -> None:
     said = shell(">/dev/full 2>/dev/full", "procs")
     assert (said.code, said.out, said.err) == (1, "", "")
