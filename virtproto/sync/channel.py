@@ -238,7 +238,10 @@ class Channel:
                 self._begin(waiter, procedure, args)
                 if self._lead is None and not self._ended:
                     self._lead = waiter
-            wait(self, waiter, deadline, timeout_s)
+            if self._lead is waiter:
+                read_for(self, waiter, deadline, timeout_s)
+            else:
+                wait(self, waiter, deadline, timeout_s)
         except BaseException as failure:
             from .mending import end_without_reply
 
@@ -418,9 +421,14 @@ class Channel:
         try:
             self._settled = False
             if special is None:
-                target = procedure.program, procedure.version, procedure.number
-                long, urgent = procedure.long, procedure.urgent
-                serial = session.send_call(*target, args, long=long, urgent=urgent)
+                serial = session.send_call(
+                    procedure.program,
+                    procedure.version,
+                    procedure.number,
+                    args,
+                    long=procedure.long,
+                    urgent=procedure.urgent,
+                )
             else:
                 serial = special.send_call(procedure, args)
             waiter.serial = serial

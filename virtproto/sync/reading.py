@@ -34,6 +34,7 @@ __all__ = ["digest", "read_at_once", "read_for"]
 
 # A larger read would make malloc map and unmap memory for each one.
 _READ_SIZE = 65536
+_SIZES = (_READ_SIZE,)
 # Behind a large packet comes, from a volume, one of 24 bytes and the next large one's header, not
 # always at once. Where no more than that is read, its payload comes in one piece, which is not
 # copied. By how many reads between packets are still to be small.
@@ -71,8 +72,11 @@ def read_for(
             else:
                 if limit_s != channel._limit_s:
                     _limit(channel, limit_s)
-                flags = _FLAGS if channel._between_packets else _FLAGS_FOR_ALL
-                inbox.extend(map(channel._sock.recvmsg, (_read_size(channel),), _ROOM, flags))
+                sizes, flags = _SIZES, _FLAGS
+                if not channel._between_packets or channel._small_reads:
+                    flags = flags if channel._between_packets else _FLAGS_FOR_ALL
+                    sizes = (_read_size(channel),)
+                inbox.extend(map(channel._sock.recvmsg, sizes, _ROOM, flags))
         except BlockingIOError:
             raise
         except OSError as error:
@@ -143,7 +147,16 @@ def digest(channel: Channel, waiter: Waiter) -> None:
             from .descriptors import collect
 
             collect(channel, ancillary)
-        _hand_out(channel, waiter, data)
+        found = None
+        if data and waiter.serial >= 0:
+            now = monotonic() if channel._timed else None
+            found = session.receive_reply(waiter.serial, data, now)
+        if found is not None:
+            # The short way leaves the core between packets; the other need not.
+            waiter.answer = found
+            del channel._waiting[waiter.serial]
+        else:
+            _hand_out(channel, waiter, data)
         channel._taking = True
         chunks = session.data_to_send()
         if chunks:
@@ -164,21 +177,12 @@ def digest(channel: Channel, waiter: Waiter) -> None:
 
 
 def _hand_out(channel: Channel, waiter: Waiter, data: bytes) -> None:
+    """Give everybody what is his. What a caller read the core has by now."""
     session = channel._session
-    if data:
-        now = monotonic() if channel._timed else None
-        if waiter.serial < 0:
-            # Not a caller's: for streams and events.
-            session.receive_data(data, now)
-        else:
-            found = session.receive_reply(waiter.serial, data, now)
-            if found is not None:
-                # The short way leaves the core between packets; the other need not.
-                waiter.answer = found
-                del channel._waiting[waiter.serial]
-                return
-    else:
+    if not data:
         session.receive_eof()
+    elif waiter.serial < 0:
+        session.receive_data(data, monotonic() if channel._timed else None)
     channel._between_packets = session.bytes_wanted == PACKET_MIN
     for event in session.events_received():
         _deliver(channel, event)
