@@ -129,12 +129,34 @@ def test_it_goes_on_until_interrupted_or_lost(
         ("--timeout 0", "--timeout: 0 seconds; more than 0"),
         ("--timeout nan", "--timeout: nan seconds"),
         ("qemu-monitor-event domain-reboot", "goes with no other kind"),
+        ("network-lifecycle --domain two", "--domain: network-lifecycle is not about domains"),
     ],
 )
 @pytest.mark.usefixtures("server")
 def test_mistakes(uri: str, capsys: pytest.CaptureFixture[str], words: str, expected: str) -> None:
     assert main(["events", "-c", uri, *words.split()]) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_a_daemon_that_has_become_silent_keeps_nobody(server: ScriptedServer, uri: str) -> None:
+    deregister = remote.CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY
+    server.handle(deregister, NoReply())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "virtproto", "events", "-c", uri, "domain-lifecycle"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=10)[1] == b""
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert deregister.number not in [call.procedure for call in server.calls]
 
 
 def test_what_the_daemon_refuses(

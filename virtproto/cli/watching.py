@@ -16,6 +16,7 @@ from virtproto import sync
 from virtproto.cli.finding import did_you_mean, find_domain
 from virtproto.cli.table import visible
 from virtproto.errors import DeadlineError, UsageError
+from virtproto.model.event_kinds import DOMAIN, QEMU, kind_of_record
 from virtproto.sync import _events as records
 from virtproto.transport.deadline import deadline
 
@@ -54,6 +55,9 @@ def print_events(
         raise UsageError(f"--count: {count} events; at least 1 is expected")
     if timeout_s is not None and not timeout_s > 0:
         raise UsageError(f"--timeout: {timeout_s:g} seconds; more than 0 are expected")
+    for kind in classes if domains else ():
+        if kind_of_record(kind.__name__).family not in (DOMAIN, QEMU):
+            raise UsageError(f"--domain: {_dashed(kind.__name__)} is not about domains")
     with sync.open(uri) as connection:
         about = [find_domain(connection, each) for each in domains] or None
         if records.QemuMonitorEvent in classes:
@@ -64,7 +68,9 @@ def print_events(
             heard = connection.events(*classes, about=about)
         came = 0
         try:
-            with nullcontext() if timeout_s is None else deadline(timeout_s), heard:
+            # Not closed: a daemon forgets what was wanted when the connection ends, and one that is
+            # silent keeps nobody waiting until it has confirmed that.
+            with nullcontext() if timeout_s is None else deadline(timeout_s):
                 for record in heard:
                     print(_as_json(record) if as_json else _as_line(record), flush=True)
                     came += 1
