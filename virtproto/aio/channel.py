@@ -393,7 +393,14 @@ class Channel(asyncio.BufferedProtocol):
     def _dispatch(self) -> None:
         session = self._session
         for event in session.events_received():
-            if isinstance(event, ReplyReceived):
+            if type(event) is EventReceived:
+                # First, as they come by the thousand.
+                listener = self._listener
+                if listener is not None:
+                    listener.deliver(event)
+                    if listener.crowded:
+                        self._pause_reading()
+            elif isinstance(event, ReplyReceived):
                 if event.nfds:
                     self._count_fds(event)
                 self._answer(event)
@@ -408,13 +415,8 @@ class Channel(asyncio.BufferedProtocol):
         self._flush()
 
     def _deliver(self, event: Event) -> None:
-        """Hand on what no call waits for."""
-        if isinstance(event, EventReceived):
-            if self._listener is not None:
-                self._listener.deliver(event)
-                if self._listener.crowded:
-                    self._pause_reading()
-        elif isinstance(event, FdsUnclaimed):
+        """Hand on what no call waits for, and is no event."""
+        if isinstance(event, FdsUnclaimed):
             self._fds_announced += event.nfds
         else:
             stream = self._streams.get(event.serial)  # type: ignore[attr-defined]

@@ -419,8 +419,9 @@ class ClientSession(Session):
             # The serial is no help: servers write 1 on every event.
             program, procedure = packet.program, packet.procedure
             self._events.append(EventReceived(program, procedure, packet.payload))
-            for payload in self._reader.more_like(packet):
-                self._events.append(EventReceived(program, procedure, payload))
+            alike = self._reader.more_like(packet)
+            if alike:
+                self._events += [EventReceived(program, procedure, each) for each in alike]
 
     def _receive_stream(self, packet: Packet) -> None:
         record = self._stream_of(packet)

@@ -194,13 +194,14 @@ def _hand_out(channel: Channel, waiter: Waiter, data: bytes) -> None:
 
 
 def _deliver(channel: Channel, event: Event) -> None:
-    if type(event) is StreamDataReceived:
+    # What comes by the thousand first.
+    if type(event) is EventReceived:
+        if channel._listener is not None:
+            channel._listener.deliver(event)
+    elif type(event) is StreamDataReceived:
         _deliver_to_stream(channel, event.serial, event)
     elif isinstance(event, _ANSWERS):
         _deliver_reply(channel, event)
-    elif isinstance(event, EventReceived):
-        if channel._listener is not None:
-            channel._listener.deliver(event)
     elif isinstance(event, FdsUnclaimed):
         from .descriptors import drop_collected
 
