@@ -17,6 +17,7 @@ import virtproto
 from tests.colours.driving import until
 from virtproto.errors import ConnectionClosedError, ConnectionLostError
 from virtproto.protocol.framing import PacketReader, pack_packet
+from virtproto.sync.asked import Asked
 from virtproto.sync.channel import Channel
 from virtproto.wire.remote.connect import CONNECT_GET_HOSTNAME as OTHER
 from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION as MINE
@@ -129,7 +130,12 @@ def tear(place: int, work: Callable[[], object]) -> bool:
     return tearing.left <= 0
 
 
-def check(channel: Channel, thread: threading.Thread, results: list[object]) -> None:
+def check(
+    channel: Channel,
+    thread: threading.Thread,
+    results: list[object],
+    told: tuple[type[Exception], ...] = (ConnectionLostError,),
+) -> None:
     """The other thread has its answer, or was told; so is who calls now."""
     try:
         assert channel.call(MINE, b"", PROMPT_S) == b"mine"
@@ -139,7 +145,7 @@ def check(channel: Channel, thread: threading.Thread, results: list[object]) -> 
     thread.join(PROMPT_S)
     assert not thread.is_alive()
     if results != [b"other"]:
-        assert isinstance(results[0], ConnectionLostError)
+        assert isinstance(results[0], told)
     assert channel.is_open == alive
     assert channel._lead is None
     assert channel._waiting == {}
@@ -176,3 +182,79 @@ def places(leads: bool) -> int:
 @pytest.mark.parametrize("leads", [True, False], ids=["leads", "follows"])
 def test_a_call_is_torn_while_another_waits(leads: bool) -> None:
     assert places(leads) > 30
+
+
+def registration_places(leads: bool) -> int:
+    """Tear a registration at every place in turn, as `places` does a call.
+
+    What the daemon was asked for is not forgotten on a connection that is still used.
+    """
+    place = 0
+    torn = True
+    while torn:
+        place += 1
+        peer = Peer()
+        channel = Channel(peer.ours, "a socket pair")
+        done = threading.Event()
+
+        def other(channel: Channel = channel, done: threading.Event = done) -> bytes:
+            if leads:
+                until(None, lambda: channel._lead is not None or done.is_set())
+            return channel.call(OTHER, b"")
+
+        asked = Asked(channel, MINE, b"")
+        thread, results = in_thread(other)
+        if not leads:
+            until(None, lambda: channel._lead is not None)  # noqa: B023 - called at once
+        torn = tear(place, lambda: asked.answer(None))  # noqa: B023 - called at once
+        done.set()
+        try:
+            assert asked.answer(PROMPT_S) == b"mine"
+        except (ConnectionLostError, ConnectionClosedError):
+            assert not channel.is_open, place
+        assert channel._streams == {}
+        # The other one may only have come when the connection was lost.
+        check(channel, thread, results, (ConnectionLostError, ConnectionClosedError))
+        peer.stop()
+    return place - 1
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["leads", "follows"])
+def test_a_registration_is_torn_while_another_waits(leads: bool) -> None:
+    assert registration_places(leads) > 30
+
+
+@pytest.mark.parametrize("where", ["deliver", "forget", "_rouse"])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "behind"])
+def test_the_thread_that_reads_is_torn_from_anothers_registration(
+    monkeypatch: pytest.MonkeyPatch, where: str, before: bool
+) -> None:
+    peer = Peer()
+    channel = Channel(peer.ours, "a socket pair")
+    asked = Asked(channel, MINE, b"")
+    method = getattr(Asked, where)
+    main = threading.get_ident()
+
+    def torn(*args: object) -> None:
+        mine = threading.get_ident() == main
+        if mine:
+            monkeypatch.setattr(Asked, where, method)
+        if not mine or not before:
+            method(*args)
+        if mine:
+            raise Stop
+
+    def answer() -> object:
+        until(None, lambda: channel._lead is not None)
+        return asked.answer(PROMPT_S)
+
+    thread, results = in_thread(answer)
+    monkeypatch.setattr(Asked, where, torn)
+    with pytest.raises(Stop):
+        channel.call(OTHER, b"")
+    thread.join(PROMPT_S)
+    assert results == [b"mine"]
+    assert channel._streams == {}
+    assert channel.call(MINE, b"", PROMPT_S) == b"mine"
+    channel.close()
+    peer.stop()

@@ -77,6 +77,16 @@ class Asked(StreamEnd):
     def deliver(self, event: Event) -> None:
         """Take note of the reply, and wake who waits for it."""
         if isinstance(event, ReplyReceived | CallFailed):
-            self.forget()
+            # In this order: torn in between, it is told, or `mend` finds it.
             self._reply = event
+            self.forget()
             self._rouse()
+
+    def mend(self, missed: ReplyReceived | None) -> None:
+        """Take the reply where a signal kept it from being delivered.
+
+        It does not come again, and what the daemon keeps from now on must not be forgotten.
+        """
+        reply = self._reply or missed
+        if reply is not None:
+            self.deliver(reply)

@@ -8,7 +8,7 @@ says what holds.
 from __future__ import annotations
 
 from virtproto.model.replies import late, torn
-from virtproto.protocol.events import CallFailed
+from virtproto.protocol.events import CallFailed, ReplyReceived
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.wire.rpc import MESSAGE_TYPE_REPLY, MESSAGE_TYPE_REPLY_WITH_FDS
 
@@ -92,12 +92,12 @@ def mend_digest(channel: Channel, data: bytes) -> None:
     if channel._ended:
         return
     whole = not channel._taking and _taken_whole(channel, data)
-    for stream in tuple(channel._streams.values()):
-        stream.tear(torn(None))
-    if whole:
-        # Whether the core came to see them or not, these answers do not come again.
-        for serial in _answered_in(data):
-            channel._session.withdraw_call(serial)
+    # Whether the core came to see them or not, these answers do not come again.
+    replies = _replies_in(data) if whole else {}
+    for serial, stream in tuple(channel._streams.items()):
+        stream.mend(replies.get(serial))
+    for serial in replies:
+        channel._session.withdraw_call(serial)
     unanswered = channel._session.unanswered
     for serial, waiter in tuple(channel._waiting.items()):
         if waiter.answer is None and serial not in unanswered:
@@ -135,15 +135,16 @@ def _taken_whole(channel: Channel, data: bytes) -> bool:
     return session.bytes_wanted == PACKET_MIN
 
 
-def _answered_in(data: bytes) -> list[int]:
-    """Return the serials of the replies among whole packets."""
-    serials = []
+def _replies_in(data: bytes) -> dict[int, ReplyReceived]:
+    """Return the replies among whole packets, by serial."""
+    replies = {}
     start = 0
     while start < len(data):
-        length, kind, serial = (
-            int.from_bytes(data[start + at : start + at + 4], "big") for at in (0, 16, 20)
+        length, kind, serial, status = (
+            int.from_bytes(data[start + at : start + at + 4], "big") for at in (0, 16, 20, 24)
         )
         if kind in (MESSAGE_TYPE_REPLY, MESSAGE_TYPE_REPLY_WITH_FDS):
-            serials.append(serial)
+            payload = data[start + PACKET_MIN : start + length]
+            replies[serial] = ReplyReceived(serial, status, payload)
         start += length
-    return serials
+    return replies

@@ -19,6 +19,7 @@ from virtproto.model.replies import (
     late,
     lost,
     repeated,
+    torn,
     unsent,
 )
 from virtproto.model.stream_inbox import CROWDED, StreamInbox
@@ -108,9 +109,10 @@ class StreamEnd:
         """Take note of what came, and wake who waits for it."""
         with self._lock:
             self.inbox.put(event)
+        # Before the other: torn in between, who waits was told.
+        self._rouse()
         if isinstance(event, _ENDS):
             self.forget()
-        self._rouse()
 
     def lose(self, why: str, error: VirtprotoError | None) -> None:
         """Take note of the connection's end."""
@@ -126,6 +128,13 @@ class StreamEnd:
         with self._lock:
             self.inbox.fail(error)
         self._rouse()
+
+    def mend(self, missed: ReplyReceived | None) -> None:
+        """Take note that a signal came while something was taken in, which may be lost.
+
+        ``missed`` is the reply to the call that opened the stream, if it was among that.
+        """
+        self.tear(torn(None))
 
     def forget(self) -> None:
         """Have nothing more of the stream delivered."""

@@ -118,8 +118,11 @@ def wait(channel: Channel, waiter: Waiter, deadline: float | None, limit_s: floa
                 limit_s = deadline - monotonic()
 
 
-def follow(channel: Channel, waiter: Waiter, deadline: float | None) -> None:
-    """Wait until ``waiter`` was told something, or leads. Raises BlockingIOError in the end."""
+def follow(channel: Channel, waiter: Waiter, deadline: float | None, *, once: bool = False) -> None:
+    """Wait until ``waiter`` was told something, or leads. Raises BlockingIOError in the end.
+
+    ``once`` is for who looks for himself as well: it has not to be told anything then.
+    """
     followers = channel._followers
     waiter.lie_down()
     try:
@@ -127,7 +130,9 @@ def follow(channel: Channel, waiter: Waiter, deadline: float | None) -> None:
             if waiter not in followers:
                 followers.append(waiter)
             # Only now: who leaves the lead looks for followers after it.
-            if (channel._lead is None or channel._ended) and seize(channel, waiter):
+            # What is unsettled may be torn, which he who leads may never see.
+            look = channel._lead is None or channel._ended or not channel._settled
+            if look and seize(channel, waiter):
                 return
             if waiter.answer is not None:
                 return
@@ -142,6 +147,8 @@ def follow(channel: Channel, waiter: Waiter, deadline: float | None) -> None:
                 send_while_another_reads(channel, min(left, _TRY_AGAIN_S))
             else:
                 waiter.sleep(left)
+            if once:
+                return
     finally:
         try:  # noqa: SIM105 - contextlib takes long to import
             followers.remove(waiter)
@@ -183,11 +190,13 @@ def wait_until(
 ) -> None:
     """Wait until ``ready()``, reading for everybody if nobody else does.
 
-    It is asked again whenever ``waiter.tell_news`` was called. ``procedure`` is for the error's
-    words. Raises DeadlineError, and ConnectionClosedError once the connection has ended.
+    It is asked again whenever ``waiter.tell_news`` was called, and each second while another thread
+    reads, as that one may be torn from telling. ``procedure`` is for the error's words. Raises
+    DeadlineError, and ConnectionClosedError once the connection has ended.
     """
     timeout_s = time_left(timeout_s)
     deadline = None if timeout_s is None else monotonic() + timeout_s
+    left_s = timeout_s
     try:
         while True:
             waiter.answer = None
@@ -199,7 +208,14 @@ def wait_until(
             if channel._lead is None:
                 # Who need not follow need not lie down.
                 seize(channel, waiter)
-            wait(channel, waiter, deadline, timeout_s)
+            if waiter.answer is not None:
+                continue
+            if channel._lead is waiter:
+                read_for(channel, waiter, deadline, left_s)
+            else:
+                follow(channel, waiter, deadline, once=True)
+            if deadline is not None:
+                left_s = deadline - monotonic()
     except BlockingIOError:
         raise late(procedure, timeout_s) from None
     finally:
