@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
 from virtproto import deadline
 from virtproto.errors import ConnectionClosedError, DeadlineError
 from virtproto.events import DomainLifecycle
+from virtproto.sync.channel import Channel
 from virtproto.testing import ScriptedServer
 from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
 
@@ -167,3 +169,30 @@ def test_a_closed_iterator_holds_no_descriptor(
         heard.close()
         closed.append(heard)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+class Ending:
+    """A channel that another thread ends while somebody begins to listen to it."""
+
+    def __init__(self, of: Channel) -> None:
+        self._of = of
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of, name)
+
+    def listen(self, listener: Any) -> None:
+        if listener is not None:
+            self._of.close()
+        self._of.listen(listener)
+
+
+def test_a_connection_that_ends_just_before_it_is_listened_to_leaves_nobody_waiting(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    living = connection._alive()
+    living.delivery._channel = Ending(connection._channel)  # type: ignore[assignment]
+    with pytest.raises(ConnectionClosedError):
+        connection.register_close_callback(print)
+    with pytest.raises(ConnectionClosedError):
+        connection.events(DomainLifecycle).next(timeout_s=_PATIENCE_S)
+    assert living.registry._finished is not None

@@ -19,6 +19,7 @@ from virtproto.errors import (
     VirtprotoError,
 )
 from virtproto.model.calls import unpack_ret
+from virtproto.model.replies import refused
 
 from .carrying import CarryingCalls
 from .channel import Channel
@@ -180,7 +181,7 @@ class RegisteringCalls(CarryingCalls):
     def _concerned(self, about: object) -> dict[str, dict[Hashable, Any]]:
         """Return what the daemon calls some objects, by family and by what tells them apart."""
         from virtproto.model.arguments import listed, to_object
-        from virtproto.model.event_kinds import HOMES, QEMU
+        from virtproto.model.event_kinds import HOMES, QEMU, no_object
 
         from .delivery import class_of
         from .objects import RemoteObject
@@ -188,7 +189,10 @@ class RegisteringCalls(CarryingCalls):
         if about is None:
             return {}
         objects: Any = [about] if isinstance(about, RemoteObject) else about
-        objects = listed("about", objects, "objects", _OBJECTS_MAX)
+        try:
+            objects = listed("about", objects, "objects", _OBJECTS_MAX)
+        except ArgumentTypeError:
+            raise no_object("about", about) from None
         if not objects:
             raise UsageError("about: no object at all; None is for all of them")
         classes = {family: class_of(family) for family in HOMES if family != QEMU}
@@ -200,8 +204,7 @@ class RegisteringCalls(CarryingCalls):
                     found.setdefault(family, {})[each._identity()] = wire
                     break
             else:
-                kind_found = type(each).__name__
-                raise ArgumentTypeError(f"about: expected what events are about, not {kind_found}")
+                raise no_object("about", each)
         return found
 
     def _monitor_wish(self, dom: Domain | None, event: str | None, flags: int) -> Wish:
@@ -236,6 +239,7 @@ class RegisteringCalls(CarryingCalls):
         delivery = self._alive().delivery
         delivery.serve(listener)
         try:
+            self._require_life()
             return await self._join(key, asked, listener)
         except BaseException:
             delivery.dismiss(listener)
@@ -261,10 +265,11 @@ class RegisteringCalls(CarryingCalls):
         await self._settle()
         living = self._alive()
         living.delivery.serve(queue, calls=False)
-        living.registry.enrol(queue)
-        refused: LibvirtError | None = None
+        unknown: LibvirtError | None = None
         heard = not wishes
         try:
+            self._require_life()
+            living.registry.enrol(queue)
             wishes = list(wishes)
             while wishes:
                 key, asked, only = wish = wishes.pop(0)
@@ -272,15 +277,15 @@ class RegisteringCalls(CarryingCalls):
                     await self._join(key, asked, Listener(None, only, queue))
                     heard = True
                 except LibvirtError as error:
-                    unknown = isinstance(error, UnknownProcedureError)
-                    if unknown and self._must_do_without_ids(asked):
+                    is_older = isinstance(error, UnknownProcedureError)
+                    if is_older and self._must_do_without_ids(asked):
                         wishes = self._older_wishes([wish, *wishes], named=named)
                     elif named:
                         raise
                     else:
-                        refused = error
-            if refused is not None and not heard:
-                raise refused
+                        unknown = error
+            if unknown is not None and not heard:
+                raise unknown
         except BaseException as error:
             queue.clear()
             living.registry.forgotten.append(queue)
@@ -289,6 +294,15 @@ class RegisteringCalls(CarryingCalls):
             else:
                 living.delivery.tidy()
             raise
+
+    def _require_life(self) -> None:
+        """Raise if the connection has ended for good: what it had registered brings nothing more.
+
+        For who is to be served already, and hears of an end that comes from now on.
+        """
+        why = self._channel._closed
+        if why is not None and self.state == "closed":
+            raise refused(why) if self._line is None else self._line._refusal()
 
     async def _leave(self, queue: EventQueue) -> None:
         """Fill an iterator's queue no more."""

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from virtproto.errors import VirtprotoError
     from virtproto.model.recipes.opening import Opened
 
     class Road(Protocol):
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
         def keep_alive(self, interval_s: float, count: int) -> None:
             """Remember how to ask for signs of life."""
+
+        def _refusal(self) -> VirtprotoError:
+            """Return the error for who comes after the end."""
 
 
 __all__ = ["ConnectionHandle"]

@@ -130,6 +130,7 @@ class Subscriptions:
         "_by_number",
         "_by_queue",
         "_due",
+        "_finished",
         "_held",
         "_lock",
         "_next_number",
@@ -165,6 +166,8 @@ class Subscriptions:
         # first comes: in a process with many connections, most of them wait for a rare event.
         self._due: deque[tuple[EventReceived, Registration | None]] | None = None
         self._told = False
+        # Set once every iterator was ended, with what: it is what a later one gets.
+        self._finished: tuple[VirtprotoError | None] | None = None
 
     def find(self, key: Key) -> Registration | None:
         """Return the registration that there is already."""
@@ -224,9 +227,11 @@ class Subscriptions:
         return number
 
     def enrol(self, queue: EventQueue) -> None:
-        """Have an iterator's queue marked and ended with the others."""
+        """Have an iterator's queue marked and ended with the others, or now if they were ended."""
         with self._lock:
             self._by_queue.setdefault(queue, [])
+            if self._finished is not None:
+                queue.end(*self._finished)
 
     def detach(self, family: str, number: int) -> Listener:
         """Have a callback called no more; return who it was.
@@ -326,6 +331,8 @@ class Subscriptions:
     def finish(self, error: VirtprotoError | None) -> None:
         """End every iterator once it has given what it has, with ``error`` if there is one."""
         with self._lock:
+            if self._finished is None:
+                self._finished = (error,)
             for queue in self._by_queue:
                 queue.end(error)
 

@@ -20,7 +20,7 @@ from weakref import ref
 from virtproto.errors import TransportError
 from virtproto.model.event_kinds import HOMES
 from virtproto.model.object_handle import handle
-from virtproto.model.replies import CLOSED_BY_DAEMON, lost
+from virtproto.model.replies import CLOSED_BY_DAEMON, close_reason, lost
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 from virtproto.transport.inheritance import remember
@@ -99,8 +99,12 @@ class Delivery:
             if calls:
                 self._start()
             (self._users if calls else self._hearers).add(user)
-            if self._channel.is_open:
-                self._channel.listen(self)
+            channel = self._channel
+            if channel.is_open:
+                channel.listen(self)
+                if channel._closed is not None:
+                    # Another thread ended it just now, and may not have seen who listens.
+                    self.lose(close_reason(channel._closed, channel._error))
 
     def dismiss(self, user: object) -> None:
         """Do without a user; the last one takes the threads along."""
