@@ -6,7 +6,7 @@ one, and a ``type: ignore`` fails where the error that it names is not there.
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import Any, assert_type
 
 import virtproto
 from virtproto import aio, constants, events, records
@@ -205,7 +205,13 @@ def iterators_give(conn: virtproto.Connection) -> None:
     with conn.qemu_monitor_events() as heard:
         assert_type(heard.next(timeout_s=1.0), events.QemuMonitorEvent)
         assert_type(heard.dropped, int)
+    kinds: list[type] = [life, reboot]
+    assert_type(next(conn.events(*kinds)), Any)
     conn.events(5)  # type: ignore[call-overload]
+    conn.events(int)  # type: ignore[type-var]
+    conn.events(aio_events.DomainLifecycle)  # type: ignore[type-var]
+    conn.events(life, aio_events.DomainReboot)  # type: ignore[type-var]
+    conn.events(life, life, life, life, aio_events.DomainReboot)  # type: ignore[arg-type]
     conn.events(life, limits=5)  # type: ignore[call-overload]
 
 
@@ -215,3 +221,6 @@ async def asynchronous_iterators_give(conn: aio.Connection) -> None:
         assert_type(one.domain, aio.Domain)
     async with conn.events(aio_events.DomainLifecycle, aio_events.SecretLifecycle) as heard:
         assert_type(await heard.next(), aio_events.DomainLifecycle | aio_events.SecretLifecycle)
+    conn.events(events.DomainLifecycle)  # type: ignore[type-var]
+    conn.events(aio_events.DomainReboot, events.DomainLifecycle)  # type: ignore[type-var]
+    conn.events(aio_events.DomainReboot, aio_events.Gap, events.Gap, about=[])

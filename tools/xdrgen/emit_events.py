@@ -196,11 +196,19 @@ def _package(events: Sequence[Event]) -> str:
         *_FUTURE,
         "TYPE_CHECKING = False",
         "if TYPE_CHECKING:",
+        "    from typing import TypeAlias",
+        "",
         *(
             f"    from {module} import {name}"
             for module in sorted(typing)
             for name in sorted(typing[module], key=str.lower)
         ),
+        "",
+        "    # A record of any event, of this front end alone.",
+        "    AnyEvent: TypeAlias = (",
+        f"        {events[0].name}",
+        *(f"        | {event.name}" for event in events[1:]),
+        "    )",
         "",
         "# Module of each record.",
         *render(Bracket("{", homes, "}"), 0, "_HOMES = "),

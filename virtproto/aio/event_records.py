@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["kind_of"]
 
+# Where the records of each front end are found, and what they are for.
+_HOMES = {
+    "virtproto.sync": ("virtproto.events", "blocking connections"),
+    "virtproto.aio": ("virtproto.aio.events", "asyncio's connections"),
+}
+
 
 def kind_of(parameter: str, record: object) -> EventKind:
     """Return the kind of events that a class of records stands for.
@@ -27,5 +33,9 @@ def kind_of(parameter: str, record: object) -> EventKind:
     if not isinstance(record, type) or name not in _events.__all__:
         raise ArgumentTypeError(f"{parameter}: expected classes of events, not {record!r}")
     if getattr(_events, name) is not record:
-        raise ArgumentTypeError(f"{parameter}: {record!r} is not of this front end")
+        home, whose = _HOMES.get(record.__module__.partition("._events")[0], (None, None))
+        wanted = f"take it from {_HOMES[str(__package__)][0]}"
+        if home is None:
+            raise ArgumentTypeError(f"{parameter}: {record!r} is no class of events; {wanted}")
+        raise ArgumentTypeError(f"{parameter}: {home}.{name} is for {whose}; {wanted}")
     return kind_of_record(name)

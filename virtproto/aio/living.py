@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar, Unpack, overload
 
     from virtproto.model.event_queue import EventOptions, Overflow
+    from virtproto.model.records.events import Gap
 
+    from ._events import AnyEvent
     from ._events.qemu import QemuMonitorEvent
     from .domain import Domain
     from .event_stream import Events
@@ -33,10 +35,11 @@ if TYPE_CHECKING:
     from .storage_pool import StoragePool
     from .stream import Stream
 
-    A = TypeVar("A")
-    B = TypeVar("B")
-    C = TypeVar("C")
-    D = TypeVar("D")
+    # The other colour's records are none of these.
+    A = TypeVar("A", bound=AnyEvent | Gap)
+    B = TypeVar("B", bound=AnyEvent | Gap)
+    C = TypeVar("C", bound=AnyEvent | Gap)
+    D = TypeVar("D", bound=AnyEvent | Gap)
 
 __all__ = ["LivingCalls"]
 
@@ -261,7 +264,9 @@ class LivingCalls(RegisteringCalls):
             self, a: type[A], b: type[B], c: type[C], d: type[D], /, **options: Unpack[EventOptions]
         ) -> Events[A | B | C | D]: ...
         @overload
-        def events(self, *kinds: type, **options: Unpack[EventOptions]) -> Events[Any]: ...
+        def events(
+            self, *kinds: type[AnyEvent | Gap], **options: Unpack[EventOptions]
+        ) -> Events[Any]: ...
 
     def events(
         self,

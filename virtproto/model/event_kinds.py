@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from virtproto.constants import member
-from virtproto.errors import UsageError, error_class
+from virtproto.errors import ArgumentTypeError, UsageError, error_class
 from virtproto.model.records.events import GraphicsAddress, GraphicsIdentity
 from virtproto.wire import PROGRAMS
 from virtproto.xdr.typedparams import TypedParams
@@ -38,6 +38,7 @@ __all__ = [
     "deregistration",
     "kind_of_record",
     "monitor_registration",
+    "no_object",
     "registration",
 ]
 
@@ -227,6 +228,18 @@ _BY_RECORD = {kind.record: kind for kind in KINDS.values() if kind.by_id}
 def kind_of_record(name: str) -> EventKind:
     """Return the kind of the events that a record of this name stands for. Raises KeyError."""
     return _BY_RECORD[name]
+
+
+def no_object(parameter: str, value: object) -> ArgumentTypeError:
+    """Return the error for an argument that no event is about."""
+    found = type(value).__name__
+    names = list(dict.fromkeys(name for _, name in HOMES.values()))
+    if found in names:
+        found = f"the {found} of another front end"
+    return ArgumentTypeError(
+        f"{parameter}: expected a {names[0]} (or a {', '.join(names[1:-1])} or {names[-1]}), or "
+        f"several, not {found}"
+    )
 
 
 def check_event_id(family: str, event_id: int, *, by_id: bool = True) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from .domain import DomainAgentLifecycle as DomainAgentLifecycle
     from .domain import DomainBalloonChange as DomainBalloonChange
     from .domain import DomainBlockJob as DomainBlockJob
@@ -44,6 +46,49 @@ if TYPE_CHECKING:
     from .secret import SecretValueChanged as SecretValueChanged
     from .storage_pool import StoragePoolLifecycle as StoragePoolLifecycle
     from .storage_pool import StoragePoolRefresh as StoragePoolRefresh
+
+    # A record of any event, of this front end alone.
+    AnyEvent: TypeAlias = (
+        DomainLifecycle
+        | DomainReboot
+        | DomainRTCChange
+        | DomainWatchdog
+        | DomainIOError
+        | DomainGraphics
+        | DomainIOErrorReason
+        | DomainControlError
+        | DomainBlockJob
+        | DomainDiskChange
+        | DomainTrayChange
+        | DomainPMWakeup
+        | DomainPMSuspend
+        | DomainBalloonChange
+        | DomainPMSuspendDisk
+        | DomainDeviceRemoved
+        | DomainBlockJob2
+        | DomainTunable
+        | DomainAgentLifecycle
+        | DomainDeviceAdded
+        | DomainMigrationIteration
+        | DomainJobCompleted
+        | DomainDeviceRemovalFailed
+        | DomainMetadataChange
+        | DomainBlockThreshold
+        | DomainMemoryFailure
+        | DomainMemoryDeviceSizeChange
+        | DomainNICMACChange
+        | DomainVcpuRemoved
+        | DomainChannelLifecycle
+        | NetworkLifecycle
+        | NetworkMetadataChange
+        | StoragePoolLifecycle
+        | StoragePoolRefresh
+        | NodeDeviceLifecycle
+        | NodeDeviceUpdate
+        | SecretLifecycle
+        | SecretValueChanged
+        | QemuMonitorEvent
+    )
 
 # Module of each record.
 _HOMES = {
