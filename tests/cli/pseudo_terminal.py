@@ -24,7 +24,7 @@ _PATIENCE_S = 30.0
 class PseudoTerminal:
     """The command in a terminal; a context manager that leaves neither of the two."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, stderr_too: bool = False) -> None:
         self._near, self._far = os.openpty()
         self.mode_before = self.mode
         # As its controlling terminal, so that closing the window is noticed.
@@ -32,7 +32,7 @@ class PseudoTerminal:
             ["setsid", "--ctty", sys.executable, "-m", "virtproto", *arguments],
             stdin=self._far,
             stdout=self._far,
-            stderr=subprocess.PIPE,
+            stderr=self._far if stderr_too else subprocess.PIPE,
             cwd=ROOT,
             env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         )
@@ -71,11 +71,11 @@ class PseudoTerminal:
             assert select.select([], [self._near], [], _PATIENCE_S)[1], "nobody reads the keys"
             keys = keys[os.write(self._near, keys[:1024]) :]
 
-    def read_until(self, last: bytes) -> bytes:
-        """Return what is shown, up to and with ``last``."""
+    def read_until(self, last: bytes, *, anywhere: bool = False) -> bytes:
+        """Return what is shown, up to and with ``last``, or what came with it if ``anywhere``."""
         shown = b""
         deadline = time.monotonic() + _PATIENCE_S
-        while not shown.endswith(last):
+        while not (last in shown if anywhere else shown.endswith(last)):
             left = max(0, deadline - time.monotonic())
             assert select.select([self._near], [], [], left)[0], f"it shows {shown!r}"
             shown += os.read(self._near, 65536)
@@ -97,12 +97,15 @@ class PseudoTerminal:
         return between
 
     def end(self) -> tuple[int, str]:
-        """Wait for the command's end; return its exit code and what it said on stderr."""
+        """Wait for the command's end; return its exit code and what it said on stderr.
+
+        That is nothing where stderr is the terminal.
+        """
         try:
             _, said = self.process.communicate(timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
             # It says where it hangs.
             self.process.send_signal(signal.SIGABRT)
             _, said = self.process.communicate()
-            raise AssertionError(f"it does not end:\n{said.decode()}") from None
-        return self.process.returncode, said.decode()
+            raise AssertionError(f"it does not end:\n{(said or b'').decode()}") from None
+        return self.process.returncode, (said or b"").decode()

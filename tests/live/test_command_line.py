@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,7 +124,9 @@ def test_mistakes_are_one_line(
     assert (tmp_path / "there").read_bytes() == b"as before"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT], ids=lambda n: n.name
+)
 def test_what_is_interrupted_leaves_no_file(
     uri: str, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -139,3 +142,26 @@ def test_what_is_interrupted_leaves_no_file(
         assert process.communicate(timeout=30)[1] == b""
     assert (process.returncode, os.listdir(tmp_path)) == (128 + number, [])
     assert run("vol-download", "-c", uri, "--length", "2", "commands", "small", "-")[1] == b"\0\1"
+
+
+@pytest.mark.parametrize("command", ["vol-upload", "vol-download"])
+def test_what_stands_still_is_interrupted_soon(
+    uri: str, libvirtd: PrivateDaemon, tmp_path: Path, command: str
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    with open(source, "wb") as file:
+        file.truncate(4096 * MIB)
+    file_named = str(source if command == "vol-upload" else target)
+    words = [command, "-c", uri, "--no-sparse", "commands", "large", file_named]
+    with PseudoTerminal(*words, stderr_too=True) as window:
+        # Of the line that shows how far it has come.
+        window.read_until(b"left", anywhere=True)
+        libvirtd.freeze()
+        try:
+            began = time.monotonic()
+            window.type(b"\x03")
+            assert window.end()[0] == 128 + signal.SIGINT
+            assert time.monotonic() - began < 4
+        finally:
+            libvirtd.thaw()
+    assert os.listdir(tmp_path) == ["source"]

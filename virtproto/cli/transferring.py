@@ -18,14 +18,18 @@ from virtproto.cli.progress import ProgressBar
 from virtproto.cli.sizes import read_size
 from virtproto.cli.table import visible
 from virtproto.errors import TransferError, UsageError, VirtprotoError
+from virtproto.model.replies import CLOSE_TIMEOUT_S
+from virtproto.transport.deadline import deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
-    from typing import BinaryIO, NoReturn
+    from types import FrameType, TracebackType
+    from typing import BinaryIO, Self
 
 __all__ = ["run_download", "run_upload"]
+
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 # A file that is what the command reads from, or writes to.
 _DASH = "-"
@@ -33,10 +37,6 @@ _DASH = "-"
 
 class _ToldToEndError(BaseException):
     """A signal came that ends the process; no error, so that nothing takes it for one."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def run_upload(
@@ -56,18 +56,13 @@ def run_upload(
     """
     start, count = _stretch(offset, length)
     source: str | BinaryIO = _input() if file == _DASH else file
-    with ExitStack() as stack:
-        stack.enter_context(_naming_files())
-        found = find_volume(stack.enter_context(sync.open(uri)), pool, volume)
-        bar = stack.enter_context(ProgressBar(visible(found.get_name()), shown=not quiet))
-        try:
-            stack.enter_context(_orderly_end())
+    with _OrderlyEnd() as end, _naming_files(), sync.open(uri) as connection:
+        found = find_volume(connection, pool, volume)
+        with ProgressBar(visible(found.get_name()), shown=not quiet) as bar:
             found.upload_from(
                 source, offset=start, length=count, sparse=sparse, progress=bar.update
             )
-        except _ToldToEndError as told:
-            return 128 + told.number
-    return 0
+    return end.code
 
 
 def run_download(
@@ -93,13 +88,10 @@ def run_download(
         if sys.stdout.isatty():
             raise UsageError("FILE: a volume's content is not for a terminal; redirect the output")
         target = sys.stdout.buffer
-    with ExitStack() as stack:
-        stack.enter_context(_naming_files())
-        found = find_volume(stack.enter_context(sync.open(uri)), pool, volume)
+    with _OrderlyEnd() as end, _naming_files(), sync.open(uri) as connection:
+        found = find_volume(connection, pool, volume)
         label = visible(found.get_name() if file == _DASH else basename(file))
-        bar = stack.enter_context(ProgressBar(label, shown=not quiet))
-        try:
-            stack.enter_context(_orderly_end())
+        with ProgressBar(label, shown=not quiet) as bar:
             found.download_to(
                 target,
                 offset=start,
@@ -108,9 +100,7 @@ def run_download(
                 overwrite=overwrite,
                 progress=bar.update,
             )
-        except _ToldToEndError as told:
-            return 128 + told.number
-    return 0
+    return end.code
 
 
 def _input() -> BinaryIO:
@@ -141,17 +131,40 @@ def _naming_files() -> Iterator[None]:
         raise TransferError(f"{visible(str(error.filename))}: {error.strerror}") from error
 
 
-@contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Have signals that end the process raise, as the one of the keyboard does by itself."""
+class _OrderlyEnd:
+    """Has signals that end the process raise, and end the block with a signal's exit code instead.
 
-    def told(number: int, frame: FrameType | None) -> NoReturn:
-        raise _ToldToEndError(number)
+    All that is to be tidied up on the way out has `CLOSE_TIMEOUT_S` together, also where a daemon
+    takes and says nothing. A context manager, for the main thread. What the process was told to
+    ignore stays ignored.
+    """
 
-    with ExitStack() as undo:
-        for number in (signal.SIGHUP, signal.SIGTERM):
+    def __init__(self) -> None:
+        self.code = 0
+        self._inside = False
+        self._undo = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._inside = True
+        for number in _ENDING:
             before = signal.getsignal(number)
             if before is not signal.SIG_IGN:
-                undo.callback(signal.signal, number, before)
-                signal.signal(number, told)
-        yield
+                self._undo.callback(signal.signal, number, before)
+                signal.signal(number, self._told)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self._inside = False
+        self._undo.close()
+        return isinstance(error, _ToldToEndError)
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        self.code = self.code or 128 + number
+        if self._inside:
+            self._undo.enter_context(deadline(CLOSE_TIMEOUT_S))
+            raise _ToldToEndError
