@@ -149,7 +149,6 @@ async def settle(connection: aio.Connection) -> None:
     assert session.calls_pending == session.calls_held == 0
     assert not channel._waiting
     assert not channel._senders
-    assert not channel._deadlines._ends
     assert not session._limiter.sent
 
 

@@ -35,7 +35,7 @@ class Along:
             program, version, number, args, long=long, urgent=urgent
         )
         future: asyncio.Future[Answer] = channel._loop.create_future()
-        channel._waiting[serial] = (future, procedure)
+        channel._waiting[serial] = (future, procedure, None, None)
         self._channel = channel
         self._procedure = procedure
         self._serial = serial
@@ -46,15 +46,15 @@ class Along:
         future = self._future
         if not future.done():
             timeout_s = time_left(timeout_s)
-            deadlines = self._channel._deadlines
+            channel, serial = self._channel, self._serial
             try:
                 if timeout_s is not None:
-                    deadlines.set(self._serial, timeout_s)
+                    until = channel._deadlines.end_of(timeout_s)
+                    channel._waiting[serial] = (future, self._procedure, until, timeout_s)
                 await future
             finally:
-                deadlines.forget(self._serial)
-                if self._channel._waiting.pop(self._serial, None) is not None:
-                    self._channel._session.abandon_call(self._serial)
+                if channel._waiting.pop(serial, None) is not None:
+                    channel._session.abandon_call(serial)
         return payload_of(self._procedure, future.result())
 
     def forget(self) -> None:

@@ -69,6 +69,10 @@ if TYPE_CHECKING:
     from .traffic import StreamEnd
 
     Answer = ReplyReceived | CallFailed
+    # A call's procedure, when it has waited long enough, and how many seconds that is.
+    Waiting: TypeAlias = tuple[
+        asyncio.Future[Answer], Procedure[Any, Any], float | None, float | None
+    ]
     # What a call does that is not one plain question and one plain answer.
     Special: TypeAlias = Passage | StreamEnd
 
@@ -110,7 +114,7 @@ class Channel(asyncio.BufferedProtocol):
         self._gone = loop.create_future()
         # Why no call can be made any more, None while calls can be made.
         self._closed: str | None = None
-        self._waiting: dict[int, tuple[asyncio.Future[Answer], Procedure[Any, Any]]] = {}
+        self._waiting: dict[int, Waiting] = {}
         self._flush_due = False
         self._streams: dict[int, StreamEnd] = {}
         self._listener: Delivery | None = None
@@ -223,16 +227,13 @@ class Channel(asyncio.BufferedProtocol):
             self._flush_due = True
             self._loop.call_soon(self._flush)
         future: asyncio.Future[Answer] = self._loop.create_future()
-        waiting[serial] = (future, procedure)
+        until = None if timeout_s is None else self._deadlines.end_of(timeout_s)
+        waiting[serial] = (future, procedure, until, timeout_s)
         if self._crowded:
             self._read_on()
         try:
-            if timeout_s is not None:
-                self._deadlines.set(serial, timeout_s)
             return payload_of(procedure, await future)
         finally:
-            if timeout_s is not None:
-                self._deadlines.forget(serial)
             if waiting.pop(serial, None) is not None:
                 session.abandon_call(serial)
 

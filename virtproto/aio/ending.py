@@ -71,7 +71,7 @@ def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: in
     channel._deadlines.stop()
     if channel._pulse is not None:
         channel._pulse.stop()
-    for serial, (future, procedure) in channel._waiting.items():
+    for serial, (future, procedure, _, _) in channel._waiting.items():
         if not future.done():
             sent = not channel._session.is_held(serial)
             future.set_exception(_failure(procedure, why, error, bytes_held, sent))

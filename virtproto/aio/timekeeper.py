@@ -25,34 +25,28 @@ _SLACK_S = 0.001
 
 
 class Deadlines:
-    """When calls that wait for their reply have waited long enough, by serial."""
+    """When calls have waited long enough: what a channel's ``_waiting`` says of each."""
 
-    __slots__ = ("_channel", "_ends", "_timer")
+    __slots__ = ("_channel", "_timer")
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        # When the time is up, and how long it was.
-        self._ends: dict[int, tuple[float, float]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def set(self, serial: int, timeout_s: float) -> None:
-        """Fail a call in so many seconds, unless it is forgotten before."""
-        loop = self._channel._loop
+    def end_of(self, timeout_s: float) -> float:
+        """Return when so many seconds are over; calls that wait until then are failed then."""
+        channel = self._channel
+        loop = channel._loop
         when = loop.time() + timeout_s
-        self._ends[serial] = (when, timeout_s)
         timer = self._timer
         if timer is None or timer.when() > when + _SLACK_S:
             if timer is not None:
                 timer.cancel()
-            context = self._channel._timers_context
-            self._timer = loop.call_at(when, self._sweep, context=context)
-
-    def forget(self, serial: int) -> None:
-        """Have nothing happen to a call any more."""
-        self._ends.pop(serial, None)
+            self._timer = loop.call_at(when, self._sweep, context=channel._timers_context)
+        return when
 
     def stop(self) -> None:
-        """Have nothing happen to any."""
+        """Have nothing happen to any call."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -62,16 +56,17 @@ class Deadlines:
         channel = self._channel
         now = channel._loop.time()
         self._timer = None
-        for serial, (when, timeout_s) in list(self._ends.items()):
+        earliest = None
+        for serial, (future, procedure, when, timeout_s) in channel._waiting.items():
+            # Done when the reply has come and the caller has not had its turn yet.
+            if when is None or future.done():
+                continue
             if when <= now:
-                del self._ends[serial]
-                entry = channel._waiting.get(serial)
-                # Absent when the reply has come and the caller has not had its turn yet.
-                if entry is not None and not entry[0].done():
-                    held_by = channel.long_calls if channel._session.is_held(serial) else None
-                    entry[0].set_exception(late(entry[1], timeout_s, held_by=held_by))
-        if self._ends:
-            earliest = min(when for when, _ in self._ends.values())
+                held_by = channel.long_calls if channel._session.is_held(serial) else None
+                future.set_exception(late(procedure, timeout_s, held_by=held_by))
+            elif earliest is None or when < earliest:
+                earliest = when
+        if earliest is not None:
             context = channel._timers_context
             self._timer = channel._loop.call_at(earliest, self._sweep, context=context)
 
