@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ import virtproto
 from tests.lab.leftovers import nothing_left
 from virtproto import Reconnect
 from virtproto.errors import ConnectionLostError
+from virtproto.sync.channel import Channel
+from virtproto.sync.reconnecting import Line
 from virtproto.testing import CloseConnection, NoReply, ScriptedServer
 from virtproto.wire import remote
 
@@ -181,6 +184,48 @@ def test_closing_wakes_those_who_wait(server: ScriptedServer, path: str, uri: st
         thread.join(_PATIENCE_S)
         del connection
     assert said == ["no call can be made on this connection: it was closed"]
+
+
+def test_closing_just_as_the_connection_is_back_wakes_those_who_wait(
+    server: ScriptedServer, path: str, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, go_on = threading.Event(), threading.Event()
+    take = Line._take
+
+    def take_slowly(line: Line, connection: virtproto.Connection, channel: Channel) -> None:
+        take(line, connection, channel)
+        taken.set()
+        go_on.wait(_PATIENCE_S)
+
+    said: list[str] = []
+
+    def ask(connection: virtproto.Connection) -> None:
+        try:
+            connection.get_hostname()
+        except virtproto.ConnectionClosedError as error:
+            said.append(str(error))
+
+    with nothing_left():
+        connection = virtproto.open(uri, reconnect=FAST)
+        monkeypatch.setattr(Line, "_take", take_slowly)
+        leave(server, path)
+        until_lost(connection)
+        threads = [threading.Thread(target=ask, args=(connection,), daemon=True) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        line: Any = connection._line
+        outage = line._outage
+        time.sleep(0.02)
+        come_back(path)
+        assert taken.wait(_PATIENCE_S)
+        connection.close()
+        go_on.set()
+        for thread in threads:
+            thread.join(_PATIENCE_S)
+            assert not thread.is_alive()
+        assert outage.over.is_open
+        del connection, line, outage, threads
+    assert said == ["no call can be made on this connection: it was closed"] * 3
 
 
 def run(program: str, uri: str, path: str) -> list[str]:

@@ -362,7 +362,7 @@ class Line:
                 return left_s
             if left_s is not None and left_s <= 0:
                 raise late_for_return(procedure, timeout_s, outage.failure)
-            outage.over.wait(left_s)
+            outage.over.wait(_LOOK_AGAIN_S if left_s is None else min(left_s, _LOOK_AGAIN_S))
 
     def _refusal(self) -> TransportError:
         """Return the error for a call after the end."""
@@ -388,20 +388,24 @@ class Line:
         attempts = self._attempts
         attempts.lost(outage.began)
         failure: Exception = DeadlineError("there was no time for an attempt")
-        while (delay_s := attempts.delay_s(monotonic())) is not None:
-            if outage.stopped.wait(delay_s) or self._over is not None:
-                return
-            if attempts.is_over(monotonic()):
-                break
-            try:
-                self._attempt(outage)
-                return
-            except Exception as error:
-                outage.failure = failure = without_tracebacks(error)
-            attempts.failed()
-            if is_final(failure):
-                break
-        self._give_up(outage, failure)
+        try:
+            while (delay_s := attempts.delay_s(monotonic())) is not None:
+                if outage.stopped.wait(delay_s) or self._over is not None:
+                    return
+                if attempts.is_over(monotonic()):
+                    break
+                try:
+                    self._attempt(outage)
+                    return
+                except Exception as error:
+                    outage.failure = failure = without_tracebacks(error)
+                attempts.failed()
+                if is_final(failure):
+                    break
+            self._give_up(outage, failure)
+        finally:
+            # Who closes the connection just as it is back may not have seen this outage.
+            outage.over.open()
 
     def _give_up(self, outage: _Outage, failure: Exception) -> None:
         if self._over is None:
