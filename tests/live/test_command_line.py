@@ -88,6 +88,11 @@ def test_a_dash_is_the_input_or_the_output(uri: str) -> None:
     with PseudoTerminal("vol-download", "-c", uri, "commands", "small", "-") as window:
         code, words = window.end()
     assert (code, "not for a terminal" in words) == (2, True)
+    with PseudoTerminal("vol-upload", "-c", uri, "commands", "small", "-") as window:
+        window.type(b"typed\n\x04")
+        assert window.end() == (0, "")
+    said = run("vol-download", "-c", uri, "--length", "7", "commands", "small", "-")
+    assert said == (0, b"typed\n\x06", "")
 
 
 def test_a_volume_is_found_by_path_or_key_in_its_pool(uri: str) -> None:

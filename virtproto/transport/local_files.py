@@ -96,6 +96,8 @@ class Source(_OpenFile):
         self._end = 0
         self._size_at_first: int | None = None
         self._has_holes = True
+        # The descriptor behind a caller's file that is a terminal.
+        self._terminal = -1
 
     def open(self) -> None:
         """Open the file, if it is not, and look how much there is to read.
@@ -130,6 +132,8 @@ class Source(_OpenFile):
             if self.file is None:
                 # A folder is refused here; a pipe is read as it comes.
                 self.file = io.FileIO(self.fd, "rb", closefd=False)
+            elif os.isatty(self.fd):
+                self._terminal = self.fd
             self.fd = -1 if not self._own_fd else self.fd
         elif self.file is not None and self.file.seekable():
             here = self.file.tell()
@@ -198,14 +202,23 @@ class Source(_OpenFile):
             if self.is_regular:
                 data = os.pread(self.fd, min(nbytes, self._end - self._place), self._place)
             else:
-                assert self.file is not None
-                data = self._checked(self.file.read(nbytes))
+                data = self._checked(self._read_file(nbytes))
         except OSError as error:
             self.refuse(error)
         self._place += len(data)
         if not data and nbytes and self.size is not None:
             raise TransferError(f"{self.name} ended after {self._place} bytes: it has shrunk")
         return data
+
+    def _read_file(self, nbytes: int) -> Any:
+        file: Any = self.file
+        read_line = getattr(file, "read1", None) if self._terminal >= 0 else None
+        if read_line is not None:
+            # A terminal says once that it has ended, and who reads on waits for the next line.
+            line = read_line(nbytes)
+            if line or os.get_blocking(self._terminal):
+                return line
+        return file.read(nbytes)
 
     def _checked(self, data: Any) -> bytes:
         if isinstance(data, bytes | bytearray | memoryview):
