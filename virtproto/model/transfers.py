@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     ProgressFunction: TypeAlias = Callable[[int, int | None], object]
 
 __all__ = [
+    "PACKET",
     "PIECE",
     "Meter",
     "Volume",
@@ -30,6 +31,8 @@ __all__ = [
 
 # What is read, sent and written at once: more makes a daemon slower, less costs more packets.
 PIECE = 1 << 20
+# What is sent in one packet where its size costs nothing here: a daemon takes these quickest.
+PACKET = 1 << 19
 
 # Seconds between two calls of a progress function.
 _PROGRESS_EVERY_S = 0.1

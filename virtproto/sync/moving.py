@@ -10,7 +10,7 @@ from time import monotonic
 
 from virtproto.errors import ArgumentTypeError
 from virtproto.model.stream_use import CHUNK, STOP_AT_HOLE
-from virtproto.model.transfers import PIECE
+from virtproto.model.transfers import PACKET, PIECE
 from virtproto.transport.room import LARGE
 
 from .packets import FilePart, OpenFile
@@ -86,8 +86,8 @@ def _send_by_the_system(source: Source, stream: Stream, meter: Meter, length: in
     end = stream._usable()
     file = OpenFile(source.fd)
     while length:
-        size = min(PIECE, length)
-        source.foresee(size, min(PIECE, length - size))
+        size = min(PACKET, length)
+        source.foresee(size, min(PACKET, length - size))
         if size < LARGE:
             end.send_data(source.read(size))
         else:

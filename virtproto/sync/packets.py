@@ -66,10 +66,10 @@ class FilePart:
         ready = poll()
         ready.register(sock, POLLOUT)
         # sendfile has no flag not to wait. A socket is ready when three quarters of its room are
-        # free, so that half of it is taken at once.
+        # free, so that half of it, and what the system adds, is taken at once.
         if not ready.poll(0):
             raise BlockingIOError
-        count = min(self._size - done, sock.getsockopt(SOL_SOCKET, SO_SNDBUF) // 4)
+        count = min(self._size - done, sock.getsockopt(SOL_SOCKET, SO_SNDBUF) // 2)
         place = (sock.fileno(),), (self._file.fd,), (self._start + done,), (count,)
         try:
             counts.extend(map(os.sendfile, *place))
