@@ -122,8 +122,9 @@ class Events(Generic[E]):
     async def close(self) -> None:
         """Have no more events come, and drop what was kept; does nothing the second time.
 
-        The daemon is asked to stop where nobody else wants the same events. An iterator that is not
-        entered yet cannot be any more.
+        The daemon is asked to stop where nobody else wants the same events; one that does not
+        answer is waited for two seconds at most. An iterator that is not entered yet cannot be any
+        more.
         """
         if self._closed:
             return

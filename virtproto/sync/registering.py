@@ -19,7 +19,8 @@ from virtproto.errors import (
     VirtprotoError,
 )
 from virtproto.model.calls import unpack_ret
-from virtproto.model.replies import refused
+from virtproto.model.replies import CLOSE_TIMEOUT_S, refused
+from virtproto.transport.deadline import deadline
 
 from .carrying import CarryingCalls
 from .channel import Channel
@@ -286,7 +287,8 @@ class RegisteringCalls(CarryingCalls):
             queue.clear()
             living.registry.forgotten.append(queue)
             if isinstance(error, VirtprotoError):
-                self._settle()
+                with deadline(CLOSE_TIMEOUT_S):
+                    self._settle()
             else:
                 living.delivery.tidy()
             raise
@@ -301,10 +303,13 @@ class RegisteringCalls(CarryingCalls):
             raise refused(why) if self._line is None else self._line._refusal()
 
     def _leave(self, queue: EventQueue) -> None:
-        """Fill an iterator's queue no more."""
-        living = self._alive()
-        living.registry.forgotten.append(queue)
-        self._tidy()
+        """Fill an iterator's queue no more; wait no longer for it than a connection that closes.
+
+        What is not done by then is left to the next change.
+        """
+        self._alive().registry.forgotten.append(queue)
+        with deadline(CLOSE_TIMEOUT_S):
+            self._tidy()
 
     def _tidy(self) -> None:
         """Have the daemon end what nobody wants any more."""
