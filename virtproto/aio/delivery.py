@@ -24,6 +24,7 @@ from virtproto.transport.deadline import outside
 from virtproto.transport.inheritance import remember
 
 from .traffic import make_room
+from .turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Living:
 
     def __init__(self, connection: RegisteringCalls) -> None:
         # Held while registrations change on the daemon.
-        self.turn = asyncio.Lock()
+        self.turn = Turn(connection)
         self.registry = Subscriptions(_UNGUARDED)
         self.delivery = Delivery(connection, self.registry)
         self.delivery.lasting = connection._line is not None

@@ -37,6 +37,7 @@ __all__ = [
     "error_from_payload",
     "late",
     "late_for_return",
+    "late_for_turn",
     "lost",
     "lost_by",
     "lost_for_good",
@@ -231,6 +232,15 @@ def late_for_return(
     )
     error.__cause__ = failure
     return error
+
+
+def late_for_turn(timeout_s: float | None) -> DeadlineError:
+    """Return the error for a change of what is heard whose time ended before it was its turn."""
+    within = f"within {timeout_s:g} s" if timeout_s is not None and timeout_s > 0 else "in time"
+    return DeadlineError(
+        f"what the daemon sends could not be changed {within}, as another change of it was under "
+        "way; nothing was sent"
+    )
 
 
 def closed_during(procedure: Procedure[Any, Any] | None) -> ConnectionClosedError:

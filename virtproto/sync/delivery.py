@@ -25,6 +25,7 @@ from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 from virtproto.transport.inheritance import remember
 
+from .turn import Turn
 from .waiting import Waker, watch
 
 TYPE_CHECKING = False
@@ -56,7 +57,7 @@ class Living:
 
     def __init__(self, connection: RegisteringCalls) -> None:
         # Held while registrations change on the daemon.
-        self.turn = threading.Lock()
+        self.turn = Turn(connection)
         self.registry = Subscriptions(threading.Lock())
         self.delivery = Delivery(connection, self.registry)
         self.delivery.lasting = connection._line is not None
