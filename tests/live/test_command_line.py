@@ -95,6 +95,24 @@ def test_a_dash_is_the_input_or_the_output(uri: str) -> None:
     assert said == (0, b"typed\n\x06", "")
 
 
+@pytest.mark.parametrize(
+    ("redirected", "words"),
+    [(">&-", "Bad file descriptor\n"), (">/dev/full", "No space left on device\n")],
+)
+def test_an_output_that_takes_nothing(uri: str, redirected: str, words: str) -> None:
+    command = [sys.executable, "-m", "virtproto", "vol-download", "-c", uri]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirected}', "sh", *command, "commands", "small", "-"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    expected = f"virtproto: the output cannot be written: {words}"
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
 def test_a_volume_is_found_by_path_or_key_in_its_pool(uri: str) -> None:
     with virtproto.open(uri) as connection:
         volume = connection.get_storage_pool_by_name("commands").get_volume_by_name("small")
@@ -112,8 +130,25 @@ def test_a_volume_is_found_by_path_or_key_in_its_pool(uri: str) -> None:
         ("vol-download commands smell OUT", 1, "pool commands has no volume smell; did you mean"),
         ("vol-upload commands small NONE", 1, "none: No such file or directory"),
         ("vol-download commands small THERE", 1, "there exists; --overwrite lets"),
+        ("vol-download commands small FOLDER", 1, "folder is a directory; name a file"),
+        ("vol-download commands small FOLDER --overwrite", 1, "folder is a directory; name a file"),
+        ("vol-upload commands small FOLDER", 1, "folder is a directory; name a file"),
+        ("vol-download commands small /dev/null", 1, "null exists, and is no file; --overwrite w"),
+        ("vol-download commands small EMPTY", 2, ": FILE: a path is required, not an empty text"),
+        ("vol-upload commands small EMPTY", 2, ": FILE: a path is required, not an empty text"),
+        ("vol-upload commands small THERE --offset 3M", 2, ": FILE: "),
         ("vol-upload commands small THERE --offset 3M", 2, "the volume takes nothing from offset"),
-        ("vol-download commands small OUT --offset 4M", 2, "beyond the volume's 3145728 bytes"),
+        ("vol-upload commands small THERE --length 10", 2, ": --length: 10 bytes; "),
+        (
+            "vol-upload commands small THERE --length 0",
+            2,
+            "--length: 0 bytes; leave it out",
+        ),
+        (
+            "vol-download commands small OUT --offset 4M",
+            2,
+            ": --offset: 4194304 is beyond the",
+        ),
         ("vol-download commands small OUT --length 1X", 2, "--length: expected bytes such as"),
     ],
 )
@@ -121,11 +156,13 @@ def test_mistakes_are_one_line(
     uri: str, tmp_path: Path, words: str, code: int, expected: str
 ) -> None:
     (tmp_path / "there").write_bytes(b"as before")
-    places = {name: str(tmp_path / name.lower()) for name in ("OUT", "NONE", "THERE")}
+    (tmp_path / "folder").mkdir()
+    places = {name: str(tmp_path / name.lower()) for name in ("OUT", "NONE", "THERE", "FOLDER")}
+    places["EMPTY"] = ""
     said = run(*(places.get(word, word) for word in words.split()), "-c", uri)
     assert (said[0], said[1], said[2].count("\n")) == (code, b"", 1)
     assert expected in said[2]
-    assert os.listdir(tmp_path) == ["there"]
+    assert sorted(os.listdir(tmp_path)) == ["folder", "there"]
     assert (tmp_path / "there").read_bytes() == b"as before"
 
 

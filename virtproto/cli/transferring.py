@@ -7,6 +7,7 @@ travels is the business of ``StorageVol``.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,10 @@ _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _DASH = "-"
 
 
+# How arguments of the methods are written on a command line.
+_WRITTEN = {"offset": "--offset", "length": "--length", "source": "FILE", "target": "FILE"}
+
+
 class _ToldToEndError(BaseException):
     """A signal came that ends the process; no error, so that nothing takes it for one."""
 
@@ -56,7 +61,7 @@ def run_upload(
     """
     start, count = _stretch(offset, length)
     source: str | BinaryIO = _input() if file == _DASH else file
-    with _OrderlyEnd() as end, _naming_files(), sync.open(uri) as connection:
+    with _OrderlyEnd() as end, _spoken(), sync.open(uri) as connection:
         found = find_volume(connection, pool, volume)
         with ProgressBar(visible(found.get_name()), shown=not quiet) as bar:
             found.upload_from(
@@ -88,7 +93,8 @@ def run_download(
         if sys.stdout.isatty():
             raise UsageError("FILE: a volume's content is not for a terminal; redirect the output")
         target = sys.stdout.buffer
-    with _OrderlyEnd() as end, _naming_files(), sync.open(uri) as connection:
+    spoken = _spoken(of_output=file == _DASH)
+    with _OrderlyEnd() as end, spoken, sync.open(uri) as connection:
         found = find_volume(connection, pool, volume)
         label = visible(found.get_name() if file == _DASH else basename(file))
         with ProgressBar(label, shown=not quiet) as bar:
@@ -110,25 +116,44 @@ def _input() -> BinaryIO:
 
 
 def _stretch(offset: str, length: str | None) -> tuple[int, int | None]:
-    return read_size("--offset", offset), None if length is None else read_size("--length", length)
+    count = None if length is None else read_size("--length", length)
+    if count == 0:
+        raise UsageError("--length: 0 bytes; leave it out for all there are")
+    return read_size("--offset", offset), count
 
 
 @contextmanager
-def _naming_files() -> Iterator[None]:
-    """Turn the system's errors about a file into one that names it."""
+def _spoken(*, of_output: bool = False) -> Iterator[None]:
+    """Turn errors into what is said on a command line: options by name, the system's with the file.
+
+    Those of the command's own output are left to whoever speaks of that.
+    """
     try:
         yield
+    except UsageError as error:
+        parameter, colon, rest = str(error).partition(":")
+        if parameter not in _WRITTEN:
+            raise
+        raise type(error)(f"{_WRITTEN[parameter]}{colon}{rest}") from error
     except VirtprotoError:
         # Some of them are the system's as well.
         raise
-    except FileExistsError as error:
-        raise TransferError(
-            f"{visible(str(error.filename))} exists; --overwrite lets the new file take its place"
-        ) from error
     except OSError as error:
-        if error.filename is None or error.filename == "<stdout>":
+        if of_output or error.filename is None:
             raise
-        raise TransferError(f"{visible(str(error.filename))}: {error.strerror}") from error
+        name = visible(str(error.filename))
+        raise TransferError(f"{name}{_what_is_wrong(error)}") from error
+
+
+def _what_is_wrong(error: OSError) -> str:
+    """Return the end of a message about a file."""
+    if os.path.isdir(error.filename):
+        return " is a directory; name a file"
+    if not isinstance(error, FileExistsError):
+        return f": {error.strerror}"
+    if os.path.isfile(error.filename):
+        return " exists; --overwrite lets the new file take its place"
+    return " exists, and is no file; --overwrite writes to it as it is"
 
 
 class _OrderlyEnd:
