@@ -155,6 +155,10 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     helped = run(capsys, "--help")
     assert helped.code == 0
     assert "Usage: virtproto" in helped.out
+    # Each command's line is a whole sentence.
+    commands = helped.out.partition("Commands:\n")[2].splitlines()
+    assert len(commands) == 7
+    assert [line for line in commands if "..." in line or not line.endswith(".")] == []
     assert run(capsys, "--version").out == f"virtproto {virtproto.__version__}\n"
 
 

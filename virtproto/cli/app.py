@@ -102,7 +102,7 @@ def app(context: click.Context) -> None:
         context.exit(MISUSED)
 
 
-@app.command("list")
+@app.command("list", short_help="List domains, running or not.")
 @_connect
 @click.option("--active", is_flag=True, help="Only domains that run.")
 @click.option("--inactive", is_flag=True, help="Only domains that do not run.")
@@ -148,7 +148,7 @@ def procs(pattern: str, program: str | None, as_json: bool) -> None:
     print_procedures(pattern, program, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Join this terminal to a domain's console.")
 @_connect
 @click.option("--device", metavar="NAME", help="Which console, such as serial0; else the first.")
 @click.option("--escape", default="^]", show_default=True, help="What leaves it; none for nothing.")
@@ -193,7 +193,7 @@ _sparse = click.option(
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 
 
-@app.command("vol-upload")
+@app.command("vol-upload", short_help="Replace a volume's content by a file's.")
 @_connect
 @_offset
 @click.option("--length", metavar="BYTES", help="How much of FILE; by default all of it.")
@@ -227,7 +227,7 @@ def vol_upload(
     context.exit(code)
 
 
-@app.command("vol-download")
+@app.command("vol-download", short_help="Write a volume's content to a file.")
 @_connect
 @_offset
 @click.option("--length", metavar="BYTES", help="How much of VOLUME; by default all of it.")
@@ -271,7 +271,7 @@ def vol_download(
     context.exit(code)
 
 
-@app.command()
+@app.command(short_help="Print what happens at the daemon.")
 @_connect
 @click.option("--domain", "domains", multiple=True, help="Only events of this domain (repeatable).")
 @click.option("--count", type=int, metavar="N", help="Stop after N events.")
