@@ -37,6 +37,28 @@ def test_a_line_fits(width: int) -> None:
     assert draw("disk" * 20, 1, 2, 0.0, None, 30).startswith(" 50%")
 
 
+@pytest.mark.parametrize(
+    ("label", "taken"), [("仮想ディスク", 12), ("e\u0301te\u0301", 3), ("\uff44", 2), ("💾", 2)]
+)
+def test_a_label_takes_columns_not_characters(label: str, taken: int) -> None:
+    line = draw(label, 64 * MIB, 256 * MIB, 32.0 * MIB, 6.0, 79)
+    plain = draw("x" * taken, 64 * MIB, 256 * MIB, 32.0 * MIB, 6.0, 79)
+    assert line.replace(label, "x" * taken) == plain
+
+
+def test_a_wide_label_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    screen = _Screen(terminal=True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with ProgressBar("仮想", shown=True) as bar:
+        bar.update(1000, 10_000)
+        monkeypatch.setenv("COLUMNS", "20")
+        bar.update(2000, 10_000)
+    first, second = screen.shown.rstrip("\n").split("\r")[1:]
+    assert ("仮想" in first, "仮想" in second) == (True, False)
+    assert len(second) == len(first) + 2
+
+
 class _Screen:
     """A stderr that is a terminal, or is none."""
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from time import monotonic
 
 from virtproto.cli.sizes import show_size, show_time
+from virtproto.cli.table import columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,10 +66,13 @@ class ProgressBar:
         else:
             rate = _rate(self._marks[0], (now, done))
             time_s = (total - done) / rate if rate and total is not None else None
-        columns = shutil.get_terminal_size().columns
-        line = draw(self._label, done, total, rate, time_s, columns - 1)
-        self._write(f"\r{line.ljust(self._length)}")
-        self._length = len(line)
+        # A line that reaches the last column would go on in the next one.
+        width = shutil.get_terminal_size().columns - 1
+        line = draw(self._label, done, total, rate, time_s, width)
+        length = columns(line)
+        # What was longer before leaves nothing behind.
+        self._write(f"\r{line}{' ' * (self._length - length)}")
+        self._length = length
 
     def _write(self, text: str) -> None:
         # Where stderr cannot be written to, what is done goes on.
@@ -80,7 +84,7 @@ class ProgressBar:
 def draw(
     label: str, done: int, total: int | None, rate: float, time_s: float | None, width: int
 ) -> str:
-    """Return the line, at most ``width`` characters; ``time_s`` is the time left, or at last taken.
+    """Return the line, of at most ``width`` columns; ``time_s`` is the time left, or at last taken.
 
     What there is no room for is left out: first the bar, then the label.
     """
@@ -94,13 +98,13 @@ def draw(
     if time_s is not None:
         shown = show_time(time_s)
         parts.append(f"in {shown}" if done == total else f"{shown} left")
-    room = width - len("  ".join([label, *parts])) - len("  []")
+    room = width - columns("  ".join([label, *parts])) - len("  []")
     if total is not None and room >= _BAR_MIN:
         size = min(room, _BAR_MAX)
         full = int(share * size)
         parts.insert(1, f"[{'#' * full}{' ' * (size - full)}]")
     line = "  ".join([label, *parts])
-    return (line if len(line) <= width else "  ".join(parts))[: max(width, 0)]
+    return line if columns(line) <= width else "  ".join(parts)[: max(width, 0)]
 
 
 def _rate(first: tuple[float, int], last: tuple[float, int]) -> float:
