@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import socket
 import threading
 import time
@@ -14,6 +16,7 @@ import pytest
 from tests.colours.asking import asked_after_opening
 from tests.colours.driving import Open
 from virtproto.errors import (
+    ArgumentTypeError,
     AuthenticationError,
     ConnectionClosedError,
     ConnectionLostError,
@@ -452,3 +455,13 @@ def test_a_closed_connection_makes_no_calls(
         with pytest.raises(ConnectionClosedError):
             connection.get_hostname()
     assert names(server).count(2) == 1
+
+
+def test_a_connection_stays_where_it_is(
+    server: ScriptedServer, uri: str, open_in_colour: Open
+) -> None:
+    with open_in_colour(uri) as connection:
+        plain: object = getattr(connection, "_target", connection)
+        for do in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(ArgumentTypeError, match=r"^a connection .*neither pickled nor cop"):
+                do(plain)

@@ -39,6 +39,14 @@ def test_keepalive_of_another_shape(value: Any) -> None:
         check_keepalive("keepalive", value)
 
 
+@pytest.mark.parametrize(
+    ("value", "found"), [(5, "int"), ([5.0, 5], "list"), ((5.0,), "a tuple of 1")]
+)
+def test_what_keepalive_is_instead(value: Any, found: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=rf"count, or None, not {found}$"):
+        check_keepalive("keepalive", value)
+
+
 def test_turning_keepalive_off_later_is_an_interval_too() -> None:
     check_interval("interval_s", -1)
     check_interval("interval_s", 0)

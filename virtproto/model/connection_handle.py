@@ -6,12 +6,13 @@ not know: how a call is made, or when.
 
 from __future__ import annotations
 
+from virtproto.errors import ArgumentTypeError
 from virtproto.model.refs import check_timeout
 from virtproto.model.uri import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import NoReturn, Protocol
 
     from virtproto.errors import VirtprotoError
     from virtproto.model.recipes.opening import Opened
@@ -74,6 +75,13 @@ class ConnectionHandle:
         state = self.state
         shown_state = "" if state == "open" else f" {state}"
         return f"<{type(self).__name__} {shown(self._opened.uri)}{shown_state}>"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        raise ArgumentTypeError(
+            "a connection can be neither pickled nor copied: it belongs to this process; open "
+            "another one where it is needed"
+        )
 
     @property
     def call_timeout_s(self) -> float | None:

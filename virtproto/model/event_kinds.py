@@ -19,7 +19,7 @@ from virtproto.xdr.typedparams import TypedParams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from virtproto.xdr.procedure import Procedure
 
@@ -39,6 +39,7 @@ __all__ = [
     "kind_of_record",
     "monitor_registration",
     "no_object",
+    "records_of",
     "registration",
 ]
 
@@ -94,6 +95,9 @@ CLOSED = (PROGRAMS["remote"], 362)
 
 # The highest event ID that can be registered for the older way.
 _LAST_OLD = 15
+
+# Of more kinds of event than these only the number is shown.
+_NAMED = 4
 
 # virErrorNumber.
 _NO_SUPPORT = 3
@@ -228,6 +232,15 @@ _BY_RECORD = {kind.record: kind for kind in KINDS.values() if kind.by_id}
 def kind_of_record(name: str) -> EventKind:
     """Return the kind of the events that a record of this name stands for. Raises KeyError."""
     return _BY_RECORD[name]
+
+
+def records_of(wanted: Iterable[tuple[str, int]]) -> str:
+    """Return what kinds of event are called, by their families and IDs, for who reads it."""
+    numbers = set(wanted)
+    names = [name for name, each in _BY_RECORD.items() if (each.family, each.event_id) in numbers]
+    if len(names) > _NAMED:
+        return f"{len(names)} kinds"
+    return ", ".join(names) or "no kind"
 
 
 def no_object(parameter: str, value: object) -> ArgumentTypeError:

@@ -32,9 +32,11 @@ def check_keepalive(parameter: str, value: tuple[float, int] | None) -> None:
     if value is None:
         return
     if not isinstance(value, tuple) or len(value) != 2:
-        shape = f"a {type(value).__name__}" if not isinstance(value, tuple) else f"{len(value)}"
+        found = type(value).__name__
+        if isinstance(value, tuple):
+            found = f"a tuple of {len(value)}"
         raise ArgumentTypeError(
-            f"{parameter}: expected a tuple of seconds and a count, or None, not {shape}"
+            f"{parameter}: expected a tuple of seconds and a count, or None, not {found}"
         )
     interval_s, count = value
     check_interval(f"{parameter}[0]", interval_s)

@@ -12,7 +12,7 @@ from typing import Any, Generic, Self, TypeVar
 from warnings import warn
 
 from virtproto.errors import ConnectionClosedError
-from virtproto.model.event_kinds import KINDS
+from virtproto.model.event_kinds import KINDS, records_of
 from virtproto.model.event_queue import EventQueue, to_limit, to_overflow
 from virtproto.model.event_reading import EventReader
 from virtproto.model.refs import check_timeout
@@ -75,6 +75,13 @@ class Events(Generic[E]):
         self._wishes = wishes
         self._named = named
         self._readers: dict[int, EventReader] = {}
+
+    def __repr__(self) -> str:
+        state = "open" if self._opened else "not open yet"
+        if self._closed or self._queue.ended:
+            state = "closed" if self._closed else "over"
+        kinds = records_of(key[:2] for key, _, _ in self._wishes)
+        return f"<Events of {kinds}, {state}, {self.dropped} dropped>"
 
     @property
     def dropped(self) -> int:
