@@ -15,10 +15,11 @@ import virtproto
 from tests.colours.driving import until
 from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
 from virtproto import deadline
-from virtproto.errors import ConnectionClosedError, DeadlineError
+from virtproto.errors import ConnectionClosedError, ConnectionLostError, DeadlineError
 from virtproto.events import DomainLifecycle
 from virtproto.sync.channel import Channel
 from virtproto.testing import ScriptedServer
+from virtproto.wire import keepalive
 from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
 
 _PATIENCE_S = 10.0
@@ -117,6 +118,49 @@ def test_what_nobody_reads_is_kept_by_the_timekeeper(
         server.send(*(lifecycle(0, n) for n in range(20)))
         until(connection, lambda: heard.dropped == 15)
         assert [heard.next().event for _ in range(5)] == list(range(15, 20))
+
+
+def test_what_nobody_takes_is_left_unread_although_keepalive_is_due(
+    server: ScriptedServer, registrar: Registrar, tmp_path: Path
+) -> None:
+    uri = f"test:///default?socket={tmp_path / 's'}"
+    with (
+        virtproto.open(uri, keepalive=(0.05, 3)) as connection,
+        connection.events(DomainLifecycle, limit=4, overflow="block") as heard,
+    ):
+        server.send(*(lifecycle(0, n) for n in range(6000)))
+        until(connection, lambda: heard._queue.crowded)
+        kept = len(heard._queue)
+        # Signs of life were due all the time, on both sides.
+        pongs = count_pongs(server)
+        until(connection, lambda: count_pongs(server) > pongs + 20)
+        assert len(heard._queue) == kept < 2000
+        assert connection.is_alive()
+        assert [heard.next().event for _ in range(6000)] == list(range(6000))
+
+
+def test_the_end_of_a_daemon_is_heard_of_although_nothing_is_read(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    with connection.events(DomainLifecycle, limit=4, overflow="block") as heard:
+        server.send(*(lifecycle(0, n) for n in range(6000)))
+        until(connection, lambda: heard._queue.crowded)
+        kept = len(heard._queue)
+        server.stop()
+        until(connection, lambda: not connection.is_alive())
+        # Also what it had sent, and nobody had read.
+        seen = []
+        with pytest.raises(ConnectionLostError):
+            seen.extend(event.event for event in heard)
+        assert kept < len(seen) < 6000
+        assert seen == list(range(len(seen)))
+
+
+def count_pongs(server: ScriptedServer) -> int:
+    return sum(
+        packet.program == keepalive.PROGRAM and packet.procedure == keepalive.PONG
+        for packet in server.packets
+    )
 
 
 def test_a_forgotten_iterator_has_the_daemon_told_where_a_thread_can(

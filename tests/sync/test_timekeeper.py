@@ -17,11 +17,15 @@ import pytest
 
 import virtproto
 from tests.colours.driving import until
+from virtproto import deadline
 from virtproto.errors import ConnectionClosedError, ConnectionLostError, VirtprotoError
 from virtproto.protocol.events import CallReceived
+from virtproto.sync import timekeeper
+from virtproto.sync.channel import Channel
 from virtproto.testing import CloseConnection, NoReply, ScriptedServer, SendPing
 from virtproto.wire import keepalive
 from virtproto.wire.remote.connect import (
+    CONNECT_CLOSE,
     CONNECT_GET_HOSTNAME,
     CONNECT_GET_LIB_VERSION,
     ConnectGetHostnameRet,
@@ -44,8 +48,23 @@ def uri(tmp_path: Path) -> str:
     return f"test:///default?socket={tmp_path / 's'}"
 
 
-def timekeepers() -> int:
-    return sum(each.name == "virtproto timekeeper" for each in threading.enumerate())
+class Keeping:
+    """What the thread looks after beyond what it did before the test, and whether there is one."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._before = set(timekeeper._kept.channels)
+
+    def is_of(self, count: int) -> bool:
+        """Whether so many connections are looked after, and a thread is there if it has to be."""
+        kept = set(timekeeper._kept.channels)
+        threads = sum(each.name == "virtproto timekeeper" for each in threading.enumerate())
+        return len(kept - self._before) == count and threads == bool(kept)
+
+
+@pytest.fixture
+def keeping() -> Keeping:
+    return Keeping()
 
 
 def packets(server: ScriptedServer, procedure: int) -> int:
@@ -55,18 +74,22 @@ def packets(server: ScriptedServer, procedure: int) -> int:
     )
 
 
-def test_one_thread_for_all_connections_and_none_without(server: ScriptedServer, uri: str) -> None:
-    until(None, lambda: timekeepers() == 0)
+def test_one_thread_for_all_connections_and_none_without(
+    server: ScriptedServer, uri: str, keeping: Keeping
+) -> None:
+    until(None, lambda: keeping.is_of(0))
     with virtproto.open(uri, keepalive=None) as plain:
-        assert timekeepers() == 0
+        assert keeping.is_of(0)
         with virtproto.open(uri), virtproto.open(uri):
-            assert timekeepers() == 1
+            assert keeping.is_of(2)
             plain.set_keep_alive(5, 5)
+            assert keeping.is_of(3)
+        assert keeping.is_of(1)
         plain.set_keep_alive(0, 0)
-        until(None, lambda: timekeepers() == 0)
+        until(None, lambda: keeping.is_of(0))
         plain.set_keep_alive(5, 5)
-        assert timekeepers() == 1
-    until(None, lambda: timekeepers() == 0)
+        assert keeping.is_of(1)
+    until(None, lambda: keeping.is_of(0))
 
 
 def test_the_daemons_questions_are_answered_while_nobody_calls(
@@ -112,7 +135,9 @@ def test_a_connection_that_answers_is_not_asked(server: ScriptedServer, uri: str
     assert packets(server, keepalive.PING) == 0
 
 
-def test_a_connection_that_is_forgotten_is_closed(server: ScriptedServer, uri: str) -> None:
+def test_a_connection_that_is_forgotten_is_closed(
+    server: ScriptedServer, uri: str, keeping: Keeping
+) -> None:
     def forget() -> None:
         virtproto.open(uri)
         gc.collect()
@@ -120,7 +145,7 @@ def test_a_connection_that_is_forgotten_is_closed(server: ScriptedServer, uri: s
     with pytest.warns(ResourceWarning, match="never closed"):
         forget()
     server.wait_until(lambda seen: seen.connections_ended == 1)
-    until(None, lambda: timekeepers() == 0)
+    until(None, lambda: keeping.is_of(0))
 
 
 def test_closing_fails_all_that_is_under_way(server: ScriptedServer, uri: str) -> None:
@@ -148,6 +173,25 @@ def test_closing_fails_all_that_is_under_way(server: ScriptedServer, uri: str) -
     ran = sum(error.may_have_run for error in errors if isinstance(error, ConnectionClosedError))
     sent = sum(call.procedure == CONNECT_GET_HOSTNAME.number for call in server.calls)
     assert ran >= sent
+
+
+def test_a_connection_that_is_being_closed_is_left_alone(
+    server: ScriptedServer, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+    look_after = timekeeper._look_after
+
+    def count(channel: Channel) -> float | None:
+        nonlocal looked
+        looked += 1
+        return look_after(channel)
+
+    server.handle(CONNECT_CLOSE, NoReply())
+    connection = virtproto.open(uri, keepalive=(0.01, 10000))
+    monkeypatch.setattr(timekeeper, "_look_after", count)
+    with deadline(0.5):
+        connection.close()
+    assert looked < 50
 
 
 def test_a_call_that_was_held_back_goes_when_another_is_answered(

@@ -242,6 +242,11 @@ class Session:
             reason = f"no packet from the peer in {silent_s:g} s"
             self._fail(ConnectionLostError(f"{reason}, {keepalive.count} pings unanswered"))
 
+    def note_life(self, now: float) -> None:
+        """Count as heard of a peer that was seen to live, although what it sent is left unread."""
+        if self._keepalive is not None:
+            self._keepalive.packet_received(now)
+
     def _note_packet(self, keepalive: KeepAlive, now: float | None) -> None:
         self._heard = now is None
         if now is not None:

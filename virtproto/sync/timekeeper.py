@@ -155,18 +155,20 @@ def _look_after_all(kept: _Kept) -> float:
 
 def _look_after(channel: Channel) -> float | None:
     """Do what is due on a connection; return when the next thing is."""
+    if channel._closed is not None:
+        # Whoever closes it looks after it.
+        return None
     try:
-        if channel._closed is None:
-            blocked = channel._is_blocked
-            if not blocked or _is_due(channel):
-                _take_in_unread(channel)
-            with channel._lock:
-                if not channel._settled:
-                    channel._lose_torn()
-                if not channel._ended:
-                    _tick(channel)
-                if blocked and not channel._ended:
-                    _give_sign(channel)
+        blocked = channel._is_blocked
+        if not blocked or _has_hung_up(channel):
+            _take_in_unread(channel, all_of_it=blocked)
+        with channel._lock:
+            if not channel._settled:
+                channel._lose_torn()
+            if blocked and not channel._ended:
+                _judge_unread(channel)
+            if not channel._ended:
+                _tick(channel)
     except Exception as error:
         # The thread is everybody's, and has to go on.
         with channel._lock:
@@ -174,15 +176,14 @@ def _look_after(channel: Channel) -> float | None:
     return channel._session.next_deadline()
 
 
-def _take_in_unread(channel: Channel) -> None:
+def _take_in_unread(channel: Channel, *, all_of_it: bool) -> None:
     reader = Waiter()
     try:
         if channel._lead is None and seize(channel, reader):
             reads = _READS_WHEN_CROWDED if channel._is_crowded else _READS
-            if channel._is_blocked:
-                # Enough to hear that somebody lives.
-                reads = 1
-            while reads and take_in(channel, reader) and not channel._followers:
+            while reads and (all_of_it or not channel._is_blocked):
+                if not take_in(channel, reader) or channel._followers:
+                    return
                 reads -= 1
     finally:
         if channel._lead is reader:
@@ -190,19 +191,28 @@ def _take_in_unread(channel: Channel) -> None:
             hand_on(channel)
 
 
-def _is_due(channel: Channel) -> bool:
-    due = channel._session.next_deadline()
-    return due is not None and monotonic() >= due
+def _has_hung_up(channel: Channel) -> bool:
+    """Return whether a daemon is gone, and what it left to be read is not much."""
+    # Loaded for iterators that are to lose nothing and are not taken from.
+    from virtproto.transport.liveness import has_hung_up
+
+    return has_hung_up(channel._sock)
 
 
-def _give_sign(channel: Channel) -> None:
-    """Have a daemon hear something whose questions are left unread. The caller has the lock.
+def _judge_unread(channel: Channel) -> None:
+    """See without reading whether a daemon lives: one that does takes in what it is sent.
 
-    An answer that it has not asked for does no harm.
+    It has something to take in for the next time, which it does not mind, and which is the sign of
+    life that it may have asked for in what is left unread. The caller has the lock.
     """
-    if not channel._outgoing:
-        channel._outgoing.append((PONG_PACKET, [], -1))
-        push(channel)
+    from virtproto.transport.liveness import has_taken_all
+
+    if channel._outgoing:
+        return
+    if has_taken_all(channel._sock):
+        channel._session.note_life(monotonic())
+    channel._outgoing.append((PONG_PACKET, [], -1))
+    push(channel)
 
 
 def _tick(channel: Channel) -> None:
