@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.cli.pseudo_terminal import ROOT, PseudoTerminal
-from virtproto.cli import main
+from virtproto.cli import console, main
 from virtproto.cli.console import read_escape, show_escape
 from virtproto.errors import UsageError
 from virtproto.protocol.events import StreamAbortAsked, StreamDataReceived
@@ -126,7 +127,7 @@ def end_of_daemon(server: ScriptedServer) -> None:
         (end_of_guest, 0, "\nweb has shut off\n"),
         (end_of_transient_guest, 0, "\nweb has shut off\n"),
         (taken_by_another, 1, "taken by somebody else (stream had I/O failure)\n"),
-        (end_of_daemon, 1, "the daemon closed it"),
+        (end_of_daemon, 1, "\nvirtproto: the connection was lost: the daemon closed it\n"),
     ],
 )
 def test_the_terminal_is_as_before_when_the_other_side_ends(
@@ -154,6 +155,40 @@ def test_the_terminal_is_as_before_after_a_signal(
     window.process.send_signal(number)
     assert window.end() == (128 + number, BANNER + "\n")
     assert window.mode == window.mode_before
+
+
+class _SilentStream:
+    """A guest that says nothing for as long as the test goes on."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.over.wait(60)
+        return iter(())
+
+
+def test_the_banner_is_for_a_terminal_that_is_raw_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    near, far = os.openpty()
+    told: list[tuple[str, bool]] = []
+
+    def tell(text: str) -> None:
+        told.append((text, not termios.tcgetattr(far)[3] & termios.ICANON))
+        if len(told) == 1:
+            os.write(near, LEAVE)
+
+    monkeypatch.setattr(console, "tell", tell)
+    monkeypatch.setattr(console, "_STDIN", far)
+    monkeypatch.setattr(console, "_STDERR", far)
+    stream = _SilentStream()
+    talk = console._Talk(cast(Any, stream), LEAVE)
+    talk.run("welcome")
+    stream.over.set()
+    os.close(near)
+    os.close(far)
+    assert told == [("welcome\r", True), ("", False)]
 
 
 @pytest.mark.usefixtures("server")
@@ -306,6 +341,7 @@ def test_a_domain_may_be_named_by_uuid_or_number(
 DEVICES = """<domain><devices>
 <disk type='file'><alias name='disk0'/></disk>
 <serial type='unix'><alias name='serial0'/></serial><console type='pty'/>
+<console type='unix'><alias name='serial0'/></console>
 </devices></domain>"""
 
 
@@ -316,7 +352,12 @@ DEVICES = """<domain><devices>
         (ReplyError("not running", code=55), 0, "", "not running; start it first (DOMAIN_OPEN"),
         (ReplyError("not so", code=55), 1, "", "not so (DOMAIN_OPEN"),
         (ReplyError("none", code=1), 1, DEVICES, "none; it has serial0 (serial, unix) (DOMAIN"),
-        (ReplyError("none", code=1), 1, "<domain/>", "none; it has no console or serial line ("),
+        (
+            ReplyError("<null>", code=1),
+            1,
+            "<domain/>",
+            ": domain web has no console or serial line (",
+        ),
         (ReplyError("none", code=1), 1, "<dom", "none (DOMAIN_OPEN"),
     ],
 )

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_escape", "run_console"]
 
-_STDIN, _STDOUT = 0, 1
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
 # virDomainConsoleFlags.
 _FORCE, _SAFE = 1, 2
 
@@ -136,9 +136,10 @@ class _Talk:
     def run(self, banner: str) -> None:
         """Talk until either side ends. The terminal is as before then."""
         with self._signals:
-            if self._at_terminal:
-                tell(banner)
             with RawTerminal(_STDIN):
+                if self._at_terminal:
+                    # Not before: what is typed in answer to it is for the guest.
+                    tell(f"{banner}\r" if os.isatty(_STDERR) else banner)
                 for work in (self._listen, self._send):
                     threading.Thread(target=work, name="virtproto console", daemon=True).start()
                 try:
@@ -168,6 +169,10 @@ class _Talk:
             tell(f"left the console of {name}")
             return 0
         error = self._failure
+        if isinstance(error, ConnectionLostError):
+            # Of the procedure that opened the console nobody wants to hear.
+            why = domain.connection._channel._closed
+            raise ConnectionLostError(f"the connection was lost: {why or error}") from error
         if error is not None and not isinstance(error, LibvirtError):
             raise error
         if _is_off(domain):
@@ -310,31 +315,38 @@ def _is_off(domain: Domain) -> bool:
 
 def _explained(error: LibvirtError, domain: Domain, device: str | None) -> LibvirtError:
     """Return the daemon's refusal to open a console, with what can be done about it."""
-    hint = ""
+    text = str(error)
     if isinstance(error, OperationFailedError):
-        hint = "; --force takes it over"
+        text += "; --force takes it over"
     elif isinstance(error, OperationInvalidError) and not domain.is_active():
-        hint = "; start it first"
+        text += "; start it first"
     elif isinstance(error, InternalError):
-        hint = _devices_of(domain, device)
-    if not hint:
+        found = _devices_of(domain)
+        if found:
+            text += f"; it has {', '.join(found)}"
+        elif found is not None and device is None:
+            # The daemon speaks of a device whose name is nothing.
+            text = f"domain {visible(domain.get_name())} has no console or serial line"
+        elif found is not None:
+            text += "; it has no console or serial line"
+    if text == str(error):
         return error
-    return type(error)(f"{error}{hint}", code=error.code, procedure=error.procedure)
+    return type(error)(text, code=error.code, procedure=error.procedure)
 
 
-def _devices_of(domain: Domain, device: str | None) -> str:
-    """Return what consoles a running domain has, as the end of a message."""
+def _devices_of(domain: Domain) -> list[str] | None:
+    """Return what consoles a running domain has, each once; None where it cannot be told."""
     from xml.etree import ElementTree
 
     try:
         devices = ElementTree.fromstring(domain.get_xml_description()).find("devices")
     except (VirtprotoError, ElementTree.ParseError):
-        return ""
-    found = []
+        return None
+    found: dict[str, str] = {}
     for one in devices if devices is not None else ():
         alias = one.find("alias")
         if one.tag in ("console", "serial", "parallel") and alias is not None:
-            found.append(f"{alias.get('name')} ({one.tag}, {one.get('type')})")
-    if not found:
-        return "; it has no console or serial line"
-    return f"; it has {', '.join(visible(each) for each in found)}"
+            # A serial line is listed as a console once more.
+            name = visible(alias.get("name", ""))
+            found.setdefault(name, f"{name} ({one.tag}, {visible(one.get('type', ''))})")
+    return list(found.values())
