@@ -177,7 +177,7 @@ async def fleet_tells(fleet: aio.Fleet) -> None:
     assert_type(await fleet.run(lambda conn: conn.get_version()), list[aio.Outcome[int]])
     assert_type(fleet.connections, dict[str, aio.Connection])
     await fleet.run(len)  # type: ignore[arg-type]
-    aio.Fleet(["test:///default"], readonly=True)
+    aio.Fleet(["test:///default"], readonly=True, call_timeout_s=5)
     aio.Fleet(["test:///default"], read_only=True)  # type: ignore[call-arg]
 
 
@@ -185,7 +185,8 @@ async def opened() -> None:
     assert_type(await aio.open("test:///default"), aio.Connection)
     async with aio.open() as conn:
         assert_type(conn, aio.Connection)
-    with virtproto.open() as blocking:
+    await aio.open(call_timeout_s="5")  # type: ignore[arg-type]
+    with virtproto.open(call_timeout_s=5.0) as blocking:
         assert_type(blocking, virtproto.Connection)
 
 

@@ -135,7 +135,8 @@ class open(Opening["Connection"]):
     means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
     driver of the system daemon, since this client has none in its own process. ``readonly`` asks
     for a connection that can change nothing. ``timeout_s`` bounds each step of opening, in seconds
-    above 0; None waits for ever.
+    above 0; None waits for ever. ``call_timeout_s`` is how many seconds each call may take from
+    then on, as of the connection's attribute of that name; None is no limit.
 
     ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
     that long is asked for a sign of life; after so many questions without an answer, and one more
@@ -166,6 +167,7 @@ class open(Opening["Connection"]):
         *,
         readonly: bool = False,
         timeout_s: float | None = 10.0,
+        call_timeout_s: float | None = None,
         keepalive: tuple[float, int] | None = (5.0, 5),
         long_calls: int | None = 4,
         reconnect: bool | Reconnect = False,
@@ -175,11 +177,15 @@ class open(Opening["Connection"]):
                 uri,
                 readonly=readonly,
                 timeout_s=timeout_s,
+                call_timeout_s=call_timeout_s,
                 keepalive=keepalive,
                 long_calls=long_calls,
                 reconnect=reconnect,
             )
         )
+
+    # For who calls it with what it does not take.
+    __init__.__qualname__ = "open"
 
 
 def __getattr__(name: str) -> object:

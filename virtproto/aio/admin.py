@@ -47,3 +47,6 @@ class open(Opening["AdminConnection"]):
         keepalive: tuple[float, int] | None = (5.0, 5),
     ) -> None:
         super().__init__(open_admin_connection(uri, timeout_s=timeout_s, keepalive=keepalive))
+
+    # For who calls it with what it does not take.
+    __init__.__qualname__ = "open"

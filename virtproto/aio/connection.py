@@ -49,6 +49,7 @@ async def open_connection_to(
     *,
     readonly: bool = False,
     timeout_s: float | None = 10.0,
+    call_timeout_s: float | None = None,
     keepalive: tuple[float, int] | None = (5.0, 5),
     long_calls: int | None = 4,
     reconnect: bool | Reconnect = False,
@@ -59,7 +60,8 @@ async def open_connection_to(
     means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
     driver of the system daemon, since this client has none in its own process. ``readonly`` asks
     for a connection that can change nothing. ``timeout_s`` bounds each step of opening, in seconds
-    above 0; None waits for ever.
+    above 0; None waits for ever. ``call_timeout_s`` is how many seconds each call may take from
+    then on, as of the connection's attribute of that name; None is no limit.
 
     ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
     that long is asked for a sign of life; after so many questions without an answer, and one more
@@ -81,6 +83,7 @@ async def open_connection_to(
     virConnectOpen.
     """
     check_timeout("timeout_s", timeout_s)
+    check_timeout("call_timeout_s", call_timeout_s)
     check_keepalive("keepalive", keepalive)
     check_long_calls("long_calls", long_calls)
     check_reconnect("reconnect", reconnect)
@@ -96,12 +99,18 @@ async def open_connection_to(
     try:
         opened = await entrance.enter(channel, where, timeout_s)
         connection = Connection(channel, opened, readonly=readonly, long_calls=long_calls)
+        connection._call_timeout_s = call_timeout_s
         if reconnect:
             Line(connection, entrance, to_policy(reconnect))
         return connection
     except BaseException:
         await channel.close()
         raise
+
+
+# Who calls it with what it does not take is told so of the name that it has for him.
+open_connection_to.__qualname__ = "open"
+open_connection_to.__module__ = str(__package__)
 
 
 class Entrance:

@@ -42,6 +42,7 @@ class OpenOptions(TypedDict, total=False):
     """What ``virtproto.aio.open`` takes besides the URI and the time."""
 
     readonly: bool
+    call_timeout_s: float | None
     keepalive: tuple[float, int] | None
     long_calls: int | None
     reconnect: bool | Reconnect
@@ -98,6 +99,7 @@ class Fleet:
         for name in options:
             if name not in OpenOptions.__annotations__:
                 raise TypeError(f"Fleet() got an unexpected keyword argument {name!r}")
+        check_timeout("call_timeout_s", options.get("call_timeout_s"))
         check_keepalive("keepalive", options.get("keepalive"))
         check_long_calls("long_calls", options.get("long_calls"))
         check_reconnect("reconnect", options.get("reconnect", False))

@@ -67,6 +67,11 @@ def open_admin_connection(
     return AdminConnection(channel, opened, readonly=False)
 
 
+# Who calls it with what it does not take is told so of the name that it has for him.
+open_admin_connection.__qualname__ = "open"
+open_admin_connection.__module__ = f"{__package__}.admin"
+
+
 class AdminConnection(AdminConnectionMethods):
     """A connection to a daemon's administration; made by ``open``.
 
