@@ -51,18 +51,10 @@ def print_events(
     Raises UsageError, VirtprotoError, and OSError where the output cannot be written.
     """
     classes = [_kind_of(each) for each in kinds]
-    if count is not None and count < 1:
-        raise UsageError(f"--count: {count} events; at least 1 is expected")
-    if timeout_s is not None and not timeout_s > 0:
-        raise UsageError(f"--timeout: {timeout_s:g} seconds; more than 0 are expected")
-    for kind in classes if domains else ():
-        if kind_of_record(kind.__name__).family not in (DOMAIN, QEMU):
-            raise UsageError(f"--domain: {_dashed(kind.__name__)} is not about domains")
+    _check(classes, domains, count, timeout_s)
     with sync.open(uri) as connection:
         about = [find_domain(connection, each) for each in domains] or None
         if records.QemuMonitorEvent in classes:
-            if len(classes) > 1 or domains[1:]:
-                raise UsageError(f"{_MONITOR} goes with no other kind, and with one domain at most")
             heard: Any = connection.qemu_monitor_events(about[0] if about else None)
         else:
             heard = connection.events(*classes, about=about)
@@ -81,6 +73,21 @@ def print_events(
                 raise
             return 0 if count is None else 1
     return 0
+
+
+def _check(
+    classes: Sequence[type[Any]], domains: Sequence[str], count: int | None, timeout_s: float | None
+) -> None:
+    """Raise UsageError for what cannot be, before anybody is asked."""
+    if count is not None and count < 1:
+        raise UsageError(f"--count: {count} events; at least 1 is expected")
+    if timeout_s is not None and not timeout_s > 0:
+        raise UsageError(f"--timeout: {timeout_s:g} seconds; more than 0 are expected")
+    for kind in classes if domains else ():
+        if kind_of_record(kind.__name__).family not in (DOMAIN, QEMU):
+            raise UsageError(f"--domain: {_dashed(kind.__name__)} is not about domains")
+    if records.QemuMonitorEvent in classes and (len(classes) > 1 or domains[1:]):
+        raise UsageError(f"{_MONITOR} goes with no other kind, and with one domain at most")
 
 
 def _kinds() -> dict[str, type[Any]]:
