@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from virtproto.errors import ArgumentTypeError
+from virtproto.errors import ArgumentTypeError, TransferError
 from virtproto.transport.local_files import Source
 
 
@@ -51,3 +51,15 @@ def test_a_terminal_that_does_not_wait_has_not_ended(terminal: tuple[int, int]) 
         assert source.read(100) == b"first\n"
         with pytest.raises(ArgumentTypeError, match="has nothing to read yet"):
             source.read(100)
+
+
+def test_a_pipe_that_ends_early_has_not_shrunk() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"abc")
+    os.close(writing)
+    with open(reading, "rb") as file:
+        source = Source("source", file, 5)
+        source.open()
+        assert source.read(5) == b"abc"
+        with pytest.raises(TransferError, match="ended after 3 bytes; 5 were expected"):
+            source.read(2)

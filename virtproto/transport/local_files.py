@@ -207,7 +207,8 @@ class Source(_OpenFile):
             self.refuse(error)
         self._place += len(data)
         if not data and nbytes and self.size is not None:
-            raise TransferError(f"{self.name} ended after {self._place} bytes: it has shrunk")
+            what = ": it has shrunk" if self.is_regular else f"; {self.size} were expected"
+            raise TransferError(f"{self.name} ended after {self._place} bytes{what}")
         return data
 
     def _read_file(self, nbytes: int) -> Any:
