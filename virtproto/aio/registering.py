@@ -237,13 +237,14 @@ class RegisteringCalls(CarryingCalls):
         self, key: Key, asked: tuple[Procedure[Any, Any], Any], listener: Listener
     ) -> int:
         """Have a callback called, by the registration that there is or by a new one."""
-        delivery = self._alive().delivery
-        delivery.serve(listener)
+        living = self._alive()
         try:
+            living.delivery.serve(listener)
             self._require_life()
             return await self._join(key, asked, listener)
         except BaseException:
-            delivery.dismiss(listener)
+            living.registry.drop(listener)
+            living.delivery.dismiss(listener)
             raise
 
     async def _join(
@@ -265,10 +266,10 @@ class RegisteringCalls(CarryingCalls):
 
         await self._settle()
         living = self._alive()
-        living.delivery.serve(queue, calls=False)
         unknown: LibvirtError | None = None
         heard = not wishes
         try:
+            living.delivery.serve(queue, calls=False)
             self._require_life()
             living.registry.enrol(queue)
             wishes = list(wishes)
@@ -394,9 +395,11 @@ class RegisteringCalls(CarryingCalls):
         living = self._alive()
         registry = living.registry
         while registry.forgotten:
-            queue = registry.forgotten.pop(0)
+            queue = registry.forgotten[0]
             registry.withdraw(queue)
             living.delivery.dismiss(queue)
+            # Only now: whoever has the turn next does the rest, if a signal tore this.
+            registry.forgotten.pop(0)
         for left in list(registry.unwanted):
             try:
                 await self._have_ended(left)

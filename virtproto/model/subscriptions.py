@@ -203,9 +203,11 @@ class Subscriptions:
     ) -> Registration:
         """Note a registration that the daemon has made, and how it was asked."""
         made = Registration(key, server_id, procedure, args)
+        route = _route(made)
         with self._lock:
+            # By its key last: what is found by that has all the rest, wherever a signal tore this.
+            self._routes[route] = made
             self._by_key[key] = made
-            self._routes[_route(made)] = made
             self.unanswered.pop(key, None)
             if not self.unanswered:
                 # Gives back the room that it took; most connections register once.
@@ -218,12 +220,13 @@ class Subscriptions:
             number = listener.number = self._next_number
             self._next_number += 1
             listener.registration = to
-            self._by_number[number] = listener
             if listener.queue is None:
+                self._by_number[number] = listener
                 to.callbacks += (listener,)
             else:
-                to.iterators += (listener,)
+                # In this order: what a signal tears is found by the queue.
                 self._by_queue.setdefault(listener.queue, []).append(listener)
+                to.iterators += (listener,)
         return number
 
     def enrol(self, queue: EventQueue) -> None:
@@ -242,12 +245,7 @@ class Subscriptions:
         to_int("callback_id", number)
         with self._lock:
             found = self._by_number.get(number)
-            if (
-                found is None
-                or found.queue is not None
-                or found.registration is None
-                or found.registration.family != family
-            ):
+            if found is None or found.registration is None or found.registration.family != family:
                 raise UsageError(f"callback_id: {int(number)} is not in use")
             self._leave(found)
             return found
@@ -255,24 +253,32 @@ class Subscriptions:
     def withdraw(self, queue: EventQueue) -> None:
         """Put nothing more into an iterator's queue; what only it wanted is `unwanted` then."""
         with self._lock:
-            for listener in self._by_queue.pop(queue, ()):
+            for listener in self._by_queue.get(queue, ()):
+                self._leave(listener)
+            self._by_queue.pop(queue, None)
+
+    def drop(self, listener: Listener) -> None:
+        """Have a listener hear of nothing, whether or not it was to."""
+        with self._lock:
+            if listener.registration is not None:
                 self._leave(listener)
 
     def _leave(self, listener: Listener) -> None:
+        """Take a listener from its registration; again, where a signal tore that."""
         left = listener.registration
         assert left is not None
-        self._by_number.pop(listener.number, None)
         left.callbacks = tuple(each for each in left.callbacks if each is not listener)
         left.iterators = tuple(each for each in left.iterators if each is not listener)
         if not left.is_used and self._by_key.get(left.key) is left:
             route = _route(left)
             if self._routes.get(route) is left:
                 # Else it is one of a connection that is lost, and its ID may be another one's now.
-                self.unwanted[left] = None
+                self.unwanted.setdefault(left)
                 del self._routes[route]
             del self._by_key[left.key]
             # Left over where a signal tore the registration from being noted.
             self.unanswered.pop(left.key, None)
+        self._by_number.pop(listener.number, None)
 
     # For a connection that is made anew.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from time import monotonic
 
 from virtproto.errors import DeadlineError, TransportError
+from virtproto.model.refs import shown_seconds
 from virtproto.model.replies import INHERITED, refused
 from virtproto.transport.deadline import time_left
 
@@ -53,21 +54,26 @@ class EventEnd:
         until = None if left is None else monotonic() + left
         spare, self._spare = self._spare, None
         waker = spare[1] if spare is not None and spare[0] is channel else Waker(channel._sock)
-        self._waiting.append(waker)
-        self._queue.awaited = True
-        channel._wakers.append(waker)
         try:
+            self._waiting.append(waker)
+            self._queue.awaited = True
+            channel._wakers.append(waker)
             while not self._ready():
                 if until is not None and monotonic() >= until:
                     limit = max(0.0, left or 0.0) if timeout_s is None else timeout_s
-                    raise DeadlineError(f"no event within {limit:g} s")
+                    raise DeadlineError(f"no event within {shown_seconds(limit)} s")
                 self._watch(channel, waker, None if until is None else until - monotonic())
                 if connection._channel is not channel:
                     # Another one has come in its place.
                     return
         finally:
-            channel._wakers.remove(waker)
-            self._waiting.remove(waker)
+            # Whatever a signal tore, and if it comes only now.
+            try:
+                if waker in channel._wakers:
+                    channel._wakers.remove(waker)
+            finally:
+                if waker in self._waiting:
+                    self._waiting.remove(waker)
             self._queue.awaited = bool(self._waiting)
             # It has descriptors, which nobody needs after the last event.
             self._spare = None if self._queue.ended else (channel, waker)
@@ -99,6 +105,7 @@ class EventEnd:
 
     def forget(self) -> None:
         """Have nothing more kept, as nobody has the iterator any more. On any thread."""
+        self._spare = None
         self._delivery.forget(self._queue)
 
     def _rouse(self) -> None:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, Generic, Self, TypeVar
 from warnings import warn
 
-from virtproto.errors import ConnectionClosedError
+from virtproto.errors import ConnectionClosedError, VirtprotoError
 from virtproto.model.event_kinds import KINDS, records_of
 from virtproto.model.event_queue import EventQueue, to_limit, to_overflow
 from virtproto.model.event_reading import EventReader
@@ -141,20 +141,29 @@ class Events(Generic[E]):
         self._end.close()
         if self._opened:
             self._connection._leave(self._queue)
+            # Else it is what `__del__` does, in place of who was torn from it.
+            self._opened = False
 
     def __del__(self) -> None:
-        if self._opened and not self._closed:
-            queue = self._queue
-            if not queue.ended:
-                self._end.forget()
+        if self._opened:
+            is_open = not self._closed and not self._queue.ended
+            self._end.forget()
+            if is_open:
                 warn("an iterator over events was never closed", ResourceWarning, 2, self)
 
     def _open(self) -> None:
         """Have the daemon asked, unless it was."""
         with self._connection._alive().turn:
             if not self._opened and not self._queue.ended:
-                self._connection._enlist(self._wishes, self._queue, named=self._named)
-                self._opened = True
+                try:
+                    self._connection._enlist(self._wishes, self._queue, named=self._named)
+                    self._opened = True
+                except VirtprotoError:
+                    raise
+                except BaseException:
+                    # By a signal, maybe once all was done.
+                    self._connection._alive().registry.forgotten.append(self._queue)
+                    raise
 
     def _wait(self, timeout_s: float | None) -> E | None:
         """Return the next event, None after the last one."""

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
     from _thread import LockType
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from virtproto.protocol.events import CallFailed, ReplyReceived
@@ -240,12 +240,18 @@ def take_in(channel: Channel, waiter: Waiter) -> bool:
 class Waker:
     """What a thread sleeps on that reads only while nobody else does: the socket, and a pipe."""
 
+    # Also of one that was torn before it had any.
+    _ends: Sequence[tuple[int, int]] = ()
+
     def __init__(self, sock: socket) -> None:
-        self._ends: tuple[int, ...] = ()
+        # Kept by the C call that makes it, lest a signal comes between.
+        ends: list[tuple[int, int]] = []
+        self._ends = ends
         try:
-            self._ends = self._out, self._in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            ends.extend(map(os.pipe2, (os.O_CLOEXEC | os.O_NONBLOCK,)))
         except OSError as error:
             raise TransportError(f"nothing to be woken by: {error.strerror}") from error
+        self._out, self._in = self._ends[0]
         # True while the thread is kept from reading by one that leads.
         self.starved = False
         # True while the thread sleeps, or is about to.
@@ -260,8 +266,9 @@ class Waker:
             pass
 
     def __del__(self) -> None:
-        for each in self._ends:
-            os.close(each)
+        for ends in self._ends:
+            # In one C call, for the same reason.
+            list(map(os.close, ends))
 
     def wake(self) -> None:
         """Wake the thread, or keep it from falling asleep the next time."""
