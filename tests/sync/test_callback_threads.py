@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,9 +18,11 @@ import pytest
 import virtproto
 from tests.colours.driving import until
 from tests.colours.streaming import END, opened
-from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
+from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle, noting
 from virtproto.errors import TransportError
+from virtproto.sync.delivery import _Threads
 from virtproto.sync.stream import Stream
+from virtproto.sync.waiting import Waker
 from virtproto.testing import ScriptedServer
 from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
 
@@ -86,6 +89,80 @@ def test_callbacks_never_overlap(server: ScriptedServer, registrar: Registrar, u
         go_on.set()
         until(None, lambda: len(steps) == 3)
     assert steps == ["first begins", "first ends", "second"]
+
+
+class Stop(BaseException):
+    """What a signal handler raises."""
+
+
+@pytest.mark.parametrize("where", ["stop", "wake", "put"])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "behind"])
+def test_a_signal_while_the_last_callback_leaves_costs_the_next_one_nothing(
+    server: ScriptedServer,
+    registrar: Registrar,
+    uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    before: bool,
+) -> None:
+    seen: list[Any] = []
+    main = threading.get_ident()
+
+    def tear_next(of: Any, name: str) -> None:
+        method = getattr(of, name)
+
+        def torn(*args: Any) -> None:
+            mine = threading.get_ident() == main
+            if mine:
+                monkeypatch.undo()
+            if not mine or not before:
+                method(*args)
+            if mine:
+                raise Stop
+
+        monkeypatch.setattr(of, name, torn)
+
+    with virtproto.open(uri) as connection:
+        number = connection.domain_event_register_any(None, LIFECYCLE, print)
+        kept = connection._alive().delivery._threads
+        assert kept is not None
+        if where == "put":
+            posts = SimpleNamespace(get=kept.posts.get, put=kept.posts.put)
+            monkeypatch.setattr(kept, "posts", posts)
+            tear_next(posts, "put")
+        else:
+            tear_next(*((_Threads, "stop") if where == "stop" else (Waker, "wake")))
+        with pytest.raises(Stop):
+            connection.domain_event_deregister_any(number)
+        connection.domain_event_register_any(None, LIFECYCLE, noting(seen))
+        (callback_id,) = registrar.kept
+        for count in (1, 2):
+            server.send(lifecycle(callback_id, count))
+            until(None, lambda: len(seen) == count)  # noqa: B023 - called at once
+        # The threads of before have ended.
+        until(None, lambda: sorted(threads()) == ["virtproto callbacks", "virtproto reader"])
+    until(None, lambda: threads() == [])
+
+
+def test_no_callback_is_called_once_one_has_closed_the_connection(
+    server: ScriptedServer, registrar: Registrar, uri: str
+) -> None:
+    seen: list[int] = []
+
+    def callback(connection: virtproto.Connection, *args: Any) -> None:
+        seen.append(args[1])
+        go_on.wait(10)
+        connection.close()
+
+    go_on = threading.Event()
+    connection = virtproto.open(uri)
+    connection.domain_event_register_any(None, LIFECYCLE, callback)
+    server.send(*(lifecycle(0, n) for n in range(20)))
+    registry = connection._alive().registry
+    until(None, lambda: registry._due is not None and len(registry._due) == 19)
+    go_on.set()
+    until(None, lambda: threads() == [])
+    assert seen == [0]
 
 
 def test_without_descriptors_nothing_is_left_behind(

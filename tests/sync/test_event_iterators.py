@@ -149,9 +149,9 @@ def test_the_end_of_a_daemon_is_heard_of_although_nothing_is_read(
         server.stop()
         until(connection, lambda: not connection.is_alive())
         # Also what it had sent, and nobody had read.
-        seen = []
+        seen: list[int] = []
         with pytest.raises(ConnectionLostError):
-            seen.extend(event.event for event in heard)
+            seen.extend(int(event.event) for event in heard)
         assert kept < len(seen) < 6000
         assert seen == list(range(len(seen)))
 

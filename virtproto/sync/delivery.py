@@ -20,7 +20,7 @@ from weakref import ref
 from virtproto.errors import TransportError
 from virtproto.model.event_kinds import HOMES
 from virtproto.model.object_handle import handle
-from virtproto.model.replies import CLOSED_BY_DAEMON, close_reason, lost
+from virtproto.model.replies import CLOSED_BY_DAEMON, CLOSED_HERE, close_reason, lost
 from virtproto.model.stream_use import readiness
 from virtproto.model.subscriptions import CLIENT, Subscriptions
 from virtproto.transport.inheritance import remember
@@ -31,6 +31,7 @@ from .waiting import Waker, watch
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from virtproto.errors import VirtprotoError
     from virtproto.model.event_queue import EventQueue
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from .registering import RegisteringCalls
     from .stream import Stream
     from .traffic import StreamEnd
+
+    # What a thread is to call, and None after the last.
+    Posts: TypeAlias = SimpleQueue[Callable[[], object] | None]
 
 __all__ = ["Delivery", "Living", "StreamWatch", "class_of"]
 
@@ -81,8 +85,9 @@ class Delivery:
         self._users: set[object] = set()
         self._hearers: set[object] = set()
         self._threads: _Threads | None = None
-        # The thread that called last: its function may still run when another thread is to call.
-        self._caller: threading.Thread | None = None
+        # The thread that called last, and what it was to call: a function may still run there when
+        # another thread is to call.
+        self._before: tuple[Posts, threading.Thread] | None = None
         # True where another channel comes after the one that is lost: iterators go on then.
         self.lasting = False
         # True while another channel is asked for all that is wanted: nobody else has it yet.
@@ -112,9 +117,12 @@ class Delivery:
         with self._lock:
             self._users.discard(user)
             self._hearers.discard(user)
-            if not self._users and self._threads is not None:
-                self._threads.stop()
+            threads = self._threads
+            if not self._users and threads is not None:
+                # Nothing can come between these two.
+                threads.stopped = True
                 self._threads = None
+                threads.stop()
                 self._registry.silence()
             if not self._users and not self._hearers:
                 self._channel.listen(None)
@@ -168,9 +176,18 @@ class Delivery:
         self.post(do)
 
     def _start(self) -> None:
-        if self._threads is None and self._channel.is_open:
-            self._threads = _Threads(self._channel, self._caller)
-            self._caller = self._threads.caller
+        if self._threads is not None or not self._channel.is_open:
+            return
+        threads = _Threads(self._channel, self._before)
+        try:
+            self._threads = threads
+            threads.start()
+            self._before = threads.posts, threads.caller
+        except BaseException:
+            threads.stopped = True
+            self._threads = None
+            threads.stop()
+            raise
 
     def post(self, function: Callable[[], object]) -> None:
         """Have a function called on the thread for that."""
@@ -202,6 +219,7 @@ class Delivery:
         if threads is None:
             return
         if reason == CLIENT:
+            threads.stopped = True
             threads.stop()
             return
         threads.posts.put(self._call_rest)
@@ -225,7 +243,7 @@ class Delivery:
     def _call(self, calls: list[Call]) -> None:
         for call in calls:
             connection = self._connection()
-            if connection is not None:
+            if connection is not None and self._channel._closed is not CLOSED_HERE:
                 _guarded(lambda: call(connection, handle_of))  # noqa: B023 - called at once
 
     def _tell_close(self, reason: int) -> None:
@@ -250,29 +268,36 @@ def handle_of(connection: RegisteringCalls, family: str, wire: object) -> Remote
 class _Threads:
     """One pair of threads."""
 
-    def __init__(self, channel: Channel, before: threading.Thread | None) -> None:
+    def __init__(self, channel: Channel, before: tuple[Posts, threading.Thread] | None) -> None:
         self._channel = channel
-        self._stopped = False
+        # Set by who has them end.
+        self.stopped = False
         self._waker = Waker(channel._sock)
-        self.posts: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.posts: Posts = SimpleQueue()
         self.caller = threading.Thread(
             target=self._call, args=(before,), name="virtproto callbacks", daemon=True
         )
-        reader = threading.Thread(target=self._read, name="virtproto reader", daemon=True)
-        for thread in (reader, self.caller):
-            thread.start()
+
+    def start(self) -> None:
+        """Start both."""
+        threading.Thread(target=self._read, name="virtproto reader", daemon=True).start()
+        self.caller.start()
 
     def stop(self) -> None:
-        """Have both threads end; what is still to be called is not."""
-        self._stopped = True
-        self._waker.wake()
-        self.posts.put(None)
+        """Wake both for their end; what is still to be called is not. They are ``stopped``.
+
+        Torn from this by a signal, they end when something comes, or when others are started.
+        """
+        try:
+            self.posts.put(None)
+        finally:
+            self._waker.wake()
 
     def _read(self) -> None:
         channel = self._channel
         channel._wakers.append(self._waker)
         try:
-            while not self._stopped:
+            while not self.stopped:
                 limit_s = None
                 if channel._is_crowded:
                     # Who takes from it wakes everybody once there is room. Until then little is
@@ -281,19 +306,25 @@ class _Threads:
                     if channel._is_blocked:
                         continue
                     limit_s = 0
-                watch(channel, self._waker, lambda: self._stopped, limit_s)
+                watch(channel, self._waker, lambda: self.stopped, limit_s)
         except TransportError:
             # The channel is closed, and told its listener.
             pass
         finally:
             channel._wakers.remove(self._waker)
+            with channel._lock:
+                # Who tells of the connection's end does it under this, and may be torn from it.
+                self.posts.put(None)
 
-    def _call(self, before: threading.Thread | None) -> None:
+    def _call(self, before: tuple[Posts, threading.Thread] | None) -> None:
         if before is not None:
-            # One after another, although the one that runs had these threads replaced.
-            before.join()
-            del before
-        while (function := self.posts.get()) is not None and not self._stopped:
+            # One after another, although the one that runs had these threads replaced; and who did
+            # that may have been torn from having it end.
+            posts, caller = before
+            posts.put(None)
+            caller.join()
+            del before, posts, caller
+        while (function := self.posts.get()) is not None and not self.stopped:
             _guarded(function)
 
 
