@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import pickle
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.colours.driving import Open
-from virtproto import aio
+from tests.colours.test_events import Registrar
+from virtproto import aio, deadline
 from virtproto.errors import DeadlineError, UsageError
 from virtproto.testing import NoReply, ScriptedServer
 from virtproto.wire import remote
@@ -69,3 +71,31 @@ def test_what_open_does_not_take_is_said_of_open(home: str, part: str) -> None:
 def test_open_can_be_sent_to_another_process(home: str) -> None:
     opening: Any = import_module(home).open
     assert pickle.loads(pickle.dumps(opening)) is opening
+
+
+def test_a_daemon_that_says_nothing_is_named(
+    server: ScriptedServer, path: str, uri: str, open_in_colour: Open
+) -> None:
+    server.handle(remote.AUTH_LIST, NoReply())
+    with pytest.raises(DeadlineError) as raised, open_in_colour(uri, timeout_s=0.05):
+        pass
+    assert str(raised.value) == (
+        f"the daemon behind {path} does not answer (AUTH_LIST: no answer within 0.05 s)"
+    )
+
+
+def test_what_is_left_of_a_limit_is_told_in_few_digits(
+    server: ScriptedServer, uri: str, open_in_colour: Open, events: ModuleType
+) -> None:
+    server.handle(remote.CONNECT_GET_HOSTNAME, NoReply())
+    Registrar(server)
+    few = r" within 0\.0\d{1,3} s$"
+    with open_in_colour(uri) as connection:
+        with pytest.raises(DeadlineError, match=few), deadline(0.0912345678):
+            connection.get_hostname()
+        with (
+            connection.events(events.DomainLifecycle) as heard,
+            pytest.raises(DeadlineError, match=few),
+            deadline(0.0912345678),
+        ):
+            heard.next()

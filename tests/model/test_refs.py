@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from virtproto.errors import UsageError
-from virtproto.model.refs import check_timeout, uuid_to_raw, uuid_to_text
+from virtproto.model.refs import check_timeout, shown_seconds, uuid_to_raw, uuid_to_text
 
 
 @given(st.uuids())
@@ -63,3 +63,18 @@ def test_a_timeout_is_seconds_or_none() -> None:
     for wrong in ("1", b"1", float("nan"), 0, -0.0, -1, float("-inf"), 10**400):
         with pytest.raises(UsageError, match=r"^timeout_s: "):
             check_timeout("timeout_s", wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (10, "10"),
+        (0.05, "0.05"),
+        (4.999871, "5"),
+        (2.51, "2.51"),
+        (1234.5, "1234"),
+        (86400, "86400"),
+    ],
+)
+def test_seconds_are_shown_in_few_digits(seconds: float, shown: str) -> None:
+    assert shown_seconds(seconds) == shown

@@ -11,6 +11,7 @@ import asyncio
 from time import monotonic
 
 from virtproto.errors import DeadlineError
+from virtproto.model.refs import shown_seconds
 from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
@@ -63,7 +64,7 @@ class EventEnd:
                     await turn
         except TimeoutError:
             limit = max(0.0, left or 0.0) if timeout_s is None else timeout_s
-            raise DeadlineError(f"no event within {limit:g} s") from None
+            raise DeadlineError(f"no event within {shown_seconds(limit)} s") from None
         finally:
             if turn in self._waiting:
                 self._waiting.remove(turn)

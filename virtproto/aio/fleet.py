@@ -16,7 +16,7 @@ from virtproto.aio.connection import Connection, open_connection_to
 from virtproto.errors import ConnectionClosedError, DeadlineError
 from virtproto.model.fleet import Outcome, check_at_once, chosen, distinct_uris
 from virtproto.model.opening_options import check_keepalive, check_long_calls, check_reconnect
-from virtproto.model.refs import check_timeout
+from virtproto.model.refs import check_timeout, shown_seconds
 from virtproto.model.replies import CLOSE_TIMEOUT_S
 from virtproto.transport.deadline import deadline
 
@@ -259,7 +259,7 @@ class Fleet:
             host.slow = isinstance(error, TimeoutError)
             took_s = monotonic() - started
             if limit.expired() and not isinstance(error, DeadlineError):
-                late = DeadlineError(f"not done within {timeout_s:g} s")
+                late = DeadlineError(f"not done within {shown_seconds(timeout_s or 0.0)} s")
                 late.__cause__ = error
                 return Outcome(host.uri, None, late, took_s)
             return Outcome(host.uri, None, error, took_s)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # How much of a text that is no UUID an error shows, in characters.
 _SHOWN = 64
 
-__all__ = ["check_timeout", "uuid_to_raw", "uuid_to_text"]
+__all__ = ["check_timeout", "shown_seconds", "uuid_to_raw", "uuid_to_text"]
 
 
 def uuid_to_text(raw: bytes) -> str:
@@ -52,6 +52,11 @@ def uuid_to_raw(parameter: str, value: bytes | str | UUID) -> bytes:
             pass
     shown = repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}..."
     raise UsageError(f"{parameter}: {shown} is not a UUID (32 hexadecimal digits)")
+
+
+def shown_seconds(seconds: float) -> str:
+    """Return a time limit for who reads it: what is left of one has digits that mean nothing."""
+    return f"{seconds:.3g}" if seconds < 1000 else f"{seconds:.0f}"
 
 
 def check_timeout(parameter: str, value: float | None) -> None:

@@ -16,6 +16,7 @@ from virtproto.errors import (
     UnknownProcedureError,
     error_class,
 )
+from virtproto.model.refs import shown_seconds
 from virtproto.protocol.events import ReplyReceived
 from virtproto.wire.rpc import MESSAGE_STATUS_OK
 
@@ -44,6 +45,7 @@ __all__ = [
     "payload_of",
     "refused",
     "repeated",
+    "silent",
     "torn",
     "unclosed",
     "unsent",
@@ -142,7 +144,7 @@ def late(
     daemon may have at a time, for a call that was never sent because there were as many.
     """
     # Time may have been over before the wait began.
-    within = f"within {timeout_s:g} s" if timeout_s is not None and timeout_s > 0 else "in time"
+    within = _within(timeout_s) if timeout_s is not None and timeout_s > 0 else "in time"
     unsent = ""
     if held_by is not None:
         unsent = (
@@ -159,9 +161,18 @@ def unsent(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineE
     if timeout_s is None or timeout_s <= 0:
         return DeadlineError(f"{procedure.name}: no time was left for it, so nothing was sent")
     return DeadlineError(
-        f"{procedure.name}: nothing of it could be sent within {timeout_s:g} s, as the connection "
+        f"{procedure.name}: nothing of it could be sent {_within(timeout_s)}, as the connection "
         "was busy with other calls or the daemon takes nothing in"
     )
+
+
+def silent(path: str, error: DeadlineError) -> DeadlineError:
+    """Return the error for a connection that could not be opened, as a call had no answer."""
+    return DeadlineError(f"the daemon behind {path} does not answer ({error})")
+
+
+def _within(timeout_s: float) -> str:
+    return f"within {shown_seconds(timeout_s)} s"
 
 
 def lost(
@@ -225,7 +236,7 @@ def late_for_return(
 
     ``failure`` is that of the last attempt to open it anew, if there was one.
     """
-    within = "in time" if timeout_s is None else f"within {timeout_s:g} s"
+    within = "in time" if timeout_s is None else _within(timeout_s)
     last = f" (last failure: {failure})" if failure is not None else ""
     error = DeadlineError(
         f"{procedure.name}: the connection was lost and not back {within}{last}; nothing was sent"

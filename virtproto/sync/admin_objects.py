@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from virtproto.errors import ConnectionLostError
+from virtproto.errors import ConnectionLostError, DeadlineError
 from virtproto.model.admin_client_handle import AdminClientHandle
 from virtproto.model.admin_server_handle import AdminServerHandle
 from virtproto.model.object_handle import handle
 from virtproto.model.opening_options import check_keepalive
 from virtproto.model.recipes.admin_opening import open_admin
 from virtproto.model.refs import check_timeout
+from virtproto.model.replies import silent
 from virtproto.transport.resolve_admin import resolve_admin
 
 from ._methods.admin_client import AdminClientMethods
@@ -61,8 +62,10 @@ def open_admin_connection(
         if keepalive is not None:
             # There is no feature to ask for: every daemon answers, and asks nothing of its own.
             channel.keep_alive(*keepalive)
-    except BaseException:
+    except BaseException as error:
         channel.close()
+        if isinstance(error, DeadlineError):
+            raise silent(channel._path, error) from error
         raise
     return AdminConnection(channel, opened, readonly=False)
 

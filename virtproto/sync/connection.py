@@ -8,7 +8,7 @@ with objects inside records; the others are generated, in ``_methods``. What cos
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError
+from virtproto.errors import DeadlineError, LibvirtError
 from virtproto.model.arguments import to_flags, to_uint
 from virtproto.model.calls import unpack_ret
 from virtproto.model.opening_options import (
@@ -23,6 +23,7 @@ from virtproto.model.recipes.opening import (
     open_connection,
 )
 from virtproto.model.refs import check_timeout
+from virtproto.model.replies import silent
 from virtproto.transport.resolve import resolve
 from virtproto.wire import remote as wire
 
@@ -103,8 +104,10 @@ def open_connection_to(
         if reconnect:
             Line(connection, entrance, to_policy(reconnect))
         return connection
-    except BaseException:
+    except BaseException as error:
         channel.close()
+        if isinstance(error, DeadlineError):
+            raise silent(channel._path, error) from error
         raise
 
 

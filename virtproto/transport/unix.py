@@ -23,6 +23,7 @@ from virtproto.errors import (
     SocketRefusedError,
     URIError,
 )
+from virtproto.model.refs import shown_seconds
 from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
@@ -115,11 +116,8 @@ def connect_error(
             f"nobody listens on {path}; the daemon that made it has ended, start it again"
         )
     if exc.errno in (errno.EAGAIN, errno.ETIMEDOUT):
-        return DeadlineError(
-            f"the daemon at {path} did not accept the connection within {timeout_s:g} s"
-            if timeout_s is not None
-            else f"the daemon at {path} did not accept the connection"
-        )
+        within = f" within {shown_seconds(timeout_s)} s" if timeout_s is not None else ""
+        return DeadlineError(f"the daemon at {path} did not accept the connection{within}")
     if exc.errno in (errno.EPROTOTYPE, errno.EPROTONOSUPPORT):
         return ConnectError(f"{path} is a socket of another kind; libvirt's are stream sockets")
     return ConnectError(f"cannot connect to {path}: {exc.strerror or exc}")
