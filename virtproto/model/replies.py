@@ -247,7 +247,7 @@ def late_for_return(
 
 def late_for_turn(timeout_s: float | None) -> DeadlineError:
     """Return the error for a change of what is heard whose time ended before it was its turn."""
-    within = f"within {timeout_s:g} s" if timeout_s is not None and timeout_s > 0 else "in time"
+    within = _within(timeout_s) if timeout_s is not None and timeout_s > 0 else "in time"
     return DeadlineError(
         f"what the daemon sends could not be changed {within}, as another change of it was under "
         "way; nothing was sent"

@@ -11,7 +11,6 @@ from time import monotonic
 
 from virtproto.errors import DeadlineError, TransportError
 from virtproto.model.refs import shown_seconds
-from virtproto.model.refs import shown_seconds
 from virtproto.model.replies import INHERITED, refused
 from virtproto.transport.deadline import time_left
 
