@@ -421,13 +421,9 @@ class Channel:
         try:
             self._settled = False
             if special is None:
+                which, long, urgent = procedure.number, procedure.long, procedure.urgent
                 serial = session.send_call(
-                    procedure.program,
-                    procedure.version,
-                    procedure.number,
-                    args,
-                    long=procedure.long,
-                    urgent=procedure.urgent,
+                    procedure.program, procedure.version, which, args, long=long, urgent=urgent
                 )
             else:
                 serial = special.send_call(procedure, args)

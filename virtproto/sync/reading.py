@@ -25,6 +25,8 @@ from virtproto.transport.unix import pack_timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from virtproto.protocol.events import Event
 
     from .channel import Channel
@@ -138,16 +140,12 @@ def digest(channel: Channel, waiter: Waiter) -> None:
         channel._tell_end(waiter)
     if not inbox:
         return
-    session = channel._session
-    data, ancillary, _, _ = inbox[0]
+    session, (data, ancillary, _, _) = channel._session, inbox[0]
     try:
-        channel._settled = False
+        channel._settled, found = False, None
         inbox.clear()
         if ancillary:
-            from .descriptors import collect
-
-            collect(channel, ancillary)
-        found = None
+            _keep_descriptors(channel, ancillary)
         if data and waiter.serial >= 0:
             now = monotonic() if channel._timed else None
             found = session.receive_reply(waiter.serial, data, now)
@@ -160,9 +158,7 @@ def digest(channel: Channel, waiter: Waiter) -> None:
         channel._taking = True
         chunks = session.data_to_send()
         if chunks:
-            from .sending import take
-
-            take(channel, chunks)
+            _take_along(channel, chunks)
         channel._taking = False
         channel._settled = True
     except BaseException:
@@ -174,6 +170,18 @@ def digest(channel: Channel, waiter: Waiter) -> None:
         from .sending import push
 
         push(channel)
+
+
+def _take_along(channel: Channel, chunks: Sequence[bytes]) -> None:
+    from .sending import take
+
+    take(channel, chunks)
+
+
+def _keep_descriptors(channel: Channel, ancillary: list[tuple[int, int, bytes]]) -> None:
+    from .descriptors import collect
+
+    collect(channel, ancillary)
 
 
 def _hand_out(channel: Channel, waiter: Waiter, data: bytes) -> None:
