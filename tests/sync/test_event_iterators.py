@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -13,12 +14,14 @@ import pytest
 
 import virtproto
 from tests.colours.driving import until
+from tests.colours.losing import FAST
 from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
 from virtproto import deadline
 from virtproto.errors import ConnectionClosedError, ConnectionLostError, DeadlineError
-from virtproto.events import DomainLifecycle
+from virtproto.events import DomainLifecycle, Gap
 from virtproto.sync.channel import Channel
-from virtproto.testing import ScriptedServer
+from virtproto.sync.waiting import Waker
+from virtproto.testing import CloseConnection, ScriptedServer
 from virtproto.wire import keepalive
 from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION, ConnectGetLibVersionRet
 
@@ -240,3 +243,36 @@ def test_a_connection_that_ends_just_before_it_is_listened_to_leaves_nobody_wait
     with pytest.raises(ConnectionClosedError):
         connection.events(DomainLifecycle).next(timeout_s=_PATIENCE_S)
     assert living.registry._finished is not None
+
+
+def test_an_iterator_that_begins_to_wait_as_another_channel_comes_reads_that_one(
+    server: ScriptedServer,
+    registrar: Registrar,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Nobody else reads.
+    uri = f"test:///default?socket={tmp_path / 's'}"
+    with (
+        virtproto.open(uri, keepalive=None, reconnect=FAST) as connection,
+        connection.events(DomainLifecycle) as heard,
+    ):
+        lost = connection._channel
+
+        def late(sock: Any) -> Waker:
+            # The channel is replaced after the iterator looked which one there is.
+            if connection._channel is lost:
+                registrar.kept.clear()
+                server.send(CloseConnection())
+                with contextlib.suppress(ConnectionLostError):
+                    connection.get_library_version()
+                until(connection, connection.is_alive)
+                gap: Any = heard._take()
+                assert isinstance(gap, Gap)
+                server.send(lifecycle(1, 7))
+            return Waker(sock)
+
+        monkeypatch.setattr("virtproto.sync.event_end.Waker", late)
+        found: Any = heard.next(timeout_s=_PATIENCE_S / 2)
+        assert found.event == 7
+        assert connection._channel is not lost

@@ -89,9 +89,8 @@ def test_a_torn_iterator_leaves_nothing_behind(
     server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
 ) -> None:
     def iterate() -> None:
-        with connection.events(DomainLifecycle) as heard:
-            with contextlib.suppress(DeadlineError):
-                heard.next(timeout_s=0.0001)
+        with connection.events(DomainLifecycle) as heard, contextlib.suppress(DeadlineError):
+            heard.next(timeout_s=0.0001)
 
     iterate()
     living = connection._alive()

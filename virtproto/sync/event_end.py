@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EventEnd", "NoMoreEvents"]
 
+# Who waits for others to read, or to bring another channel, looks again so often: a wake-up that
+# was lost heals itself.
+_LOOK_AGAIN_S = 1.0
+
 # What ends a loop.
 NoMoreEvents = StopIteration
 
@@ -59,13 +63,13 @@ class EventEnd:
             self._queue.awaited = True
             channel._wakers.append(waker)
             while not self._ready():
+                if connection._channel is not channel:
+                    # Another one has come in its place, and woke those whom it found here.
+                    return
                 if until is not None and monotonic() >= until:
                     limit = max(0.0, left or 0.0) if timeout_s is None else timeout_s
                     raise DeadlineError(f"no event within {shown_seconds(limit)} s")
                 self._watch(channel, waker, None if until is None else until - monotonic())
-                if connection._channel is not channel:
-                    # Another one has come in its place.
-                    return
         finally:
             # Whatever a signal tore, and if it comes only now.
             try:
@@ -95,6 +99,7 @@ class EventEnd:
             waker.asleep = True
             try:
                 if not self._ready():
+                    left = _LOOK_AGAIN_S if left is None else min(left, _LOOK_AGAIN_S)
                     waker.sleep(left, alone=True)
             finally:
                 waker.asleep = False
