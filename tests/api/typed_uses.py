@@ -174,6 +174,9 @@ async def fleet_tells(fleet: aio.Fleet) -> None:
         assert_type(outcome, aio.Outcome[str])
         assert_type(outcome.value, str | None)
         assert_type(outcome.uri, str)
+    async for found in fleet.each(lambda conn: conn.list_all_domains()):
+        print(found.uri, found.error or len(found.result()))
+        print(found.uri, found.error or len(found.value))  # type: ignore[arg-type]
     assert_type(await fleet.run(lambda conn: conn.get_version()), list[aio.Outcome[int]])
     assert_type(fleet.connections, dict[str, aio.Connection])
     await fleet.run(len)  # type: ignore[arg-type]

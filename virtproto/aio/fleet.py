@@ -69,7 +69,7 @@ class Fleet:
 
         async with Fleet(uris, at_once=50) as fleet:
             async for outcome in fleet.each(lambda conn: conn.list_all_domains()):
-                print(outcome.uri, outcome.error or len(outcome.value))
+                print(outcome.uri, outcome.error or len(outcome.result()))
 
     ``uris`` are connection URIs, each of them once. ``at_once`` is on how many hosts a run is busy
     at a time. ``timeout_s`` is the time for each host in each run, in seconds above 0, connecting
