@@ -276,3 +276,25 @@ def test_an_iterator_that_begins_to_wait_as_another_channel_comes_reads_that_one
         found: Any = heard.next(timeout_s=_PATIENCE_S / 2)
         assert found.event == 7
         assert connection._channel is not lost
+
+
+def test_who_takes_while_another_thread_fills_the_queue_keeps_nobody_from_reading(
+    server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
+) -> None:
+    with connection.events(DomainLifecycle, limit=1, overflow="block") as heard:
+        queue = heard._queue
+        tell = queue.on_crowd
+        taken: list[object] = []
+
+        def late() -> None:
+            # Between the two lines of who fills it, the other takes what there was.
+            taken.append(queue.take())
+            tell()
+
+        queue.on_crowd = late
+        server.send(lifecycle(0, 0), lifecycle(0, 1))
+        until(connection, lambda: taken and len(queue) == 1)
+        assert not connection._channel._is_blocked
+        server.send(*(lifecycle(0, n) for n in range(2, 6)))
+        queue.on_crowd = tell
+        assert [heard.next(timeout_s=_PATIENCE_S).event for _ in range(5)] == list(range(1, 6))

@@ -176,7 +176,8 @@ class Subscriptions:
     @property
     def crowded(self) -> bool:
         """Whether nothing more should be read on the account of an iterator."""
-        return any(queue.crowded for queue in tuple(self._by_queue))
+        queues = self._by_queue
+        return bool(queues) and any(each.crowded and not each.ended for each in tuple(queues))
 
     def begin(self) -> None:
         """Hold back events of unknown IDs until `end`: a registration is being made."""

@@ -92,8 +92,6 @@ class Delivery:
         self.lasting = False
         # True while another channel is asked for all that is wanted: nobody else has it yet.
         self.renewing = False
-        # True while an iterator's queue is to grow no more.
-        self.crowded = False
         remember(self)
 
     def serve(self, user: object, *, calls: bool = True) -> None:
@@ -147,13 +145,16 @@ class Delivery:
 
     # For iterators.
 
-    def crowd(self) -> None:
-        """Take note of a queue that is crowded."""
-        self.crowded = True
+    @property
+    def crowded(self) -> bool:
+        """Whether an iterator's queue is to grow no more: as they are, and not as one was told.
+
+        One thread fills a queue while another takes, and what they would tell may come too late.
+        """
+        return self._registry.crowded
 
     def make_room(self) -> None:
-        """Take note of a queue that is crowded no more."""
-        self.crowded = self._registry.crowded
+        """Have reading go on, unless another queue is crowded."""
         if not self.crowded:
             for waker in tuple(self._channel._wakers):
                 waker.wake()

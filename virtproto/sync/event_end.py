@@ -44,7 +44,6 @@ class EventEnd:
         # One waker is kept, and for which channel it is.
         self._spare: tuple[Channel, Waker] | None = None
         queue.on_news = self._rouse
-        queue.on_crowd = delivery.crowd
         queue.on_room = delivery.make_room
 
     def wait(self, connection: LivingCalls, until: float | None, timeout_s: float | None) -> None:
