@@ -29,24 +29,30 @@ def server(tmp_path: Path) -> Iterator[ScriptedServer]:
         yield running
 
 
+class Slow:
+    """A daemon that answers registrations once it is told to."""
+
+    def __init__(self, server: ScriptedServer) -> None:
+        self.registrar = Registrar(server)
+        self.asked = threading.Event()
+        self.go_on = threading.Event()
+
+    def register(self, call: CallReceived) -> Answer:
+        self.asked.set()
+        assert self.go_on.wait(_PATIENCE_S)
+        return self.registrar.register(call)
+
+
 async def test_waiting_for_the_turn_is_bounded_as_a_call_is(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
-    registrar = Registrar(server)
-    asked = threading.Event()
-    go_on = threading.Event()
-
-    def slow(call: CallReceived) -> Answer:
-        asked.set()
-        assert go_on.wait(_PATIENCE_S)
-        return registrar.register(call)
-
+    slow = Slow(server)
     async with await aio.open(f"test:///default?socket={tmp_path / 's'}") as connection:
         heard = connection.events(DomainReboot)
         await heard.__aenter__()
-        server.handle(REGISTER, slow)
+        server.handle(REGISTER, slow.register)
         another = asyncio.create_task(connection.domain_event_register_any(None, 0, print))
-        await asyncio.to_thread(asked.wait, _PATIENCE_S)
+        await asyncio.to_thread(slow.asked.wait, _PATIENCE_S)
         with pytest.raises(DeadlineError, match="another change of it"), deadline(0.05):
             await connection.domain_event_register_any(None, 2, print)
         connection.call_timeout_s = 0.05
@@ -66,9 +72,9 @@ async def test_waiting_for_the_turn_is_bounded_as_a_call_is(
         waiting = asyncio.create_task(connection.domain_event_register_any(None, 4, print))
         await asyncio.sleep(0)
         waiting.cancel()
-        go_on.set()
+        slow.go_on.set()
         await another
         with pytest.raises(asyncio.CancelledError):
             await waiting
         async with connection.events(DomainLifecycle):
-            assert len(registrar.kept) == 1
+            assert len(slow.registrar.kept) == 1

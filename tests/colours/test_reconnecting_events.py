@@ -25,6 +25,7 @@ from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
     LibvirtError,
+    UsageError,
 )
 from virtproto.events import Gap
 from virtproto.protocol.events import CallReceived
@@ -239,3 +240,33 @@ def test_iterators_end_when_it_is_closed_meanwhile(
             connection.close()
             with pytest.raises(ConnectionClosedError, match="no more events"):
                 heard.next(timeout_s=10)
+
+
+def test_a_callback_that_is_refused_is_served_no_more_and_given_back_in_peace(
+    server: ScriptedServer, registrar: Forgetting, lasting: virtproto.Connection
+) -> None:
+    seen: list[Any] = []
+    numbers = [lasting.domain_event_register_any(None, kind, noting(seen)) for kind in (0, 1)]
+    lasting.domain_event_register(lambda *args: None)
+    step = calls.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY
+    server.handle(step, ReplyError("not here", code=1))
+    lose(server)
+    gone(lasting)
+    back(lasting)
+    delivery = lasting._alive().delivery
+    assert not delivery._users
+    # A blocking connection's threads.
+    assert getattr(delivery, "_threads", None) is None
+    server.handle(step, registrar.register)
+    another = lasting.domain_event_register_any(None, LIFECYCLE, noting(seen))
+    for number in numbers:
+        lasting.domain_event_deregister_any(number)
+        with pytest.raises(UsageError, match="is not in use"):
+            lasting.domain_event_deregister_any(number)
+    lasting.domain_event_deregister()
+    (callback_id,) = registrar.kept
+    server.send(lifecycle(callback_id, 4))
+    until(lasting, lambda: seen)
+    assert seen == [("one", 4, 0)]
+    lasting.domain_event_deregister_any(another)
+    assert not registrar.kept

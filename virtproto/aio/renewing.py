@@ -49,7 +49,8 @@ async def renew(
             try:
                 payload = await channel.call(wanted.procedure, wanted.args, timeout_s)
             except LibvirtError as error:
-                registry.refuse(wanted, error)
+                for listener in registry.refuse(wanted, error):
+                    living.delivery.dismiss(listener)
             else:
                 answer = unpack_ret(wanted.procedure, payload)
                 registry.renew(wanted, getattr(answer, "callbackID", None))

@@ -313,16 +313,18 @@ class Subscriptions:
                 # Everybody left meanwhile.
                 self.unwanted[made_anew] = None
 
-    def refuse(self, not_renewed: Registration, error: VirtprotoError) -> None:
-        """End the iterators of a registration that could not be made anew, and drop it."""
+    def refuse(self, not_renewed: Registration, error: VirtprotoError) -> Collection[Listener]:
+        """End the iterators of a registration that could not be made anew, and drop it.
+
+        Returns the callbacks, which are not called any more. Their numbers are theirs until who has
+        them, and does not know, gives them back.
+        """
         with self._lock:
             self._by_key.pop(not_renewed.key, None)
-            for listener in not_renewed.callbacks:
-                self._by_number.pop(listener.number, None)
             for listener in not_renewed.iterators:
-                self._by_number.pop(listener.number, None)
                 if listener.queue is not None:
                     listener.queue.end(error)
+            return not_renewed.callbacks
 
     def leave_to_parent(self) -> None:
         """In a forked process: end every iterator; whoever had the lock is not there."""

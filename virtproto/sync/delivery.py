@@ -121,7 +121,9 @@ class Delivery:
                 threads.stopped = True
                 self._threads = None
                 threads.stop()
-                self._registry.silence()
+                if not self.renewing:
+                    # Else what came before, for others before these, is still called.
+                    self._registry.silence()
             if not self._users and not self._hearers:
                 self._channel.listen(None)
 
