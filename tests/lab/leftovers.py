@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -19,7 +20,7 @@ from virtproto.aio.channel import Channel as AioChannel
 from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.sync.channel import Channel as SyncChannel
 
-__all__ = ["Stock", "nothing_left", "resident_kib"]
+__all__ = ["Stock", "allocated_blocks", "nothing_left", "resident_kib"]
 
 _LOOK_AGAIN_S = 0.005
 _KINDS = (ConnectionHandle, AioChannel, SyncChannel, asyncio.Task)
@@ -56,6 +57,12 @@ def nothing_left(limit_s: float = 5.0) -> Iterator[None]:
     while more := Stock().more_than(before):
         assert time.monotonic() < deadline, f"left behind: {more}"
         time.sleep(_LOOK_AGAIN_S)
+
+
+def allocated_blocks() -> int:
+    """Return how many pieces of memory the interpreter has given out for objects."""
+    gc.collect()
+    return sys.getallocatedblocks()
 
 
 def resident_kib() -> int:

@@ -30,7 +30,7 @@ LARGE = 16384
 # Enough for a few packets, so that both ends wake up less often.
 _ROOM = 1 << 20
 # Twice that stays with the process. It is more than a stream's packets take while somebody reads.
-_KEPT = 4 << 20
+_KEPT = 1 << 20
 
 
 def widen(sock: HasRoom) -> None:
