@@ -18,7 +18,7 @@ import pytest
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from tests.lab.guests import EchoGuest
-from tests.lab.leftovers import nothing_left, resident_kib
+from tests.lab.leftovers import allocated_blocks, nothing_left, resident_kib
 from tests.lab.place import repository
 from tests.live.storming import (
     LONG,
@@ -71,9 +71,7 @@ def check_that_all_are_lost(storm: Storm, count: int) -> None:
     """
     assert len(storm.calls()) == count
     for each in storm.ended:
-        # A piece of the upload may be sent when it is over, too.
-        also = ConnectionClosedError if each.what == "up" else ConnectionLostError
-        assert isinstance(each.error, ConnectionLostError | also), each
+        assert isinstance(each.error, ConnectionLostError), each
     unsent = [each for each in storm.of(LONG) if not each.error.may_have_run]  # type: ignore[union-attr]
     assert len(unsent) >= len(storm.of(LONG)) - 4
 
@@ -121,10 +119,12 @@ def test_again_and_again(make_storm: MakeStorm, daemon: PrivateDaemon) -> None:
     with nothing_left():
         for _ in range(5):
             once()
-        before = resident_kib()
+        before, resident = allocated_blocks(), resident_kib()
         for _ in range(15):
             once()
-        assert resident_kib() - before < 4096
+        assert allocated_blocks() - before < 500
+        # What malloc keeps for each thread is bounded, and not full yet after a few rounds.
+        assert resident_kib() - resident < 48 * 1024
 
 
 RECONNECT = Reconnect(first_delay_s=0.05, longest_delay_s=0.2)

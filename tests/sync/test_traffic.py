@@ -21,6 +21,7 @@ from virtproto.model.stream_inbox import CROWDED
 from virtproto.protocol.events import CallReceived
 from virtproto.protocol.framing import pack_packet
 from virtproto.testing import (
+    CloseConnection,
     NoReply,
     OpenStream,
     ScriptedServer,
@@ -342,3 +343,26 @@ def test_a_forked_child_leaves_streams_and_events_to_its_parent(
     server.send(lifecycle(3))
     until(connection, lambda: heard == [3])
     stream.abort()
+
+
+def test_sending_fails_as_the_stream_does_before_it_was_told(
+    server: ScriptedServer, connection: virtproto.Connection
+) -> None:
+    stream = download(connection)
+    end = stream._end
+    lose = end.lose
+    sending: list[tuple[threading.Thread, list[Any]]] = []
+
+    def lose_late(*args: Any) -> None:
+        # The connection has ended, and its streams are just being told.
+        sending.append(in_thread(lambda: stream.send(b"x")))
+        sending[0][0].join(0.2)
+        lose(*args)
+
+    end.lose = lose_late
+    server.send(CloseConnection())
+    until(None, lambda: not connection.is_alive() and sending)
+    thread, results = sending[0]
+    thread.join(10)
+    assert isinstance(results[0], ConnectionLostError)
+    assert "STORAGE_VOL_DOWNLOAD" in str(results[0])

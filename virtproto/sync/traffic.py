@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from virtproto.errors import VirtprotoError
+from virtproto.errors import ConnectionClosedError, VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
     CLOSED_HERE,
@@ -223,8 +223,14 @@ class StreamEnd:
             queue(session)
 
         limit_s = time_left(self._timeout_s)
+        channel = self._opened()
         try:
-            heed(self._opened(), unless_failed, limit_s)
+            heed(channel, unless_failed, limit_s)
+        except ConnectionClosedError:
+            # Of a connection that ends just now streams are told a moment later, under the lock.
+            with channel._lock:
+                self.inbox.check()
+            raise
         except BlockingIOError:
             over = limit_s is not None and limit_s <= 0
             error = unsent(self.procedure, limit_s) if over else late(self.procedure, limit_s)
