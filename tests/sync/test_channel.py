@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.colours.damage import DAMAGE
+from tests.colours.driving import until
 from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
@@ -20,6 +22,7 @@ from virtproto.errors import (
     VirtprotoError,
 )
 from virtproto.model.endpoint import Endpoint
+from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallReceived
 from virtproto.sync.channel import Channel
 from virtproto.testing import (
@@ -271,4 +274,37 @@ def test_the_daemon_may_close_while_nothing_is_said(server: ScriptedServer) -> N
     server.send(CloseConnection())
     server.wait_until(lambda seen: seen.connections_ended == 1)
     with pytest.raises(ConnectionLostError):
+        ask(channel)
+
+
+@pytest.mark.parametrize("where", ["send_call", "receive_reply"])
+def test_a_signals_handler_may_close_the_connection_that_it_came_upon(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    channel = channel_to(server)
+    method = getattr(ClientSession, where)
+
+    def work(*args: Any, **options: Any) -> Any:
+        found = method(*args, **options)
+        # As a handler would that runs now: this thread has the lock.
+        if channel._closed is None:
+            channel.close(CONNECT_GET_LIB_VERSION)
+        return found
+
+    monkeypatch.setattr(ClientSession, where, work)
+    results: list[object] = []
+
+    def call() -> None:
+        try:
+            results.append(ask(channel))
+        except ConnectionClosedError as error:
+            results.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert len(results) == 1
+    until(None, lambda: channel._ended and channel._sock.fileno() < 0)
+    assert channel._waiting == {}
+    with pytest.raises(ConnectionClosedError, match="it was closed"):
         ask(channel)

@@ -95,6 +95,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel"]
 
+# The lock is held for less, unless by the very thread that wants it: where a signal's handler
+# closes a connection that is being used.
+MOMENT_S = 0.5
 _SEND_FLAGS = (MSG_NOSIGNAL | MSG_DONTWAIT,)
 
 
@@ -334,21 +337,27 @@ class Channel:
             # The daemon is gone or busy; it will notice the closed socket.
             pass
         finally:
-            with self._lock:
-                self._lose(CLOSED_HERE)
-            hand_on(self)
+            from .ending import close
+
+            close(self)
 
     def _say(self, goodbye: Procedure[Any, Any]) -> None:
         limit_s = time_left(CLOSE_TIMEOUT_S) or 0
         if limit_s <= 0:
             return
         waiter = Waiter(goodbye)
+        got: list[bool] = []
         try:
-            with self._lock:
-                if self._lead is not None or self._waiting or not self._settled or self._ended:
+            try:
+                got.extend(map(self._lock.acquire, (True,), (MOMENT_S,)))
+                busy = not got[0] or self._lead is not None or self._waiting
+                if busy or not self._settled or self._ended:
                     return
                 self._begin(waiter, goodbye, b"")
                 self._lead = waiter
+            finally:
+                if got and got[0]:
+                    self._lock.release()
             read_for(self, waiter, monotonic() + limit_s, limit_s)
         finally:
             if self._lead is waiter:

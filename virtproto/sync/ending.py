@@ -1,10 +1,12 @@
 """The end of a blocking connection: who is told what, and in which order.
 
 Responsible for telling callers, streams, the listener and whoever else asked to be told. A friend
-of `channel`, whose head says what holds; everything here needs its lock.
+of `channel`, whose head says what holds; everything here but `close` needs its lock.
 """
 
 from __future__ import annotations
+
+from _thread import start_new_thread
 
 from virtproto.model.replies import (
     CLOSED_HERE,
@@ -17,6 +19,8 @@ from virtproto.model.replies import (
 )
 from virtproto.protocol.events import CallFailed
 
+from .waiting import hand_on
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.errors import VirtprotoError
@@ -24,7 +28,35 @@ if TYPE_CHECKING:
     from .channel import Channel
     from .waiting import Waiter
 
-__all__ = ["end", "end_of_call"]
+__all__ = ["close", "end", "end_of_call"]
+
+
+def close(channel: Channel) -> None:
+    """End a connection from this side, for who does not have its lock, or does not know that.
+
+    It is the caller's own where a signal's handler closes what the signal came upon. Then the end
+    comes when the handler has returned, on a thread that can wait for that.
+    """
+    from .channel import MOMENT_S
+
+    got: list[bool] = []
+    try:
+        got.extend(map(channel._lock.acquire, (True,), (MOMENT_S,)))
+        if got[0]:
+            channel._lose(CLOSED_HERE)
+        else:
+            start_new_thread(_close_later, (channel,))
+    finally:
+        if got and got[0]:
+            channel._lock.release()
+    if channel._ended:
+        hand_on(channel)
+
+
+def _close_later(channel: Channel) -> None:
+    with channel._lock:
+        channel._lose(CLOSED_HERE)
+    hand_on(channel)
 
 
 def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: int) -> None:
