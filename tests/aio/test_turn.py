@@ -55,6 +55,8 @@ async def test_waiting_for_the_turn_is_bounded_as_a_call_is(
         await asyncio.to_thread(slow.asked.wait, _PATIENCE_S)
         with pytest.raises(DeadlineError, match="another change of it"), deadline(0.05):
             await connection.domain_event_register_any(None, 2, print)
+        with pytest.raises(DeadlineError, match="another change of it"):
+            await connection.events(DomainLifecycle).next(timeout_s=0.05)
         connection.call_timeout_s = 0.05
         for change in (
             lambda: connection.domain_event_register(print),

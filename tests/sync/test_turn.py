@@ -87,6 +87,8 @@ def test_waiting_for_the_turn_is_bounded_as_a_call_is(
 ) -> None:
     with pytest.raises(DeadlineError, match="another change of it was under way"), deadline(0.05):
         connection.domain_event_register_any(None, 2, print)
+    with pytest.raises(DeadlineError, match="another change of it was under way"):
+        connection.events(DomainLifecycle).next(timeout_s=0.05)
     connection.call_timeout_s = 0.05
     with pytest.raises(DeadlineError, match=r"within 0\.05 s"):
         connection.domain_event_register(print)

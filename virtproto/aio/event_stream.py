@@ -18,6 +18,7 @@ from virtproto.model.event_reading import EventReader
 from virtproto.model.refs import check_timeout
 from virtproto.model.replies import repeated
 from virtproto.protocol.events import EventReceived
+from virtproto.transport.deadline import deadline
 
 from . import _events
 from .delivery import class_of
@@ -114,9 +115,9 @@ class Events(Generic[E]):
     async def next(self, *, timeout_s: float | None = None) -> E:
         """Return the next event; wait for it at most ``timeout_s`` seconds, None is for ever.
 
-        Asking the daemon first, where the iterator was not entered, is bounded by the connection's
-        own ``call_timeout_s``. Raises DeadlineError; ConnectionClosedError after the last event;
-        otherwise as looping does.
+        Where the iterator was not entered the daemon is asked first, within that time and the
+        connection's own ``call_timeout_s``. Raises DeadlineError; ConnectionClosedError after the
+        last event; otherwise as looping does.
         """
         check_timeout("timeout_s", timeout_s)
         record = self._take()
@@ -169,7 +170,8 @@ class Events(Generic[E]):
         """Return the next event, None after the last one."""
         until = None if timeout_s is None else monotonic() + timeout_s
         if not self._opened and not self._closed:
-            await self._open()
+            with deadline(timeout_s):
+                await self._open()
         while True:
             ended = self._queue.ended
             record = self._take()
