@@ -95,6 +95,23 @@ class Stop(BaseException):
     """What a signal handler raises."""
 
 
+def tear_next(monkeypatch: pytest.MonkeyPatch, of: Any, name: str, *, before: bool) -> None:
+    """Have a signal come before or behind the next call that this thread makes of a method."""
+    method = getattr(of, name)
+    main = threading.get_ident()
+
+    def torn(*args: Any) -> None:
+        mine = threading.get_ident() == main
+        if mine:
+            monkeypatch.undo()
+        if not mine or not before:
+            method(*args)
+        if mine:
+            raise Stop
+
+    monkeypatch.setattr(of, name, torn)
+
+
 @pytest.mark.parametrize("where", ["stop", "wake", "put"])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "behind"])
 def test_a_signal_while_the_last_callback_leaves_costs_the_next_one_nothing(
@@ -106,22 +123,6 @@ def test_a_signal_while_the_last_callback_leaves_costs_the_next_one_nothing(
     before: bool,
 ) -> None:
     seen: list[Any] = []
-    main = threading.get_ident()
-
-    def tear_next(of: Any, name: str) -> None:
-        method = getattr(of, name)
-
-        def torn(*args: Any) -> None:
-            mine = threading.get_ident() == main
-            if mine:
-                monkeypatch.undo()
-            if not mine or not before:
-                method(*args)
-            if mine:
-                raise Stop
-
-        monkeypatch.setattr(of, name, torn)
-
     with virtproto.open(uri) as connection:
         number = connection.domain_event_register_any(None, LIFECYCLE, print)
         kept = connection._alive().delivery._threads
@@ -129,9 +130,10 @@ def test_a_signal_while_the_last_callback_leaves_costs_the_next_one_nothing(
         if where == "put":
             posts = SimpleNamespace(get=kept.posts.get, put=kept.posts.put)
             monkeypatch.setattr(kept, "posts", posts)
-            tear_next(posts, "put")
+            tear_next(monkeypatch, posts, "put", before=before)
         else:
-            tear_next(*((_Threads, "stop") if where == "stop" else (Waker, "wake")))
+            of = _Threads if where == "stop" else Waker
+            tear_next(monkeypatch, of, where, before=before)
         with pytest.raises(Stop):
             connection.domain_event_deregister_any(number)
         connection.domain_event_register_any(None, LIFECYCLE, noting(seen))

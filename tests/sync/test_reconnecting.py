@@ -164,20 +164,21 @@ def test_a_forgotten_connection_is_not_opened_anew(
     assert times(server, remote.CONNECT_OPEN.number) == 1
 
 
+def ask_in_vain(connection: virtproto.Connection, said: list[str]) -> None:
+    """Make a call that ends because the connection is closed, and note in which words."""
+    try:
+        connection.get_hostname()
+    except virtproto.ConnectionClosedError as error:
+        said.append(str(error))
+
+
 def test_closing_wakes_those_who_wait(server: ScriptedServer, path: str, uri: str) -> None:
     said: list[str] = []
-
-    def ask(connection: virtproto.Connection) -> None:
-        try:
-            connection.get_hostname()
-        except virtproto.ConnectionClosedError as error:
-            said.append(str(error))
-
     with nothing_left():
         connection = virtproto.open(uri, reconnect=FAST)
         leave(server, path)
         until_lost(connection)
-        thread = threading.Thread(target=ask, args=(connection,))
+        thread = threading.Thread(target=ask_in_vain, args=(connection, said))
         thread.start()
         time.sleep(0.02)
         connection.close()
@@ -199,18 +200,15 @@ def test_closing_just_as_the_connection_is_back_wakes_those_who_wait(
 
     said: list[str] = []
 
-    def ask(connection: virtproto.Connection) -> None:
-        try:
-            connection.get_hostname()
-        except virtproto.ConnectionClosedError as error:
-            said.append(str(error))
-
     with nothing_left():
         connection = virtproto.open(uri, reconnect=FAST)
         monkeypatch.setattr(Line, "_take", take_slowly)
         leave(server, path)
         until_lost(connection)
-        threads = [threading.Thread(target=ask, args=(connection,), daemon=True) for _ in range(3)]
+        threads = [
+            threading.Thread(target=ask_in_vain, args=(connection, said), daemon=True)
+            for _ in range(3)
+        ]
         for thread in threads:
             thread.start()
         line: Any = connection._line

@@ -97,7 +97,7 @@ __all__ = ["Channel"]
 
 # The lock is held for less, unless by the very thread that wants it: where a signal's handler
 # closes a connection that is being used.
-MOMENT_S = 0.5
+MOMENT_S = 0.1
 _SEND_FLAGS = (MSG_NOSIGNAL | MSG_DONTWAIT,)
 
 
