@@ -52,8 +52,8 @@ class Signals:
             self._out, self._in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             undo.callback(os.close, self._out)
             undo.callback(os.close, self._in)
-            # The kernel may give a signal to any thread; Python runs the handlers in this one, which
-            # may be asleep.
+            # The kernel may give a signal to any thread; Python runs the handlers in this one,
+            # which may be asleep.
             undo.callback(
                 signal.set_wakeup_fd, signal.set_wakeup_fd(self._in, warn_on_full_buffer=False)
             )
