@@ -192,6 +192,11 @@ class PrivateDaemon:
         if self._warden is not None:
             self._warden.wait(_STOP_S)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether libvirtd has ended, by itself or because it was told to."""
+        return self._warden is not None and self._warden.poll() is not None
+
     def freeze(self) -> None:
         """Make libvirtd stop doing anything, without closing a socket."""
         os.kill(self._pid, signal.SIGSTOP)

@@ -183,6 +183,14 @@ def test_a_daemon_that_freezes_and_comes_round(
         assert WINDOW_S * 0.7 < storm.reasons[0][1] - frozen < WINDOW_S + SOON_S
         storm.start("call", "get_hostname")
         daemon.thaw()
+
+        def all_called() -> bool:
+            # libvirtd 9.0.0 now and then ends after this, which is for the connection to outlast.
+            if daemon.has_ended:
+                daemon.restart()
+            return len(storm.calls()) == COUNT + 1
+
+        storm.wait(all_called)
         check_that_it_goes_on(storm, daemon, 2)
 
 
