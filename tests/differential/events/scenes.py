@@ -172,7 +172,8 @@ def _with_ports(scene: Scene, held: ExitStack) -> None:
         (folder / name).write_bytes(bytes(_MIB))
     full = folder / "full"
     full.mkdir()
-    inside = ["nsenter", "-t", str(scene.pid), "-m"]
+    # The root too: where this runs in a chroot the namespace's own would be another.
+    inside = ["nsenter", "-t", str(scene.pid), "-m", "-r"]
     subprocess.run(
         [*inside, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(full)], check=True
     )
