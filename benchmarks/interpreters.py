@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 SLACK_WITHOUT_PGO = 1.6
 
 DEBIAN_PYTHON = Path("/usr/bin/python3")
+
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 def built_with_pgo() -> bool:
@@ -34,3 +37,18 @@ def find_binding() -> str | None:
         return None
     number = json.loads(done.stdout)
     return f"{number // 1000000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+def start_worker(command: list[str], cpu: int) -> subprocess.Popen[str]:
+    """Start a client process on one CPU, which takes jobs from its input and answers each."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPATH"] = str(_ROOT)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_ROOT,
+        env=environment,
+        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+    )

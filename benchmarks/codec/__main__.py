@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from benchmarks.interpreters import (
     SLACK_WITHOUT_PGO,
     built_with_pgo,
     find_binding,
+    start_worker,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,17 +48,7 @@ class Worker:
     """A client process that runs jobs and reports their CPU and wall seconds."""
 
     def __init__(self, interpreter: str, module: str, cpu: int) -> None:
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        environment["PYTHONPATH"] = str(ROOT)
-        self._process = subprocess.Popen(
-            [interpreter, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment,
-            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
-        )
+        self._process = start_worker([interpreter, "-m", module], cpu)
 
     def run(self, job: str, path: Path, rounds: int) -> float:
         """Run ``job`` ``rounds`` times and return the client's CPU seconds of one."""

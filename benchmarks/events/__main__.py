@@ -14,7 +14,6 @@ import json
 import os
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from benchmarks.interpreters import (
     SLACK_WITHOUT_PGO,
     built_with_pgo,
     find_binding,
+    start_worker,
 )
 from tests.lab.fixtures import private_daemon
 
@@ -50,17 +50,7 @@ class Worker:
     """A client process that does one job at a time."""
 
     def __init__(self, interpreter: str, module: str, cpu: int) -> None:
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        environment["PYTHONPATH"] = str(ROOT)
-        self._process = subprocess.Popen(
-            [interpreter, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=environment,
-            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
-        )
+        self._process = start_worker([interpreter, "-m", module], cpu)
 
     def begin(self, job: str, uri: str, count: int) -> None:
         """Begin a job; return when the daemon was asked for events."""
