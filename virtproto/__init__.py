@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from virtproto import wire as wire
     from virtproto.errors import ArgumentTypeError as ArgumentTypeError
     from virtproto.errors import AuthenticationError as AuthenticationError
+    from virtproto.errors import CertificateError as CertificateError
+    from virtproto.errors import ConfigFileError as ConfigFileError
     from virtproto.errors import ConnectError as ConnectError
     from virtproto.errors import ConnectionClosedError as ConnectionClosedError
     from virtproto.errors import ConnectionLostError as ConnectionLostError
+    from virtproto.errors import CredentialsMissingError as CredentialsMissingError
     from virtproto.errors import DeadlineError as DeadlineError
     from virtproto.errors import DecodeError as DecodeError
     from virtproto.errors import EncodeError as EncodeError
     from virtproto.errors import EventOverflowError as EventOverflowError
     from virtproto.errors import FramingError as FramingError
+    from virtproto.errors import HostKeyError as HostKeyError
+    from virtproto.errors import HostNotFoundError as HostNotFoundError
     from virtproto.errors import LibvirtError as LibvirtError
     from virtproto.errors import NoSupportError as NoSupportError
     from virtproto.errors import ProtocolError as ProtocolError
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
     from virtproto.errors import SocketMissingError as SocketMissingError
     from virtproto.errors import SocketPermissionError as SocketPermissionError
     from virtproto.errors import SocketRefusedError as SocketRefusedError
+    from virtproto.errors import SSHConnectError as SSHConnectError
+    from virtproto.errors import TLSError as TLSError
     from virtproto.errors import TransferError as TransferError
     from virtproto.errors import TransportError as TransportError
     from virtproto.errors import UnknownProcedureError as UnknownProcedureError
@@ -110,11 +117,18 @@ _ERRORS = (
     "SocketMissingError",
     "SocketPermissionError",
     "SocketRefusedError",
+    "HostNotFoundError",
+    "TLSError",
+    "CertificateError",
+    "SSHConnectError",
+    "HostKeyError",
     "ConnectionLostError",
     "ConnectionClosedError",
     "DeadlineError",
     "TransferError",
     "AuthenticationError",
+    "CredentialsMissingError",
+    "ConfigFileError",
     "EventOverflowError",
     "LibvirtError",
     "NoSupportError",

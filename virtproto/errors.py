@@ -15,12 +15,19 @@
     │   ├── ConnectError          it could not be reached
     │   │   ├── SocketMissingError      no socket at that path
     │   │   ├── SocketPermissionError   a socket that this user may not open
-    │   │   └── SocketRefusedError      a socket that nobody listens on
+    │   │   ├── SocketRefusedError      a socket that nobody listens on
+    │   │   ├── HostNotFoundError       a host name without an address
+    │   │   ├── TLSError                no agreement on TLS with the daemon
+    │   │   │   └── CertificateError    a certificate, key or list that is missing, wrong or refused
+    │   │   └── SSHConnectError         ssh did not lead to the daemon
+    │   │       └── HostKeyError        a host key that is unknown, or not the known one
     │   ├── ConnectionLostError   it broke: the peer closed, or reading failed
     │   ├── ConnectionClosedError it was closed on this side, or lost before this call
     │   └── DeadlineError         no answer in time (also a TimeoutError)
     ├── TransferError             a file or volume changed while it was moved
-    ├── AuthenticationError       no way to authenticate that both sides know
+    ├── AuthenticationError       no way to authenticate that both sides know and trust
+    │   └── CredentialsMissingError     nobody told the user name or password that it takes
+    ├── ConfigFileError           a configuration file that cannot be used (also a ValueError)
     ├── EventOverflowError        more events came than an iterator may keep
     └── LibvirtError              the daemon's answer to a call was an error
         └── NoSupportError        VIR_ERR_NO_SUPPORT (3)
@@ -57,11 +64,18 @@ __all__ = [
     "SocketMissingError",
     "SocketPermissionError",
     "SocketRefusedError",
+    "HostNotFoundError",
+    "TLSError",
+    "CertificateError",
+    "SSHConnectError",
+    "HostKeyError",
     "ConnectionLostError",
     "ConnectionClosedError",
     "DeadlineError",
     "TransferError",
     "AuthenticationError",
+    "CredentialsMissingError",
+    "ConfigFileError",
     "EventOverflowError",
     "LibvirtError",
     "NoSupportError",
@@ -156,7 +170,30 @@ class SocketPermissionError(ConnectError):
 
 
 class SocketRefusedError(ConnectError):
-    """There is a socket file, but no daemon listens on it."""
+    """Nothing listens there: a socket file without its daemon, or a port of a host without one."""
+
+
+class HostNotFoundError(ConnectError):
+    """The host that the URI names has no address."""
+
+
+class TLSError(ConnectError):
+    """TLS came to nothing: no common version or cipher, or the peer does not speak it."""
+
+
+class CertificateError(TLSError):
+    """A certificate, key or list is missing, wrong, or was refused by one side.
+
+    The message names the file, or says which side refused what.
+    """
+
+
+class SSHConnectError(ConnectError):
+    """ssh did not lead to the daemon; the message holds what it said."""
+
+
+class HostKeyError(SSHConnectError):
+    """The host's key is not known, or is not the one that is known."""
 
 
 class ConnectionLostError(TransportError):
@@ -196,7 +233,18 @@ class TransferError(VirtprotoError):
 
 
 class AuthenticationError(VirtprotoError):
-    """The daemon asks for an authentication that this side cannot give."""
+    """The daemon asks for an authentication that this side cannot give, or ought not to."""
+
+
+class CredentialsMissingError(AuthenticationError):
+    """The daemon asks for a user name or password that nobody told.
+
+    They come from ``auth.conf``, or from what ``open`` is given as ``credentials``.
+    """
+
+
+class ConfigFileError(VirtprotoError, ValueError):
+    """A configuration file cannot be used; the message names the file and the line or key."""
 
 
 class EventOverflowError(VirtprotoError):

@@ -20,7 +20,7 @@ from virtproto.errors import (
     SocketMissingError,
     VirtprotoError,
 )
-from virtproto.model.endpoint import Endpoint
+from virtproto.model.endpoint import UnixEndpoint
 from virtproto.protocol.events import CallReceived
 from virtproto.testing import (
     CloseConnection,
@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> str:
 
 async def channel_to(server: ScriptedServer, path: str) -> Channel:
     server.listen(path)
-    return await Channel.connect(Endpoint(path), 5.0)
+    return await Channel.connect(UnixEndpoint(path), 5.0)
 
 
 async def ask(channel: Channel, timeout_s: float | None = 10.0) -> int:
@@ -74,7 +74,7 @@ async def happened(event: threading.Event) -> None:
 
 async def test_connect_says_why_not(tmp_path: Path) -> None:
     with pytest.raises(SocketMissingError):
-        await Channel.connect(Endpoint(str(tmp_path / "none")), 5.0)
+        await Channel.connect(UnixEndpoint(str(tmp_path / "none")), 5.0)
 
 
 async def test_a_daemon_too_busy_to_accept_meets_the_deadline(path: str) -> None:
@@ -83,9 +83,9 @@ async def test_a_daemon_too_busy_to_accept_meets_the_deadline(path: str) -> None
         listener.listen(0)
         first.connect(path)
         with pytest.raises(DeadlineError, match=r"within 0\.05 s"):
-            await Channel.connect(Endpoint(path), 0.05)
+            await Channel.connect(UnixEndpoint(path), 0.05)
         # Once there is room the waiting connection gets in.
-        waiting = asyncio.create_task(Channel.connect(Endpoint(path), None))
+        waiting = asyncio.create_task(Channel.connect(UnixEndpoint(path), None))
         await asyncio.sleep(0)
         accepted = [listener.accept()[0]]
         channel = await waiting
@@ -125,7 +125,7 @@ async def test_replies_may_come_in_any_order(path: str) -> None:
 async def test_many_connections_share_one_buffer(server: ScriptedServer, path: str) -> None:
     server.handle(CONNECT_GET_HOSTNAME, echo)
     server.listen(path)
-    channels = [await Channel.connect(Endpoint(path), 5.0) for _ in range(10)]
+    channels = [await Channel.connect(UnixEndpoint(path), 5.0) for _ in range(10)]
     assert len({id(channel.get_buffer(-1)) for channel in channels}) == 1
     questions = [bytes([number]) * 1000 * number for number in range(10)]
     for _ in range(5):

@@ -21,7 +21,7 @@ from virtproto.aio.channel import Channel
 from virtproto.aio.stream import Stream
 from virtproto.aio.traffic import StreamEnd
 from virtproto.errors import DeadlineError
-from virtproto.model.endpoint import Endpoint
+from virtproto.model.endpoint import UnixEndpoint
 from virtproto.model.stream_inbox import CROWDED
 from virtproto.protocol.framing import pack_packet
 from virtproto.testing import OpenStream, ScriptedServer, SendRaw, SendStreamData, SendStreamEnd
@@ -173,7 +173,7 @@ async def full_transport(tmp_path: Path) -> AsyncIterator[tuple[Channel, StreamE
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
-        channel = await Channel.connect(Endpoint(str(tmp_path / "s")), 5.0)
+        channel = await Channel.connect(UnixEndpoint(str(tmp_path / "s")), 5.0)
         peer, _ = listener.accept()
         with peer:
             end = StreamEnd(UPLOAD, sparse=False)

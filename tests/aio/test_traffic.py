@@ -170,9 +170,9 @@ async def test_a_sender_waits_for_a_daemon_that_takes_nothing(tmp_path: Path) ->
         listener.bind(str(tmp_path / "s"))
         listener.listen()
         from virtproto.aio.channel import Channel
-        from virtproto.model.endpoint import Endpoint
+        from virtproto.model.endpoint import UnixEndpoint
 
-        channel = await Channel.connect(Endpoint(str(tmp_path / "s")), 5.0)
+        channel = await Channel.connect(UnixEndpoint(str(tmp_path / "s")), 5.0)
         peer, _ = listener.accept()
         with peer:
             end = traffic.StreamEnd(UPLOAD, sparse=False)

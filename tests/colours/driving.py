@@ -24,7 +24,7 @@ from virtproto.aio.channel import Channel as AioChannel
 from virtproto.aio.event_stream import Events as AioEvents
 from virtproto.aio.stream import Stream as AioStream
 from virtproto.model.connection_handle import ConnectionHandle
-from virtproto.model.endpoint import Endpoint
+from virtproto.model.endpoint import UnixEndpoint
 from virtproto.model.object_handle import ObjectHandle
 from virtproto.model.recipes.opening import Opened
 from virtproto.sync.channel import Channel as SyncChannel
@@ -189,11 +189,11 @@ def _administer_aio(uri: str | None = None, **options: Any) -> AbstractContextMa
 
 
 def _sync_channel(path: str) -> AbstractContextManager[Any]:
-    return contextlib.closing(SyncChannel.connect(Endpoint(path), _CONNECT_S))
+    return contextlib.closing(SyncChannel.connect(UnixEndpoint(path), _CONNECT_S))
 
 
 def _aio_channel(path: str) -> AbstractContextManager[Any]:
-    return _driven(AioChannel.connect(Endpoint(path), _CONNECT_S))
+    return _driven(AioChannel.connect(UnixEndpoint(path), _CONNECT_S))
 
 
 _OPENED = Opened("test:///default", keepalive=False, event_callbacks=True, close_callbacks=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from virtproto.errors import URIError
-from virtproto.model.endpoint import Endpoint, choose_endpoint
+from virtproto.model.endpoint import UnixEndpoint, choose_endpoint
 from virtproto.model.uri import parse_uri
 
 RUN = "/var/run/libvirt"
@@ -19,7 +19,7 @@ def choose(
     euid: int = 0,
     environ: dict[str, str] | None = None,
     present: tuple[str, ...] = (),
-) -> Endpoint:
+) -> UnixEndpoint:
     return choose_endpoint(
         parse_uri(text) if text is not None else None,
         readonly=readonly,

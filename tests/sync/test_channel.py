@@ -21,7 +21,7 @@ from virtproto.errors import (
     SocketMissingError,
     VirtprotoError,
 )
-from virtproto.model.endpoint import Endpoint
+from virtproto.model.endpoint import UnixEndpoint
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.events import CallReceived
 from virtproto.sync.channel import Channel
@@ -59,11 +59,11 @@ def ask(channel: Channel, timeout_s: float | None = 10.0) -> int:
 
 
 def test_connect_reaches_a_path(server: ScriptedServer, tmp_path: Path) -> None:
-    channel = Channel.connect(Endpoint(server.listen(tmp_path / "s")), 5.0)
+    channel = Channel.connect(UnixEndpoint(server.listen(tmp_path / "s")), 5.0)
     assert ask(channel) == 12008000
     channel.close()
     with pytest.raises(SocketMissingError):
-        Channel.connect(Endpoint(str(tmp_path / "none")), 5.0)
+        Channel.connect(UnixEndpoint(str(tmp_path / "none")), 5.0)
 
 
 @pytest.mark.parametrize("size", [65536, 300_000, 3_000_000])

@@ -19,7 +19,7 @@ from virtproto.errors import (
     SocketRefusedError,
     URIError,
 )
-from virtproto.model.endpoint import Endpoint
+from virtproto.model.endpoint import UnixEndpoint
 from virtproto.transport.unix import connect, connect_error, pack_timeout, socket_address
 
 
@@ -32,7 +32,7 @@ def listener(path: str | bytes, backlog: int = 5) -> socket.socket:
 
 def test_connect_reaches_a_listener(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
-    with listener(path) as server, closing(connect(Endpoint(path), 5.0)) as sock:
+    with listener(path) as server, closing(connect(UnixEndpoint(path), 5.0)) as sock:
         peer, _ = server.accept()
         with peer:
             sock.sendall(b"x")
@@ -44,20 +44,20 @@ def test_connect_reaches_a_listener(tmp_path: Path) -> None:
 
 def test_connect_reaches_an_abstract_socket() -> None:
     name = f"virtproto-test-{os.getpid()}"
-    with listener(b"\0" + name.encode()), closing(connect(Endpoint("@" + name), 5.0)) as sock:
+    with listener(b"\0" + name.encode()), closing(connect(UnixEndpoint("@" + name), 5.0)) as sock:
         assert sock.getpeername() == b"\0" + name.encode()
 
 
 def test_a_path_may_hold_any_byte(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff"
-    with listener(path), closing(connect(Endpoint(os.fsdecode(path)), 5.0)):
+    with listener(path), closing(connect(UnixEndpoint(os.fsdecode(path)), 5.0)):
         pass
 
 
 def test_a_missing_socket_names_all_that_was_looked_for(tmp_path: Path) -> None:
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     with pytest.raises(SocketMissingError) as caught:
-        connect(Endpoint(two, (one, two)), 5.0)
+        connect(UnixEndpoint(two, (one, two)), 5.0)
     assert two in str(caught.value)
     assert f"looked for {one} too" in str(caught.value)
     assert "start the daemon" in str(caught.value)
@@ -66,19 +66,19 @@ def test_a_missing_socket_names_all_that_was_looked_for(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_folder_is_a_missing_socket(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SocketMissingError):
-        connect(Endpoint(str(tmp_path / "file" / "s")), 5.0)
+        connect(UnixEndpoint(str(tmp_path / "file" / "s")), 5.0)
 
 
 def test_a_missing_abstract_socket_is_missing() -> None:
     with pytest.raises(SocketMissingError):
-        connect(Endpoint("@virtproto-test-nobody"), 5.0)
+        connect(UnixEndpoint("@virtproto-test-nobody"), 5.0)
 
 
 def test_a_socket_nobody_listens_on_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     listener(path).close()
     with pytest.raises(SocketRefusedError) as caught:
-        connect(Endpoint(path), 5.0)
+        connect(UnixEndpoint(path), 5.0)
     assert path in str(caught.value)
 
 
@@ -86,7 +86,7 @@ def test_a_plain_file_or_folder_is_no_socket(tmp_path: Path) -> None:
     (tmp_path / "s").touch()
     for path in (tmp_path / "s", tmp_path):
         with pytest.raises(SocketRefusedError, match="is no socket"):
-            connect(Endpoint(str(path)), 5.0)
+            connect(UnixEndpoint(str(path)), 5.0)
 
 
 def test_a_datagram_socket_is_of_another_kind(tmp_path: Path) -> None:
@@ -94,15 +94,15 @@ def test_a_datagram_socket_is_of_another_kind(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(path)
         with pytest.raises(ConnectError, match="another kind"):
-            connect(Endpoint(path), 5.0)
+            connect(UnixEndpoint(path), 5.0)
 
 
 def test_a_daemon_too_busy_to_accept_meets_the_deadline(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
-    with listener(path, 0), closing(connect(Endpoint(path), 5.0)):
+    with listener(path, 0), closing(connect(UnixEndpoint(path), 5.0)):
         start = time.monotonic()
         with pytest.raises(DeadlineError, match=r"within 0\.05 s"):
-            connect(Endpoint(path), 0.05)
+            connect(UnixEndpoint(path), 0.05)
         assert time.monotonic() - start < 5
 
 
@@ -116,7 +116,7 @@ def test_a_daemon_too_busy_to_accept_meets_the_deadline(tmp_path: Path) -> None:
 )
 def test_other_reasons(number: int, kind: type[ConnectError], advice: str) -> None:
     # As root no permission is ever missing, so these are made, not met.
-    error = connect_error(Endpoint("/s"), OSError(number, os.strerror(number)), 5.0)
+    error = connect_error(UnixEndpoint("/s"), OSError(number, os.strerror(number)), 5.0)
     assert type(error) is kind
     assert "/s" in str(error)
     assert advice in str(error)

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
-    from virtproto.model.endpoint import Endpoint
+    from virtproto.model.endpoint import UnixEndpoint
     from virtproto.protocol.events import Event
     from virtproto.xdr.procedure import Procedure
 
@@ -140,7 +140,7 @@ class Channel(asyncio.BufferedProtocol):
         remember(self)
 
     @classmethod
-    async def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Channel:
+    async def connect(cls, endpoint: UnixEndpoint, timeout_s: float | None) -> Channel:
         """Return a channel to ``endpoint``. Raises as ``transport.unix.connect`` does."""
         loop = asyncio.get_running_loop()
         sock = await connected_socket(endpoint, timeout_s)

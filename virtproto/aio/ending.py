@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.errors import VirtprotoError
-    from virtproto.model.endpoint import Endpoint
+    from virtproto.model.endpoint import UnixEndpoint
     from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel
@@ -37,7 +37,7 @@ __all__ = ["connected_socket", "end", "free"]
 _RETRY_S = 0.01
 
 
-async def connected_socket(endpoint: Endpoint, timeout_s: float | None) -> socket:
+async def connected_socket(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:
     """Return a socket of this loop's, connected. Raises as ``transport.unix.connect`` does."""
     loop = asyncio.get_running_loop()
     address = socket_address(endpoint.path)

@@ -7,7 +7,7 @@ comes in as arguments. Opens nothing and reads no environment of its own.
 from __future__ import annotations
 
 from virtproto.errors import URIError
-from virtproto.model.endpoint import SYSTEM_FOLDER, Endpoint, session_folder
+from virtproto.model.endpoint import SYSTEM_FOLDER, UnixEndpoint, session_folder
 from virtproto.model.uri import parse_uri, shown
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ _ENVIRONMENT = "LIBVIRT_ADMIN_DEFAULT_URI"
 
 def choose_admin_endpoint(
     text: str | None, *, euid: int, environ: Mapping[str, str]
-) -> tuple[str, Endpoint]:
+) -> tuple[str, UnixEndpoint]:
     """Return the URI that is meant and its socket.
 
     ``text`` is a URI like "libvirtd:///system"; the name of another daemon ("virtqemud") and
@@ -38,7 +38,7 @@ def choose_admin_endpoint(
     if not text:
         text = "libvirtd:///system" if euid == 0 else "libvirtd:///session"
     uri = parse_uri(text)
-    return text, Endpoint(_named_socket(uri) or _usual_socket(uri, environ))
+    return text, UnixEndpoint(_named_socket(uri) or _usual_socket(uri, environ))
 
 
 def _named_socket(uri: ConnectionURI) -> str | None:

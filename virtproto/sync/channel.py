@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Self, TypeAlias
 
-    from virtproto.model.endpoint import Endpoint
+    from virtproto.model.endpoint import UnixEndpoint
     from virtproto.xdr.procedure import Procedure
 
     from .delivery import Delivery
@@ -169,7 +169,7 @@ class Channel:
         remember(self)
 
     @classmethod
-    def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Self:
+    def connect(cls, endpoint: UnixEndpoint, timeout_s: float | None) -> Self:
         """Return a channel to ``endpoint``. Raises as ``transport.unix.connect`` does."""
         return cls(connect(endpoint, timeout_s), endpoint.path)
 

@@ -12,13 +12,13 @@ from virtproto.model.uri import resolve_uri
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.model.endpoint import Endpoint
+    from virtproto.model.endpoint import UnixEndpoint
     from virtproto.model.uri import ConnectionURI
 
 __all__ = ["resolve"]
 
 
-def resolve(text: str | None, *, readonly: bool) -> tuple[ConnectionURI | None, Endpoint]:
+def resolve(text: str | None, *, readonly: bool) -> tuple[ConnectionURI | None, UnixEndpoint]:
     """Return the URI that ``text`` means here, None for the daemon's choice, and its socket.
 
     No text means ``LIBVIRT_DEFAULT_URI``, then the daemon's choice. Raises URIError.

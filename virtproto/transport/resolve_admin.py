@@ -11,11 +11,11 @@ from virtproto.model.admin_endpoint import choose_admin_endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.model.endpoint import Endpoint
+    from virtproto.model.endpoint import UnixEndpoint
 
 __all__ = ["resolve_admin"]
 
 
-def resolve_admin(text: str | None) -> tuple[str, Endpoint]:
+def resolve_admin(text: str | None) -> tuple[str, UnixEndpoint]:
     """Return the URI that ``text`` means here and its socket. Raises URIError."""
     return choose_admin_endpoint(text, euid=os.geteuid(), environ=os.environ)

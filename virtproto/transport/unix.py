@@ -28,7 +28,7 @@ from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.model.endpoint import Endpoint
+    from virtproto.model.endpoint import UnixEndpoint
 
 __all__ = ["connect", "socket_address", "connect_error", "connect_limit", "pack_timeout"]
 
@@ -64,7 +64,7 @@ def socket_address(path: str) -> bytes:
     return b"\0" + name[1:] if name.startswith(b"@") else name
 
 
-def connect(endpoint: Endpoint, timeout_s: float | None) -> socket:
+def connect(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:
     """Return a blocking socket connected to ``endpoint``.
 
     ``timeout_s`` bounds the wait for a daemon too busy to accept, as blocks of `deadline` do.
@@ -87,7 +87,7 @@ def connect(endpoint: Endpoint, timeout_s: float | None) -> socket:
     return sock
 
 
-def connect_limit(endpoint: Endpoint, timeout_s: float | None) -> float | None:
+def connect_limit(endpoint: UnixEndpoint, timeout_s: float | None) -> float | None:
     """Return how long connecting may take. Raises DeadlineError where no time is left for it."""
     limit_s = time_left(timeout_s)
     if limit_s is not None and limit_s <= 0:
@@ -96,7 +96,7 @@ def connect_limit(endpoint: Endpoint, timeout_s: float | None) -> float | None:
 
 
 def connect_error(
-    endpoint: Endpoint, exc: OSError, timeout_s: float | None
+    endpoint: UnixEndpoint, exc: OSError, timeout_s: float | None
 ) -> ConnectError | DeadlineError:
     """Return the error to raise for a connection that failed with ``exc``."""
     path = endpoint.path
@@ -131,7 +131,7 @@ def _is_socket(path: str) -> bool:
         return True
 
 
-def _missing(endpoint: Endpoint) -> str:
+def _missing(endpoint: UnixEndpoint) -> str:
     looked = [path for path in endpoint.candidates if path != endpoint.path]
     also = f" (looked for {', '.join(looked)} too)" if looked else ""
     return (

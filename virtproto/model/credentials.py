@@ -1,0 +1,115 @@
+"""What a daemon, or a host on the way to it, wants to be told about a user, and who tells it.
+
+Responsible for the caller's side of authentication: what he knows beforehand, what he is asked.
+Must not know mechanisms, files, or when anything is asked. Nothing here shows a secret.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from virtproto.errors import ArgumentTypeError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import TypeAlias
+
+    # What is asked with all questions of one round, and answers each of them; None gives up.
+    Answers: TypeAlias = "Sequence[str | None] | None"
+    Asker: TypeAlias = "Callable[[Sequence[CredentialRequest]], Answers]"
+    AsyncAsker: TypeAlias = "Callable[[Sequence[CredentialRequest]], Awaitable[Answers]]"
+
+__all__ = ["CredentialRequest", "CredentialType", "Credentials"]
+
+
+class CredentialType(IntEnum):
+    """What is asked for. Source: virConnectCredentialType."""
+
+    USERNAME = 1
+    AUTHNAME = 2
+    LANGUAGE = 3
+    CNONCE = 4
+    PASSPHRASE = 5
+    ECHOPROMPT = 6
+    NOECHOPROMPT = 7
+    REALM = 8
+    EXTERNAL = 9
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the answer must not be seen while it is typed."""
+        return self in (CredentialType.PASSPHRASE, CredentialType.NOECHOPROMPT)
+
+
+class CredentialRequest:
+    """One question: its ``kind``, a ``prompt`` for people, and for whom it is.
+
+    ``service`` is "libvirt" for the daemon itself and "ssh" for a host on the way; ``host`` is the
+    URI's; ``default`` is what an empty answer means, None where there is none.
+    """
+
+    __slots__ = ("default", "host", "kind", "prompt", "service")
+
+    def __init__(
+        self,
+        kind: CredentialType,
+        prompt: str,
+        *,
+        service: str = "libvirt",
+        host: str = "localhost",
+        default: str | None = None,
+    ) -> None:
+        self.kind = kind
+        self.prompt = prompt
+        self.service = service
+        self.host = host
+        self.default = default
+
+    def __repr__(self) -> str:
+        return f"<CredentialRequest {self.kind.name} {self.service}@{self.host}: {self.prompt!r}>"
+
+
+class Credentials:
+    """What a caller knows beforehand of a user, as in one section of ``auth.conf``.
+
+    ``authname`` is who logs in and ``password`` his; ``username`` is as whom he acts, if that is
+    somebody else; ``realm`` is where the name is known. They can be written but not shown: no
+    text of it holds the password. Raises ArgumentTypeError for what is no text.
+    """
+
+    __slots__ = ("authname", "password", "realm", "username")
+
+    def __init__(
+        self,
+        authname: str | None = None,
+        password: str | None = None,
+        *,
+        username: str | None = None,
+        realm: str | None = None,
+    ) -> None:
+        given = {"authname": authname, "password": password, "username": username, "realm": realm}
+        for parameter, value in given.items():
+            if value is not None and not isinstance(value, str):
+                kind = type(value).__name__
+                raise ArgumentTypeError(f"{parameter}: expected a text or None, not {kind}")
+        self.authname = authname
+        self.password = password
+        self.username = username
+        self.realm = realm
+
+    def __repr__(self) -> str:
+        known = [
+            name for name in ("authname", "password", "username", "realm") if getattr(self, name)
+        ]
+        return f"<Credentials: {', '.join(known) or 'none'}>"
+
+    def answer(self, kind: CredentialType) -> str | None:
+        """Return what is known for a question, None for nothing."""
+        if kind is CredentialType.PASSPHRASE:
+            return self.password
+        if kind is CredentialType.AUTHNAME:
+            return self.authname
+        if kind is CredentialType.USERNAME:
+            return self.username
+        return self.realm if kind is CredentialType.REALM else None
