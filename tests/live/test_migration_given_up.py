@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from tests.colours.driving import (
     TOGETHER,
     OpenTogether,
 )
+from tests.interrupting import interruption
 from tests.live.moving import (
     MOVE,
     NAME,
@@ -80,12 +80,9 @@ def test_aborted_from_elsewhere(roads: Roads, open_together: OpenTogether, way: 
 @pytest.mark.parametrize("way", list(LONG))
 def test_interrupted(roads: Roads, way: str) -> None:
     source_uri, target_uri = roads.pair.source_uri, roads.pair.target_uri
-    main = threading.get_ident()
-    with TOGETHER["sync"](source_uri, target_uri) as (source, target):
+    with TOGETHER["sync"](source_uri, target_uri) as (source, target), interruption() as one:
         domain = source.get_domain_by_name(NAME)
-        thread = when_transferring(
-            source_uri, lambda domain: signal.pthread_kill(main, signal.SIGINT)
-        )
+        thread = when_transferring(source_uri, lambda domain: one.send())
         with pytest.raises(KeyboardInterrupt) as caught:
             LONG[way](domain, target, target_uri, roads.fresh())
         thread.join()
@@ -210,12 +207,9 @@ def when_there(uri: str, state: DomainState, then: Callable[[], None]) -> thread
 
 def test_interrupted_while_the_destination_gets_ready(roads: Roads) -> None:
     source_uri, target_uri = roads.pair.source_uri, roads.pair.target_uri
-    main = threading.get_ident()
-    with TOGETHER["sync"](source_uri, target_uri) as (source, target):
+    with TOGETHER["sync"](source_uri, target_uri) as (source, target), interruption() as one:
         domain = source.get_domain_by_name(NAME)
-        thread = when_there(
-            target_uri, DomainState.PAUSED, lambda: signal.pthread_kill(main, signal.SIGINT)
-        )
+        thread = when_there(target_uri, DomainState.PAUSED, one.send)
         with pytest.raises(KeyboardInterrupt):
             domain.migrate(target, {"migrate_uri": roads.fresh(), "bandwidth": SLOW}, MOVE)
         thread.join()
@@ -224,13 +218,10 @@ def test_interrupted_while_the_destination_gets_ready(roads: Roads) -> None:
 
 def test_interrupted_while_the_guest_fetches_its_memory(roads: Roads) -> None:
     source_uri, target_uri = roads.pair.source_uri, roads.pair.target_uri
-    main = threading.get_ident()
-    with TOGETHER["sync"](source_uri, target_uri) as (source, target):
+    with TOGETHER["sync"](source_uri, target_uri) as (source, target), interruption() as one:
         domain = source.get_domain_by_name(NAME)
         switch = when_transferring(source_uri, virtproto.Domain.migrate_start_post_copy)
-        thread = when_there(
-            target_uri, DomainState.RUNNING, lambda: signal.pthread_kill(main, signal.SIGINT)
-        )
+        thread = when_there(target_uri, DomainState.RUNNING, one.send)
         terms: dict[str, Any] = {"migrate_uri": roads.fresh(), "bandwidth": SLOW}
         terms["bandwidth.postcopy"] = 40
         with pytest.raises(KeyboardInterrupt) as caught:

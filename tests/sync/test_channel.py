@@ -14,6 +14,7 @@ import pytest
 
 from tests.colours.damage import DAMAGE
 from tests.colours.driving import until
+from tests.interrupting import Interruption, interruption
 from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
@@ -129,22 +130,18 @@ class Stop(BaseException):
 
 
 @pytest.fixture
-def stopping() -> Iterator[None]:
-    def stop(number: int, frame: object) -> None:
-        raise Stop
-
-    before = signal.signal(signal.SIGUSR1, stop)
-    yield
-    signal.signal(signal.SIGUSR1, before)
+def stopping() -> Iterator[Interruption]:
+    with interruption(signal.SIGUSR1, Stop) as one:
+        yield one
 
 
-@pytest.mark.usefixtures("stopping")
-def test_a_signal_during_a_call_leaves_the_connection_usable(server: ScriptedServer) -> None:
-    main = threading.get_ident()
+def test_a_signal_during_a_call_leaves_the_connection_usable(
+    server: ScriptedServer, stopping: Interruption
+) -> None:
     go_on = threading.Event()
 
     def interrupt(call: CallReceived) -> bytes:
-        signal.pthread_kill(main, signal.SIGUSR1)
+        stopping.send()
         go_on.wait(10)
         return b"nobody reads this"
 
@@ -159,11 +156,9 @@ def test_a_signal_during_a_call_leaves_the_connection_usable(server: ScriptedSer
     channel.close()
 
 
-@pytest.mark.usefixtures("stopping")
 def test_a_signal_in_the_middle_of_a_large_reply_leaves_it_readable(
-    server: ScriptedServer,
+    server: ScriptedServer, stopping: Interruption
 ) -> None:
-    main = threading.get_ident()
     packet = bytearray(28 + 200_000)
     packet[:28] = bytes.fromhex("00030d5c 20008086 00000001 0000003b 00000001 00000000 00000000")
     server.handle(CONNECT_GET_HOSTNAME, [SendRaw(bytes(packet[:100_000])), NoReply()])
@@ -171,7 +166,7 @@ def test_a_signal_in_the_middle_of_a_large_reply_leaves_it_readable(
 
     def interrupt() -> None:
         server.wait_until(lambda seen: len(seen.calls) == 1)
-        signal.pthread_kill(main, signal.SIGUSR1)
+        stopping.send()
 
     thread = threading.Thread(target=interrupt)
     thread.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import virtproto
 from tests.colours.driving import until
 from tests.colours.losing import FAST
 from tests.colours.test_events import LIFECYCLE, Registrar, lifecycle
+from tests.interrupting import interruption
 from virtproto import deadline
 from virtproto.errors import ConnectionClosedError, ConnectionLostError, DeadlineError
 from virtproto.events import DomainLifecycle, Gap
@@ -99,12 +99,9 @@ def test_closing_the_connection_ends_the_loops_of_all_threads(
 def test_an_interrupted_loop_goes_on(
     server: ScriptedServer, registrar: Registrar, connection: virtproto.Connection
 ) -> None:
-    def interrupt() -> None:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    with connection.events(DomainLifecycle) as heard:
+    with connection.events(DomainLifecycle) as heard, interruption() as one:
         for number in range(5):
-            timer = threading.Timer(0.02, interrupt)
+            timer = threading.Timer(0.02, one.send)
             timer.start()
             with pytest.raises(KeyboardInterrupt):
                 heard.next(timeout_s=_PATIENCE_S)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import pytest
 
 import virtproto
 from tests.colours.driving import until
+from tests.interrupting import interruption
 from virtproto import deadline
 from virtproto.errors import ConnectionClosedError, ConnectionLostError, VirtprotoError
 from virtproto.protocol.events import CallReceived
@@ -272,7 +272,6 @@ def test_an_interrupt_while_others_wait_costs_them_nothing(
     server: ScriptedServer, uri: str
 ) -> None:
     answers: list[str] = []
-    main = threading.get_ident()
     go_on = threading.Event()
 
     def answer(call: CallReceived) -> bytes:
@@ -280,13 +279,13 @@ def test_an_interrupt_while_others_wait_costs_them_nothing(
         return ConnectGetHostnameRet(hostname="h").pack()
 
     server.handle(CONNECT_GET_HOSTNAME, answer)
-    with virtproto.open(uri) as connection:
+    with virtproto.open(uri) as connection, interruption() as one:
         before = len(server.calls)
 
         def interrupt() -> None:
             server.wait_until(lambda seen: len(seen.calls) > before)
             until(None, lambda: len(connection._channel._waiting) == 4)
-            signal.pthread_kill(main, signal.SIGINT)
+            one.send()
 
         threads = [
             threading.Thread(target=lambda: answers.append(connection.get_hostname()))

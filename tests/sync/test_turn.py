@@ -12,6 +12,7 @@ import pytest
 
 import virtproto
 from tests.colours.test_events import Registrar
+from tests.interrupting import interruption
 from virtproto import deadline
 from virtproto.errors import DeadlineError
 from virtproto.events import DomainLifecycle, DomainReboot
@@ -114,14 +115,12 @@ def test_waiting_for_the_turn_is_bounded_as_a_call_is(
 def test_a_signal_ends_the_wait_and_leaves_the_turn_to_others(
     connection: virtproto.Connection, slow: Slow, another: threading.Thread
 ) -> None:
-    def interrupt() -> None:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    timer = threading.Timer(0.05, interrupt)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        connection.domain_event_register_any(None, 2, print)
-    timer.join()
+    with interruption() as one:
+        timer = threading.Timer(0.05, one.send)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            connection.domain_event_register_any(None, 2, print)
+        timer.join()
     slow.go_on.set()
     number = connection.domain_event_register_any(None, 2, print)
     connection.domain_event_deregister_any(number)
