@@ -18,6 +18,7 @@ running             a Linux guest that runs, its agent answering, and is cleared
 migration           two daemons between which such a guest can move
 seed                what QEMU can do, asked once and kept
 prepare             all of the above brought into being, with progress lines
+ports               ports of the loopback device that nobody uses
 relay               a byte relay from a unix socket to a daemon, over TCP on the loopback device
 capture             a relayed conversation recorded and decoded by Wireshark
 c_binding           questions to Debian's python3-libvirt

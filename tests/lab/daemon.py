@@ -2,9 +2,9 @@
 
 Responsible for its folder, its configuration, starting it, knowing when it answers, telling why it
 does not, and ending it. As root every daemon has its own mount namespace, in which its folder
-stands in for /run/libvirt, /var/lib/libvirt and so on, and its own network namespace; as another
-user it is a session daemon with its folder as XDG directories. It must not know which release it
-runs beyond the root folder it is given.
+stands in for /run/libvirt, /var/lib/libvirt and so on, and, unless it is to listen on the loopback
+device, its own network namespace; as another user it is a session daemon with its folder as XDG
+directories. It must not know which release it runs beyond the root folder it is given.
 """
 
 from __future__ import annotations
@@ -79,6 +79,10 @@ class PrivateDaemon:
         hostname: str = "",
         devices: bool = False,
         folders: Sequence[Path] = (),
+        listen: bool = False,
+        environment: Mapping[str, str] | None = None,
+        binds: Sequence[tuple[Path, str]] = (),
+        before: Sequence[Sequence[str]] = (),
     ) -> None:
         """Describe a daemon.
 
@@ -86,7 +90,11 @@ class PrivateDaemon:
         ``settings`` override libvirtd.conf, ``qemu_settings`` qemu.conf, ``capabilities`` is a kept
         QEMU capability cache. ``hostname`` is one of its own, as migration asks for. ``devices``
         lets it see interfaces of its own instead of the machine's: lab0 (10.99.0.1/24) and lab1.
-        ``folders`` are those it has to find under the paths that they have here.
+        ``folders`` are those it has to find under the paths that they have here. With ``listen``
+        it also serves the TCP ports that ``settings`` name, on the machine's loopback device.
+        ``environment`` is added to its own; ``binds`` are files and folders that it finds elsewhere
+        than here; ``before`` are commands run in its namespace first, each to its end: what they
+        leave running ends with the daemon.
         """
         self._root = root
         self._binary = binary
@@ -96,6 +104,10 @@ class PrivateDaemon:
         self._hostname = hostname
         self._devices = devices
         self._folders = folders
+        self._listens = listen
+        self._added_environment = dict(environment or {})
+        self._added_binds = [[str(source), target] for source, target in binds]
+        self._before = [list(command) for command in before]
         self._as_root = os.geteuid() == 0
         self._warden: subprocess.Popen[bytes] | None = None
         self._pid = 0
@@ -243,14 +255,17 @@ class PrivateDaemon:
         if self._root is not None:
             binds += [[seen, seen] for seen in (folder, *map(str, self._folders))]
         order = {
-            "command": [self._binary, *files],
+            "command": [self._binary, *files, *(["--listen"] if self._listens else [])],
+            "before": self._before,
             "folder": folder,
-            "binds": binds,
+            "binds": binds + self._added_binds,
             "root": str(self._root or ""),
             "hostname": self._hostname,
             "devices": self._devices,
         }
-        apart = ["unshare", "--mount", "--net", "--propagation", "private"]
+        apart = ["unshare", "--mount", "--propagation", "private"]
+        if not self._listens:
+            apart.append("--net")
         if self._hostname:
             apart.append("--uts")
         command = [
@@ -278,7 +293,7 @@ class PrivateDaemon:
                 ("XDG_DATA_HOME", "lib"),
             ):
                 environment[variable] = str(self.folder / name)
-        return environment
+        return environment | self._added_environment
 
     def _wait_until_it_answers(self) -> None:
         # The socket accepts before the drivers are ready, and the daemon may still die after that:

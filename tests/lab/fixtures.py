@@ -7,7 +7,8 @@ a skip: a suite that did not run must not look like one that passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -27,10 +28,28 @@ __all__ = [
 ]
 
 
-def private_daemon(version: str, **settings: str | int) -> PrivateDaemon:
-    """Return a daemon of libvirt ``version``, not started; ``settings`` go into libvirtd.conf."""
-    capabilities = kept_capabilities() if version == SEEDED_VERSION else None
-    return PrivateDaemon(root=root_of(version), settings=settings, capabilities=capabilities)
+def private_daemon(
+    version: str,
+    *,
+    listen: bool = False,
+    environment: Mapping[str, str] | None = None,
+    binds: Sequence[tuple[Path, str]] = (),
+    before: Sequence[Sequence[str]] = (),
+    **settings: str | int,
+) -> PrivateDaemon:
+    """Return a daemon of libvirt ``version``, not started; ``settings`` go into libvirtd.conf.
+
+    The rest is as PrivateDaemon has it.
+    """
+    return PrivateDaemon(
+        root=root_of(version),
+        settings=settings,
+        capabilities=kept_capabilities() if version == SEEDED_VERSION else None,
+        listen=listen,
+        environment=environment,
+        binds=binds,
+        before=before,
+    )
 
 
 def _for_the_session(version: str) -> Iterator[PrivateDaemon]:

@@ -6,8 +6,9 @@ its standard input ends, because the test closed it or died in whatever way, it 
 every one of those, and removes the daemon's folder. It must not know what the daemon is.
 
 Argument: one JSON object with "command", "folder", "binds" [[source, target]...], "root" (a
-folder to change root to, or ""), "hostname" (in a UTS namespace of its own, or "") and "devices"
-(whether the daemon is to find network interfaces of its own). It prints the daemon's process id,
+folder to change root to, or ""), "hostname" (in a UTS namespace of its own, or ""), "devices"
+(whether the daemon is to find network interfaces of its own) and "before" (commands that are run
+to their end first, not in the changed root). It prints the daemon's process id,
 and exits with the daemon's code.
 """
 
@@ -43,9 +44,14 @@ def _lay_mounts(binds: list[list[str]], root: str, devices: bool) -> None:
     if devices:
         _make_interfaces()
         _show_interfaces(f"{root}/sys")
-    for source, target in binds:
-        os.makedirs(root + target, exist_ok=True)
-        _mount("--bind", source, root + target)
+    # Where the root is another, whatever runs beside the daemon is to find the same as it.
+    for place in dict.fromkeys((root, "")):
+        for source, target in binds:
+            if os.path.isdir(source):
+                os.makedirs(place + target, exist_ok=True)
+            elif not os.path.exists(place + target):
+                Path(place + target).touch()
+            _mount("--bind", source, place + target)
 
 
 def _make_interfaces() -> None:
@@ -155,6 +161,8 @@ def main() -> int:
         _lay_mounts(order["binds"], root, order["devices"])
         if order["hostname"]:
             socket.sethostname(order["hostname"])
+    for command in order["before"]:
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     command = (["chroot", root] if root else []) + order["command"]
     daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     print(daemon.pid, flush=True)
