@@ -23,8 +23,7 @@ DEMO_PACKAGES = (*ENVIRONMENT_PACKAGES, "libvirt-daemon")
 # The C binding is the oracle of the live suites, Wireshark's dissector another; the keyring is for
 # the releases that are unpacked beside the system; cpio, e2fsprogs and qemu-utils make a guest's
 # files, iproute2 the interfaces that a daemon finds.
-_LAB_PACKAGES = (
-    *ENVIRONMENT_PACKAGES,
+_DAEMON_PACKAGES = (
     "cpio",
     "debian-archive-keyring",
     "e2fsprogs",
@@ -35,6 +34,23 @@ _LAB_PACKAGES = (
     "qemu-utils",
     "tshark",
 )
+# What a road to a daemon leads past. strace shows what the C client does on its way.
+_ROAD_PACKAGES = (
+    "dbus",
+    "krb5-admin-server",
+    "krb5-kdc",
+    "krb5-user",
+    "libsasl2-modules",
+    "libsasl2-modules-gssapi-mit",
+    "netcat-openbsd",
+    "openssh-client",
+    "openssh-server",
+    "polkitd",
+    "python3-gssapi",
+    "sasl2-bin",
+    "strace",
+)
+_LAB_PACKAGES = (*ENVIRONMENT_PACKAGES, *_DAEMON_PACKAGES, *_ROAD_PACKAGES)
 # The guests run on libvirt 9.0.0. Where this is not the Debian release that has it, it is unpacked
 # beside the system like the others, with its QEMU and what its networks need.
 _BOOKWORM_PACKAGES = ("dnsmasq-base", "iptables", "qemu-system-x86")
