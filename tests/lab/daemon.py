@@ -24,10 +24,14 @@ from pathlib import Path
 from tests.lab.place import LabMissingError
 from tests.lab.rawcall import AUTH_LIST, RawConnection
 
-__all__ = ["DaemonError", "PrivateDaemon"]
+__all__ = ["NOBODY", "DaemonError", "PrivateDaemon", "Setting"]
+
+Setting = str | int | Sequence[str]
 
 _START_S = 30.0
 _STOP_S = 20.0
+NOBODY = 65534  # the user and the group
+
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _SYSTEM_FOLDERS = {
@@ -39,7 +43,7 @@ _SYSTEM_FOLDERS = {
 }
 
 # A dict, because libvirtd takes the first of two equal keys: each key must be written once.
-_DAEMON_SETTINGS: dict[str, str | int] = {
+_DAEMON_SETTINGS: dict[str, Setting] = {
     "auth_unix_ro": "none",  # Debian's built-in default is polkit
     "auth_unix_rw": "none",
     "unix_sock_rw_perms": "0777",
@@ -73,7 +77,7 @@ class PrivateDaemon:
         *,
         root: Path | None = None,
         binary: str = "libvirtd",
-        settings: Mapping[str, str | int] | None = None,
+        settings: Mapping[str, Setting] | None = None,
         capabilities: Path | None = None,
         qemu_settings: Mapping[str, object] | None = None,
         hostname: str = "",
@@ -83,6 +87,7 @@ class PrivateDaemon:
         environment: Mapping[str, str] | None = None,
         binds: Sequence[tuple[Path, str]] = (),
         before: Sequence[Sequence[str]] = (),
+        as_nobody: bool = False,
     ) -> None:
         """Describe a daemon.
 
@@ -94,7 +99,8 @@ class PrivateDaemon:
         it also serves the TCP ports that ``settings`` name, on the machine's loopback device.
         ``environment`` is added to its own; ``binds`` are files and folders that it finds elsewhere
         than here; ``before`` are commands run in its namespace first, each to its end: what they
-        leave running ends with the daemon.
+        leave running ends with the daemon. ``as_nobody`` makes root start a session daemon, of the
+        user NOBODY.
         """
         self._root = root
         self._binary = binary
@@ -108,7 +114,8 @@ class PrivateDaemon:
         self._added_environment = dict(environment or {})
         self._added_binds = [[str(source), target] for source, target in binds]
         self._before = [list(command) for command in before]
-        self._as_root = os.geteuid() == 0
+        self._as_nobody = as_nobody
+        self._as_root = os.geteuid() == 0 and not as_nobody
         self._warden: subprocess.Popen[bytes] | None = None
         self._pid = 0
         self._folder: Path | None = None
@@ -247,11 +254,15 @@ class PrivateDaemon:
         (etc / "qemu.conf").write_text(_lines({**defaults, **self._qemu_settings}))
         if self._capabilities is not None:
             shutil.copytree(self._capabilities, cache, dirs_exist_ok=True)
+        if self._as_nobody:
+            for path in (self.folder, *self.folder.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
 
     def _launch(self) -> None:
         folder = str(self.folder)
         files = ["--config", f"{folder}/libvirtd.conf", "--pid-file", f"{folder}/pid"]
-        binds = [[f"{folder}/{name}", target] for name, target in _SYSTEM_FOLDERS.items()]
+        targets = _SYSTEM_FOLDERS if self._as_root else {}
+        binds = [[f"{folder}/{name}", target] for name, target in targets.items()]
         if self._root is not None:
             binds += [[seen, seen] for seen in (folder, *map(str, self._folders))]
         order = {
@@ -260,6 +271,7 @@ class PrivateDaemon:
             "folder": folder,
             "binds": binds + self._added_binds,
             "root": str(self._root or ""),
+            "user": f"{NOBODY}:{NOBODY}" if self._as_nobody else "",
             "hostname": self._hostname,
             "devices": self._devices,
         }
@@ -269,7 +281,7 @@ class PrivateDaemon:
         if self._hostname:
             apart.append("--uts")
         command = [
-            *(apart if self._as_root else []),
+            *(apart if os.geteuid() == 0 else []),
             *(sys.executable, "-ISE", str(Path(__file__).with_name("warden.py"))),
             json.dumps(order),
         ]

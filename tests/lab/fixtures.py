@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.daemon import PrivateDaemon
+from tests.lab.daemon import PrivateDaemon, Setting
 from tests.lab.migration import MigrationPair, migration_daemons
 from tests.lab.roots import RELEASES, root_of
 from tests.lab.seed import SEEDED_VERSION, kept_capabilities
@@ -35,7 +35,8 @@ def private_daemon(
     environment: Mapping[str, str] | None = None,
     binds: Sequence[tuple[Path, str]] = (),
     before: Sequence[Sequence[str]] = (),
-    **settings: str | int,
+    as_nobody: bool = False,
+    **settings: Setting,
 ) -> PrivateDaemon:
     """Return a daemon of libvirt ``version``, not started; ``settings`` go into libvirtd.conf.
 
@@ -44,11 +45,13 @@ def private_daemon(
     return PrivateDaemon(
         root=root_of(version),
         settings=settings,
-        capabilities=kept_capabilities() if version == SEEDED_VERSION else None,
+        # What QEMU can do depends on who asks.
+        capabilities=kept_capabilities() if version == SEEDED_VERSION and not as_nobody else None,
         listen=listen,
         environment=environment,
         binds=binds,
         before=before,
+        as_nobody=as_nobody,
     )
 
 

@@ -7,8 +7,9 @@ every one of those, and removes the daemon's folder. It must not know what the d
 
 Argument: one JSON object with "command", "folder", "binds" [[source, target]...], "root" (a
 folder to change root to, or ""), "hostname" (in a UTS namespace of its own, or ""), "devices"
-(whether the daemon is to find network interfaces of its own) and "before" (commands that are run
-to their end first, not in the changed root). It prints the daemon's process id,
+(whether the daemon is to find network interfaces of its own), "before" (commands that are run to
+their end first, not in the changed root) and "user" (whom the daemon runs as, "" for whoever runs
+this). It prints the daemon's process id,
 and exits with the daemon's code.
 """
 
@@ -163,7 +164,11 @@ def main() -> int:
             socket.sethostname(order["hostname"])
     for command in order["before"]:
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    command = (["chroot", root] if root else []) + order["command"]
+    command = order["command"]
+    if order["user"]:
+        command = ["chroot", f"--userspec={order['user']}", "--groups=", root or "/", *command]
+    elif root:
+        command = ["chroot", root, *command]
     daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     print(daemon.pid, flush=True)
     code, ordered = _watch(daemon.pid, wakeup)
