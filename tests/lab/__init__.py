@@ -19,6 +19,7 @@ migration           two daemons between which such a guest can move
 seed                what QEMU can do, asked once and kept
 prepare             all of the above brought into being, with progress lines
 ports               ports of the loopback device that nobody uses
+polkit              a bus, a polkitd and rules for one daemon
 relay               a byte relay from a unix socket to a daemon, over TCP on the loopback device
 capture             a relayed conversation recorded and decoded by Wireshark
 c_binding           questions to Debian's python3-libvirt

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.lab.daemon import DaemonError
 from tests.lab.guest_image import make_image
 from tests.lab.place import LabMissingError, locked
+from tests.lab.polkit import make_actions
 from tests.lab.roots import RELEASES, Release, make_root, needs_root
 from tests.lab.seed import seed
 
@@ -32,6 +33,9 @@ def prepare() -> None:
         started = time.monotonic()
         if make_image():
             _tell(f"Linux guest made of Debian packages in {time.monotonic() - started:.1f} s")
+        started = time.monotonic()
+        if make_actions():
+            _tell(f"libvirt's polkit actions fetched in {time.monotonic() - started:.1f} s")
         started = time.monotonic()
         if seed():
             _tell(f"QEMU's capabilities asked and kept in {time.monotonic() - started:.1f} s")
