@@ -42,8 +42,8 @@ _BUS = """\
   <policy context="default">
     <allow user="*"/>
     <allow own="*"/>
-    <allow send_destination="*"/>
-    <allow send_type="method_call"/>
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
   </policy>
 </busconfig>
 """
