@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.lab.place import LabMissingError
 
-__all__ = ["download_closure"]
+__all__ = ["download_alone", "download_closure"]
 
 _ONLY_PACKAGES = ["Created-By: Packages"]
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -45,6 +45,20 @@ def download_closure(suite: str, packages: Sequence[str], folder: Path) -> list[
 
     ``folder`` is for apt's scratch files, about 100 MB. LabMissingError holds what apt said.
     """
+    apt = _ready_apt(suite, folder)
+    _run([*apt, "--download-only", "install", *packages], suite)
+    return sorted((folder / "archives").glob("*.deb"))
+
+
+def download_alone(suite: str, package: str, folder: Path) -> Path:
+    """Download ``package`` of ``suite`` without what it depends on; else as download_closure."""
+    apt = _ready_apt(suite, folder)
+    _run([*apt, "download", package], suite, folder / "archives")
+    return next((folder / "archives").glob("*.deb"))
+
+
+def _ready_apt(suite: str, folder: Path) -> list[str]:
+    """Return the start of a command of apt that has the lists of ``suite`` in ``folder``."""
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
@@ -52,8 +66,7 @@ def download_closure(suite: str, packages: Sequence[str], folder: Path) -> list[
     (folder / "apt.conf").write_text(_SETTINGS.format(folder=folder))
     apt = ["apt-get", "-q", "-q", "-y", "-c", str(folder / "apt.conf")]
     _run([*apt, "update", "-o", "APT::Update::Error-Mode=any"], suite)
-    _run([*apt, "--download-only", "install", *packages], suite)
-    return sorted((folder / "archives").glob("*.deb"))
+    return apt
 
 
 def _sources(suite: str) -> list[str]:
@@ -90,10 +103,15 @@ def _sites() -> dict[str, str]:
     return sites
 
 
-def _run(command: list[str], suite: str) -> None:
+def _run(command: list[str], suite: str, folder: Path | None = None) -> None:
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     ended = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
     )
     if ended.returncode:
         said = (ended.stderr.strip() or ended.stdout.strip())[-2000:]
