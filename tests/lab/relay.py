@@ -31,9 +31,11 @@ class Recording:
 class TcpRelay:
     """A relay to ``daemon_socket``, listening at ``socket_path`` during a ``with`` block."""
 
-    def __init__(self, daemon_socket: str) -> None:
+    def __init__(self, daemon_socket: str, *, abstract: bool = False) -> None:
+        """Describe it; ``abstract`` makes it listen where no file stands for the socket."""
         self.recordings: list[Recording] = []
         self._daemon_socket = daemon_socket
+        self._abstract = abstract
         self._folder = tempfile.TemporaryDirectory(prefix="vp-", dir="/tmp")
         self._front = socket.socket(socket.AF_UNIX)
         self._middle = socket.socket(socket.AF_INET)
@@ -44,8 +46,9 @@ class TcpRelay:
 
     @property
     def socket_path(self) -> str:
-        """Path of the unix socket for clients."""
-        return str(Path(self._folder.name) / "relay.sock")
+        """Path of the unix socket for clients, or "@name" where it has none."""
+        path = str(Path(self._folder.name) / "relay.sock")
+        return f"@{path}" if self._abstract else path
 
     @property
     def port(self) -> int:
@@ -54,7 +57,7 @@ class TcpRelay:
         return port
 
     def __enter__(self) -> TcpRelay:
-        self._front.bind(self.socket_path)
+        self._front.bind(self.socket_path.replace("@", "\0", 1))
         os.chmod(self._folder.name, 0o755)
         self._middle.bind(("127.0.0.1", 0))
         for listener in (self._front, self._middle):
