@@ -20,7 +20,32 @@ if TYPE_CHECKING:
     Asker: TypeAlias = "Callable[[Sequence[CredentialRequest]], Answers]"
     AsyncAsker: TypeAlias = "Callable[[Sequence[CredentialRequest]], Awaitable[Answers]]"
 
-__all__ = ["CredentialRequest", "CredentialType", "Credentials"]
+__all__ = [
+    "Concealed",
+    "ConcealedBytes",
+    "CredentialRequest",
+    "CredentialType",
+    "Credentials",
+    "check_credentials",
+]
+
+
+class Concealed(str):
+    """A text that a repr does not show: neither its own, nor that of what holds it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<concealed>"
+
+
+class ConcealedBytes(bytes):
+    """Bytes that a repr does not show: neither its own, nor that of what holds them."""
+
+    # Slots are not for subclasses of bytes.
+
+    def __repr__(self) -> str:
+        return "<concealed>"
 
 
 class CredentialType(IntEnum):
@@ -94,7 +119,8 @@ class Credentials:
                 kind = type(value).__name__
                 raise ArgumentTypeError(f"{parameter}: expected a text or None, not {kind}")
         self.authname = authname
-        self.password = password
+        # Tracebacks with the values of variables show what a repr shows.
+        self.password = None if password is None else Concealed(password)
         self.username = username
         self.realm = realm
 
@@ -113,3 +139,13 @@ class Credentials:
         if kind is CredentialType.USERNAME:
             return self.username
         return self.realm if kind is CredentialType.REALM else None
+
+
+def check_credentials(given: object) -> None:
+    """Raise ArgumentTypeError for what is neither Credentials, nor can be called, nor None."""
+    if given is not None and not isinstance(given, Credentials) and not callable(given):
+        kind = type(given).__name__
+        raise ArgumentTypeError(
+            f"credentials: expected Credentials, a function that answers questions, or None, "
+            f"not {kind}"
+        )
