@@ -74,7 +74,13 @@ FORBIDDEN: dict[str, set[str]] = {
 # What costs milliseconds to load, and so is not loaded by `import virtproto` and a blocking call.
 HEAVY = {"asyncio", "concurrent", "dataclasses", "logging", "ssl", "subprocess", "typing", "uuid"}
 
-RUNTIME_DEPENDENCIES = {"xdrlib3": {"xdr"}, "click": {"cli"}}
+RUNTIME_DEPENDENCIES = {
+    "xdrlib3": {"xdr"},
+    "click": {"cli"},
+    "cryptography": {"transport", "cli"},
+    "gssapi": {"transport"},
+    "scramp": {"transport"},
+}
 
 MODULES = modules_of(repository / "virtproto")
 

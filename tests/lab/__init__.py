@@ -20,6 +20,8 @@ seed                what QEMU can do, asked once and kept
 prepare             all of the above brought into being, with progress lines
 ports               ports of the loopback device that nobody uses
 polkit              a bus, a polkitd and rules for one daemon
+kdc                 a Kerberos realm with its KDC, users and services
+cyrus               SASL's server side by the library that daemons have it from
 relay               a byte relay from a unix socket to a daemon, over TCP on the loopback device
 capture             a relayed conversation recorded and decoded by Wireshark
 c_binding           questions to Debian's python3-libvirt
