@@ -1,0 +1,99 @@
+"""TLS as a layer between a socket's bytes and the packets, once the handshake is over.
+
+Responsible for encrypting and decrypting, and for what TLS itself says in between. Must not know
+the socket, or how the session came about.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ssl import MemoryBIO, SSLObject
+
+__all__ = ["TlsLayer"]
+
+# The most that one record of TLS carries, and so the most that one read returns.
+_RECORD = 16384
+
+
+class TlsLayer:
+    """A session of TLS: bytes in, bytes out; see ``transport.road.Layer``."""
+
+    __slots__ = ("_failure", "_has_ended", "_incoming", "_outgoing", "_session")
+
+    def __init__(self, session: SSLObject, incoming: MemoryBIO, outgoing: MemoryBIO) -> None:
+        self._session = session
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._has_ended = False
+        self._failure: ConnectionError | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the peer said properly that nothing follows."""
+        return self._has_ended
+
+    @property
+    def version(self) -> str:
+        """The version of TLS, as OpenSSL calls it: "TLSv1.3"."""
+        return self._session.version() or "TLS"
+
+    @property
+    def cipher(self) -> str:
+        """The cipher suite, as OpenSSL calls it."""
+        cipher = self._session.cipher()
+        return cipher[0] if cipher is not None else "none"
+
+    def wrap(self, data: bytes | memoryview) -> bytes:
+        """Return what is to be sent for ``data``; for b"", what TLS itself has to say.
+
+        Raises ConnectionError for a session that is over.
+        """
+        try:
+            if len(data):
+                write = self._session.write
+                sent = write(data)
+                if sent < len(data):
+                    rest = memoryview(data).cast("B")
+                    while sent < len(rest):
+                        sent += write(rest[sent:])
+        except ssl.SSLError as error:
+            raise _failure(error) from None
+        return self._outgoing.read()
+
+    def unwrap(self, data: bytes) -> bytes:
+        """Return what became readable by ``data``, all of it; b"" where that is nothing yet.
+
+        b"" for ``data`` is the peer's end. Raises ConnectionError for bytes that are no TLS of this
+        session, after all that came before them was returned.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+        pieces: list[bytes] = []
+        read = self._session.read
+        try:
+            while piece := read(_RECORD):
+                pieces.append(piece)
+            self._has_ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._has_ended = True
+        except ssl.SSLEOFError:
+            pass  # the socket's end, without a word before it, as libvirtd ends connections
+        except ssl.SSLError as error:
+            self._failure = _failure(error)
+            if not pieces:
+                raise self._failure from None
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _failure(error: ssl.SSLError) -> ConnectionError:
+    reason = (error.reason or "unknown").lower().replace("_", " ")
+    return ConnectionError(f"TLS failed: {reason}")
