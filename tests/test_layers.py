@@ -22,8 +22,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "protocol": ("errors", "xdr", "wire.rpc", "wire.keepalive", "protocol"),
     "model": ("errors", "constants", "xdr", "wire", "protocol.events", "model"),
     "transport": ("errors", "model", "transport"),
-    "sync": ("errors", "constants", "xdr", "wire", "protocol", "model", "transport", "sync"),
-    "aio": ("errors", "constants", "xdr", "wire", "protocol", "model", "transport", "aio"),
+    "ssh": ("errors", "model", "transport", "ssh"),
+    "sync": ("errors", "constants", "xdr", "wire", "protocol", "model", "transport", "ssh", "sync"),
+    "aio": ("errors", "constants", "xdr", "wire", "protocol", "model", "transport", "ssh", "aio"),
     "testing": ("errors", "xdr", "wire", "protocol", "model", "transport", "sync", "testing"),
     "cli": (
         "errors",
@@ -43,6 +44,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "libvirt_errors",
         "constants",
         "wire",
+        "model.credentials",
         "model.records",
         "transport.deadline",
         "sync",
@@ -80,6 +82,7 @@ RUNTIME_DEPENDENCIES = {
     "cryptography": {"transport", "cli"},
     "gssapi": {"transport"},
     "scramp": {"transport"},
+    "asyncssh": {"ssh"},
 }
 
 MODULES = modules_of(repository / "virtproto")

@@ -1,0 +1,142 @@
+"""Whether a host is the one it says it is: ``known_hosts`` files and their keys.
+
+Responsible for reading the file, for judging a key by it and for adding one that was accepted. Must
+not know how keys travel, nor how people are asked.
+"""
+
+from __future__ import annotations
+
+import os
+
+import asyncssh
+
+from virtproto.errors import HostKeyError, SSHConnectError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncssh import SSHKey
+
+    from virtproto.model.endpoint import LibsshEndpoint
+
+__all__ = ["HostKeys", "default_file"]
+
+_SSH_PORT = 22
+
+
+def default_file() -> str:
+    """Return the path of libvirt's own ``known_hosts`` of this user; ssh's is another."""
+    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(config, "libvirt", "known_hosts")
+
+
+class HostKeys:
+    """What is known of the keys of one host, and what came of the key that it showed."""
+
+    def __init__(self, endpoint: LibsshEndpoint) -> None:
+        """Read the file. Raises HostKeyError for one that cannot be read or understood."""
+        self.path = endpoint.known_hosts or default_file()
+        self.name = endpoint.host
+        self._written = endpoint.host
+        self._port = None if endpoint.port == _SSH_PORT else endpoint.port
+        if self._port is not None:
+            self._written = f"[{endpoint.host}]:{self._port}"
+        self.mode = endpoint.known_hosts_verify
+        self._known, self._authorities, self._revoked = self._read()
+        # Why the key is refused, None while it is not; one that is to be accepted or not.
+        self.fault: HostKeyError | None = None
+        self.unknown: SSHKey | None = None
+
+    def trusted(
+        self, _host: str, _addr: str, _port: int | None
+    ) -> tuple[list[SSHKey], list[SSHKey], list[SSHKey]]:
+        """Return the host's keys, those that sign for it, and those that are not to be used."""
+        return self._known, self._authorities, self._revoked
+
+    def judge(self, key: SSHKey, can_ask: bool) -> bool:
+        """Tell whether to go on with a key that is not the known one. Keeps what came of it."""
+        shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
+        if self._known:
+            self.fault = HostKeyError(
+                f"the key of host {self._written} is not the one that {self.path} has: it is now "
+                f"{shown}. Somebody may be in between; if the host was set up anew, remove its "
+                f"line from that file (ssh-keygen -f {self.path} -R '{self._written}')"
+            )
+            return False
+        if self.mode == "auto" or can_ask:
+            self.unknown = key
+            return True
+        self.fault = HostKeyError(
+            f"the key of host {self._written} is not known to {self.path}, and nobody can be "
+            f"asked: it is {shown}. If that is right, add it to the file (ssh-keyscan has it), "
+            "give open() a function as credentials, or have it added with known_hosts_verify=auto"
+        )
+        return False
+
+    def question(self) -> str:
+        """Return the words in which people are asked about an unknown key."""
+        assert self.unknown is not None
+        algorithm, fingerprint = self.unknown.get_algorithm(), self.unknown.get_fingerprint()
+        return f"Accept SSH host key {algorithm} {fingerprint} of {self._written} (y/n)?"
+
+    def decline(self) -> None:
+        """Keep that the key was not accepted."""
+        assert self.unknown is not None
+        self.fault = HostKeyError(
+            f"the key of host {self._written} is not known to {self.path} and was not accepted: "
+            f"{self.unknown.get_algorithm()} {self.unknown.get_fingerprint()}"
+        )
+
+    def accept(self) -> None:
+        """Write the key into the file. Raises HostKeyError where that cannot be done."""
+        key, self.unknown = self.unknown, None
+        assert key is not None
+        line = b"%s %s\n" % (self._written.encode(), key.export_public_key().strip())
+        try:
+            os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
+            with open(self.path, "ab", opener=_private) as file:
+                file.write((b"" if _ends_a_line(self.path) else b"\n") + line)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise HostKeyError(
+                f"the key of host {self._written} cannot be written to {self.path}: {why}"
+            ) from error
+
+    def other_kind(self, failure: asyncssh.Error) -> SSHConnectError:
+        """Return the error for a host and this side that agree on no kind of key, or cipher."""
+        if self._known:
+            kinds = ", ".join(sorted({key.get_algorithm() for key in self._known}))
+            return HostKeyError(
+                f"{self.path} knows host {self._written} by {kinds}, and the host did not show "
+                f"such a key: {failure.reason}. Add its key to that file if it is right"
+            )
+        return SSHConnectError(f"no agreement with host {self._written}: {failure.reason}")
+
+    def _read(self) -> tuple[list[SSHKey], list[SSHKey], list[SSHKey]]:
+        if self.mode == "ignore":
+            return [], [], []
+        try:
+            with open(self.path, encoding="utf-8", errors="surrogateescape") as file:
+                known = asyncssh.import_known_hosts(file.read())
+        except FileNotFoundError:
+            return [], [], []
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise HostKeyError(f"{self.path}: cannot be read: {why}") from error
+        except ValueError as error:
+            raise HostKeyError(f"{self.path}: {error}") from error
+        # By the name in the URI only: an address can be anybody's tomorrow.
+        keys, authorities, revoked, *_ = known.match(self.name, "", self._port)
+        return list(keys), list(authorities), list(revoked)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _ends_a_line(path: str) -> bool:
+    """Tell whether a file is empty, or its last line complete."""
+    with open(path, "rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
