@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from virtproto.errors import UsageError as UsageError
     from virtproto.errors import VirtprotoError as VirtprotoError
     from virtproto.libvirt_errors import *  # noqa: F403
+    from virtproto.model.credentials import CredentialRequest as CredentialRequest
+    from virtproto.model.credentials import Credentials as Credentials
+    from virtproto.model.credentials import CredentialType as CredentialType
     from virtproto.sync import Connection as Connection
     from virtproto.sync import Domain as Domain
     from virtproto.sync import DomainCheckpoint as DomainCheckpoint
@@ -102,6 +105,7 @@ _FRONT_END = (
     "StorageVol",
     "Stream",
 )
+_CREDENTIALS = ("CredentialRequest", "CredentialType", "Credentials")
 _ERRORS = (
     "VirtprotoError",
     "URIError",
@@ -140,6 +144,7 @@ __all__ = [
     "deadline",
     *_MODULES,
     *_FRONT_END,
+    *_CREDENTIALS,
     *_ERRORS,
 ]
 if TYPE_CHECKING:
@@ -155,6 +160,10 @@ def __getattr__(name: str) -> object:
         from virtproto.transport.deadline import deadline
 
         return globals().setdefault(name, deadline)
+    elif name in _CREDENTIALS:
+        from virtproto.model import credentials
+
+        return globals().setdefault(name, getattr(credentials, name))
     elif name in _ERRORS or name.endswith("Error"):
         # Not all are listed: each error code of libvirt has a class, in a module loaded for them.
         home = "errors"

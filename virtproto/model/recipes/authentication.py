@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
         name: str
         may_block: bool
-        is_complete: bool
 
+        @property
+        def is_complete(self) -> bool: ...
         def start(self, answers: Mapping[CredentialType, str]) -> bytes | None: ...
         def step(self, data: bytes | None) -> bytes | None: ...
 

@@ -5,7 +5,7 @@ Responsible for the order of the first calls and for what they bring to light.
 
 from __future__ import annotations
 
-from virtproto.errors import AuthenticationError, LibvirtError
+from virtproto.errors import AuthenticationError, LibvirtError, NoSupportError
 from virtproto.wire.remote.auth import (
     AUTH_LIST,
     AUTH_TYPE_NONE,
@@ -66,15 +66,23 @@ class Opened:
         self.close_callbacks = close_callbacks
 
 
-def be_let_in(uri: ConnectionURI | None) -> Recipe[None]:
-    """Have the daemon let this client in, before anything else is said.
+def be_let_in(uri: ConnectionURI | None) -> Recipe[int]:
+    """Ask the daemon how this client is to prove who it is, before anything else is said.
 
-    Raises AuthenticationError where it wants more than its socket's permissions. Source:
-    remoteAuthenticate.
+    Returns the AUTH_TYPE to use; that of none means that the daemon has let it in. Raises
+    AuthenticationError where the URI wants what is not offered, or what is offered is unknown.
+    Source: remoteAuthenticate.
     """
     # Not to be skipped even when the answer is known: it is what lets root in at a polkit socket.
-    offered = yield AUTH_LIST, None
-    _check_auth(offered.types, uri.parameter("auth") if uri is not None else None)
+    try:
+        offered: list[int] = (yield AUTH_LIST, None).types
+    except NoSupportError:
+        # A daemon from before there was any authentication.
+        offered = []
+    wanted = uri.parameter("auth") if uri is not None else None
+    if wanted is None and (not offered or offered[0] == AUTH_TYPE_NONE):
+        return AUTH_TYPE_NONE
+    return _chosen(offered, wanted)
 
 
 def open_connection(uri: ConnectionURI | None, *, readonly: bool) -> Recipe[str]:
@@ -103,19 +111,20 @@ def ask_feature(feature: int) -> Recipe[bool]:
     return bool(answer.supported)
 
 
-def _check_auth(offered: list[int], wanted: str | None) -> None:
+def _chosen(offered: list[int], wanted: str | None) -> int:
     names = [_AUTH_NAMES.get(kind, f"type {kind}") for kind in offered]
-    if wanted is not None:
-        kind = wanted.lower().partition(".")[0]
-        if kind not in names:
-            raise AuthenticationError(
-                f"the URI wants authentication by {kind}; the daemon offers "
-                f"{', '.join(names) or 'nothing'}"
-            )
-        raise AuthenticationError(f"authentication by {kind} is not available in this client")
+    listed = ", ".join(names) or "nothing"
     # As libvirt's own client: the first offer is the daemon's choice, or there is none to make.
-    if offered and offered[0] != AUTH_TYPE_NONE:
+    kind = names[0] if wanted is None else wanted.lower().partition(".")[0]
+    if wanted is not None and (kind not in names or kind == "none"):
         raise AuthenticationError(
-            f"the daemon asks for authentication by {names[0]} (it offers {', '.join(names)}), "
-            "which is not available in this client"
+            f"the URI wants authentication by {kind}; the daemon offers {listed}"
         )
+    if kind == "sasl":
+        return AUTH_TYPE_SASL
+    if kind == "polkit":
+        return AUTH_TYPE_POLKIT
+    raise AuthenticationError(
+        f"the daemon asks for authentication by {kind} (it offers {listed}), which is not known "
+        "in this client"
+    )
