@@ -60,7 +60,8 @@ def add_user(database: Path, name: str, password: str, realm: str) -> None:
 class CyrusServer:
     """One server's side of a conversation with a client of ``libvirt@realm``.
 
-    ``min_ssf`` to ``max_ssf`` is the protection it asks for, ``buffer`` what it takes in a packet.
+    ``database`` is where its users with passwords are; ``min_ssf`` to ``max_ssf`` is the
+    protection it asks for, ``buffer`` what it takes in a packet.
     """
 
     _library: ctypes.CDLL | None = None
@@ -69,14 +70,14 @@ class CyrusServer:
 
     def __init__(
         self,
-        database: Path,
         realm: str,
+        database: Path | None = None,
         *,
         min_ssf: int = 0,
         max_ssf: int = 100000,
         buffer: int = _BUFFER,
     ) -> None:
-        self._options[b"sasldb_path"] = str(database).encode()
+        self._options[b"sasldb_path"] = str(database or "/nonexistent").encode()
         self._options[b"auxprop_plugin"] = b"sasldb"
         self._connection = ctypes.c_void_p()
         library = self._loaded()
@@ -95,6 +96,12 @@ class CyrusServer:
         wanted = _SecurityProperties(min_ssf, max_ssf, buffer, 0, None, None)
         self._check(library.sasl_setprop(self._connection, _SECURITY, ctypes.byref(wanted)))
         self.is_complete = False
+
+    def __enter__(self) -> CyrusServer:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End the conversation."""

@@ -60,7 +60,6 @@ CIPHERS = {
     "rc4": CipherKind(128, 16, 1),
     "3des": CipherKind(112, 16, 8),
     "rc4-56": CipherKind(56, 7, 1),
-    "des": CipherKind(55, 16, 8),
     "rc4-40": CipherKind(40, 5, 1),
 }
 
@@ -179,8 +178,6 @@ def _made(kind: CipherKind, key: bytes) -> _Cipher:
     if kind.block == 1:
         return Cipher(ARC4(key), None)
     first, second = _with_parity(key[:7]), _with_parity(key[7:14])
-    if kind is CIPHERS["des"]:
-        second = first  # three times the same is the plain cipher
     return Cipher(TripleDES(first + second + first), CBC(key[8:]))
 
 

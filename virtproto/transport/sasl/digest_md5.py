@@ -237,7 +237,7 @@ class _Directives:
             value = plain if quoted is None else _ESCAPED.sub(rb"\1", quoted)
             self._said.setdefault(name.lower(), []).append(value)
             place = _end_of(_BETWEEN, data, found.end())
-            if place == found.end() < len(data):
+            if b"," not in data[found.end() : place] and place < len(data):
                 raise self._unreadable("is not a list of directives")
 
     def all(self, name: bytes) -> list[bytes]:
