@@ -116,7 +116,6 @@ REFUSED = [
     ("qemu:///system?auth=sasl.", "auth=sasl.: expected sasl"),
     ("qemu:///system?auth=polkit.x", "auth=polkit.x: expected sasl"),
     ("qemu:///system?proxy=x", "proxy=x: expected one of"),
-    ("qemu:///system?known_hosts_verify=x", "known_hosts_verify=x: expected one of"),
 ]
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
+    from virtproto.model.client_config import ClientConfig
     from virtproto.model.uri import ConnectionURI
 
     Endpoint: TypeAlias = (
@@ -28,7 +29,11 @@ __all__ = [
     "UnixEndpoint",
     "choose_endpoint",
     "session_folder",
+    "SSH_METHODS",
+    "SSH_PORT",
     "SYSTEM_FOLDER",
+    "TCP_PORT",
+    "TLS_PORT",
 ]
 
 # libvirt's clients say /var/run, not /run, and so the paths in messages agree with theirs.
@@ -36,6 +41,17 @@ SYSTEM_FOLDER = "/var/run/libvirt"
 _LEGACY = "libvirt"
 # Order in which daemons of one driver each are tried when no URI says which (remote_driver.c).
 _PROBED_DRIVERS = ("xen", "qemu", "lxc", "vbox", "bhyve", "vz")
+# Where libvirt's packages put daemons.
+_DAEMONS = "/usr/sbin"
+TCP_PORT = 16509
+TLS_PORT = 16514
+SSH_PORT = 22
+# In the order in which they are tried.
+SSH_METHODS = ("agent", "privkey", "password", "keyboard-interactive")
+_HOST_KEY_CHECKS = ("normal", "auto", "ignore")
+# Drivers of libvirt's library itself: those of this machine, and those that speak to a hypervisor.
+_OWN_DRIVERS = ("openvz", "vmwareplayer", "vmwarews", "vmwarefusion")
+_HYPERVISOR_DRIVERS = ("esx", "gsx", "vpx", "hyperv")
 
 
 class UnixEndpoint:
@@ -143,7 +159,7 @@ class LibsshEndpoint:
     ``socket_path`` the daemon's socket there, for where nothing can be run, None for where that is
     not known; ``keyfile`` a private key's file or None; ``known_hosts`` a file or None for the
     usual one; ``known_hosts_verify`` "normal", "auto" or "ignore"; ``methods`` are those of
-    ``sshauth``, in order.
+    ``sshauth``, in order. ``uri`` is where all this came from; it may name an ``auth.conf``.
     """
 
     __slots__ = (
@@ -156,6 +172,7 @@ class LibsshEndpoint:
         "port",
         "remote_command",
         "socket_path",
+        "uri",
         "user",
     )
 
@@ -172,6 +189,7 @@ class LibsshEndpoint:
         known_hosts: str | None = None,
         known_hosts_verify: str = "normal",
         methods: tuple[str, ...] = (),
+        uri: ConnectionURI | None = None,
     ) -> None:
         self.kind = kind
         self.host = host
@@ -183,6 +201,7 @@ class LibsshEndpoint:
         self.known_hosts = known_hosts
         self.known_hosts_verify = known_hosts_verify
         self.methods = methods
+        self.uri = uri
 
     def __repr__(self) -> str:
         return f"<LibsshEndpoint {self.name}>"
@@ -201,56 +220,239 @@ def choose_endpoint(
     euid: int,
     environ: Mapping[str, str],
     exists: Callable[[str], bool],
-) -> UnixEndpoint:
-    """Choose the socket for ``uri``; None means whichever daemon is there.
+    config: ClientConfig | None = None,
+) -> Endpoint:
+    """Choose the way to the daemon of ``uri``; None means whichever daemon is there.
 
-    ``euid`` is the effective user id, ``exists`` tells whether a path exists. ``test:///...`` means
-    the system daemon's socket: this client carries no test driver of its own, the daemon has it.
-    Raises URIError for a transport that is not available yet or a ``socket=`` without a path.
-    Source: remoteGetUNIXSocket.
+    ``euid`` is the effective user id, ``exists`` tells whether a path exists, ``config`` is the
+    user's libvirt.conf. ``test:///...`` means the daemon's own test driver: this client carries no
+    driver, and so refuses those that libvirt's library has within itself. Raises URIError, which
+    names the part at fault, and ConfigFileError. Source: doRemoteOpen.
     """
     if uri is not None:
-        if uri.transport != "unix":
-            raise URIError(
-                f"connection URI {shown(uri.text)!r}: transport {uri.transport} is not available; "
-                "this release connects over transport unix only"
-            )
-        named = uri.parameter("socket")
-        if named is not None:
+        _check_driver(uri)
+    mode = _mode(uri, config)
+    proxy = _proxy(uri, config)
+    if uri is None or uri.transport == "unix":
+        named = uri.parameter("socket") if uri is not None else None
+        if uri is not None and named is not None:
             return UnixEndpoint(_checked_socket(uri, named))
+        return _unix_endpoint(
+            uri, mode, readonly=readonly, euid=euid, environ=environ, exists=exists
+        )
+    if uri.transport == "tcp":
+        return TcpEndpoint(uri.server or "localhost", uri.port or TCP_PORT)
+    if uri.transport == "tls":
+        return _tls_endpoint(uri, config)
+    if uri.transport == "ext":
+        return _ext_endpoint(uri)
+    session = _is_session(uri, euid)
+    command, path = _far_command(
+        uri, mode, proxy, readonly=readonly, session=session, environ=environ
+    )
+    if uri.transport == "ssh":
+        return _ssh_endpoint(uri, command)
+    return _libssh_endpoint(uri, command, path)
+
+
+def _check_driver(uri: ConnectionURI) -> None:
+    if uri.path == "/embed":
+        raise _fault(
+            uri,
+            "the path /embed asks for a driver within the client, and this client has none; "
+            f"write {uri.driver}:///system or {uri.driver}:///session for a daemon's",
+        )
+    scheme = uri.scheme
+    if scheme in (_HYPERVISOR_DRIVERS if uri.server else _OWN_DRIVERS + _HYPERVISOR_DRIVERS):
+        where = f"{scheme}+tls://HOST/" if uri.server else f"{scheme}+unix:///system"
+        raise _fault(
+            uri,
+            f"libvirt's own library drives {scheme} within the client, and no daemon of libvirt "
+            "need be there; this client speaks to daemons only. Where a daemon has that driver, "
+            f"name the transport to it as well, as in {where}",
+        )
+
+
+def _mode(uri: ConnectionURI | None, config: ClientConfig | None) -> str:
+    mode = uri.parameter("mode") if uri is not None else None
+    if mode is None and config is not None:
+        mode = config.choice("remote_mode", ("auto", "legacy", "direct"))
+    return mode or "auto"
+
+
+def _proxy(uri: ConnectionURI | None, config: ClientConfig | None) -> str | None:
+    proxy = uri.parameter("proxy") if uri is not None else None
+    if proxy is None and config is not None:
+        proxy = config.choice("remote_proxy", ("auto", "netcat", "native"))
+    return proxy
+
+
+def _unix_endpoint(
+    uri: ConnectionURI | None,
+    mode: str,
+    *,
+    readonly: bool,
+    euid: int,
+    environ: Mapping[str, str],
+    exists: Callable[[str], bool],
+) -> UnixEndpoint:
     session = _is_session(uri, euid)
     folder = session_folder(environ) if session else SYSTEM_FOLDER
     suffix = "-sock-ro" if readonly and not session else "-sock"
-    mode = (uri.parameter("mode") if uri is not None else None) or "auto"
-    return _choose(folder, suffix, mode, uri.driver if uri is not None else None, exists)
+    legacy = f"{folder}/{_LEGACY}{suffix}"
+    order = _order(folder, suffix, mode, uri.driver if uri is not None else None)
+    path = next(filter(exists, order), order[0] if mode == "direct" else legacy)
+    # Libvirt starts daemons of the session only: the system's are the business of its init.
+    daemon = _daemon(path, folder, suffix, environ) if session else None
+    return UnixEndpoint(path, order, daemon)
 
 
-def _choose(
-    folder: str, suffix: str, mode: str, driver: str | None, exists: Callable[[str], bool]
-) -> UnixEndpoint:
+def _order(folder: str, suffix: str, mode: str, driver: str | None) -> tuple[str, ...]:
+    """Return the sockets to try. Source: remoteGetUNIXSocket.
+
+    Where no driver is named libvirt itself goes to libvirtd alone, unless it was built to prefer
+    the daemons of one driver each; here those are tried wherever there is no libvirtd.
+    """
     legacy = f"{folder}/{_LEGACY}{suffix}"
     if mode == "legacy":
-        return UnixEndpoint(legacy)
-    if driver is None or driver == "remote":
-        direct = tuple(f"{folder}/virt{name}d{suffix}" for name in _PROBED_DRIVERS)
-        order = (legacy, *direct) if mode == "auto" else direct
-    else:
-        one = f"{folder}/virt{driver}d{suffix}"
-        order = (one, legacy) if mode == "auto" else (one,)
-    for path in order:
-        if exists(path):
-            return UnixEndpoint(path, order)
-    return UnixEndpoint(legacy if mode == "auto" else order[0], order)
+        return (legacy,)
+    first = (f"{folder}/virt{driver}d{suffix}",) if driver is not None else ()
+    middle = (legacy,) if mode == "auto" else ()
+    if driver is not None and driver != "remote":
+        return first + middle
+    return first + middle + tuple(f"{folder}/virt{name}d{suffix}" for name in _PROBED_DRIVERS)
+
+
+def _daemon(path: str, folder: str, suffix: str, environ: Mapping[str, str]) -> str | None:
+    if environ.get("LIBVIRT_AUTOSTART") == "0":
+        return None
+    name = path[len(folder) + 1 : -len(suffix)]
+    program = "libvirtd" if name == _LEGACY else name
+    return f"{environ.get('VIRTD_PATH', environ.get('LIBVIRTD_PATH', _DAEMONS))}/{program}"
+
+
+def _tls_endpoint(uri: ConnectionURI, config: ClientConfig | None) -> TlsEndpoint:
+    priority = uri.parameter("tls_priority")
+    if priority is None and config is not None:
+        priority = config.text("tls_priority")
+    return TlsEndpoint(
+        uri.server or "localhost",
+        uri.port or TLS_PORT,
+        pkipath=uri.parameter("pkipath"),
+        priority=priority,
+        verify=not uri.switch("no_verify"),
+        check_files=not uri.switch("no_sanity"),
+    )
+
+
+def _ext_endpoint(uri: ConnectionURI) -> CommandEndpoint:
+    program = uri.parameter("command")
+    if not program:
+        raise _fault(uri, "transport ext needs a program to run: command=PROGRAM")
+    return CommandEndpoint("ext", (program,), host=uri.server or "localhost")
+
+
+def _far_command(
+    uri: ConnectionURI,
+    mode: str,
+    proxy: str | None,
+    *,
+    readonly: bool,
+    session: bool,
+    environ: Mapping[str, str],
+) -> tuple[str, str]:
+    """Return what to run on the far host, and the socket there. Source: doRemoteOpen."""
+    path = uri.parameter("socket")
+    netcat = uri.parameter("netcat")
+    if proxy is None:
+        proxy = "netcat" if path is not None else "native" if session else "auto"
+    if path is None:
+        if mode == "direct":
+            raise _fault(
+                uri,
+                f"mode direct does not go with transport {uri.transport}, as nothing is known of "
+                "the sockets there; name one with socket=PATH",
+            )
+        # Of this machine's user, as libvirt has it: netcat on the far one cannot find out more.
+        folder = session_folder(environ) if session else SYSTEM_FOLDER
+        path = f"{folder}/{_LEGACY}-sock{'-ro' if readonly and not session else ''}"
+    if netcat is not None and proxy == "native":
+        raise _fault(
+            uri,
+            "netcat= names a program that is not used: the far side's virt-ssh-helper is, for a "
+            "session and wherever proxy is native; leave it out, or add proxy=netcat",
+        )
+    if netcat is not None:
+        proxy = "netcat"
+    from virtproto.model.ssh_command import remote_command
+
+    # The plain name, without mode= and socket=. Newer clients of libvirt leave those in, but old
+    # helpers pass over them: so a URI means the same daemon whatever the release over there.
+    command = remote_command(
+        proxy, netcat=netcat, socket_path=path, name=uri.name_to_send(), readonly=readonly
+    )
+    return command, path
+
+
+def _ssh_endpoint(uri: ConnectionURI, command: str) -> CommandEndpoint:
+    from virtproto.model.ssh_command import ssh_arguments
+
+    program = uri.parameter("command")
+    if program == "":
+        raise _fault(uri, "command= names no program to run in ssh's place")
+    host = uri.server or "localhost"
+    tty = not uri.switch("no_tty")
+    argv = ssh_arguments(
+        program or "ssh",
+        host,
+        command,
+        port=uri.port,
+        user=uri.user,
+        keyfile=uri.parameter("keyfile"),
+        tty=tty,
+        verify=not uri.switch("no_verify"),
+    )
+    return CommandEndpoint("ssh", argv, host=host, tty=tty)
+
+
+def _libssh_endpoint(uri: ConnectionURI, command: str, path: str) -> LibsshEndpoint:
+    verify = uri.parameter("known_hosts_verify")
+    if verify is not None and verify.lower() not in _HOST_KEY_CHECKS:
+        known = ", ".join(_HOST_KEY_CHECKS)
+        raise _fault(uri, f"known_hosts_verify={verify}: expected one of {known}")
+    named = uri.parameter("sshauth")
+    methods = tuple(named.lower().split(",")) if named is not None else SSH_METHODS
+    for method in methods:
+        if method not in SSH_METHODS:
+            known = ", ".join(SSH_METHODS)
+            raise _fault(uri, f"sshauth={named}: {method!r} is no way to log in; there are {known}")
+    return LibsshEndpoint(
+        uri.transport,
+        uri.server or "localhost",
+        uri.port or SSH_PORT,
+        uri.user if uri.user is not None else "root",
+        remote_command=command,
+        socket_path=path,
+        keyfile=uri.parameter("keyfile"),
+        known_hosts=uri.parameter("known_hosts"),
+        known_hosts_verify=(verify or "normal").lower(),
+        methods=methods,
+    )
 
 
 def _checked_socket(uri: ConnectionURI, path: str) -> str:
     if path in ("", "@"):
-        raise URIError(f"connection URI {shown(uri.text)!r}: socket= names no socket")
+        raise _fault(uri, "socket= names no socket")
     return path
+
+
+def _fault(uri: ConnectionURI, what: str) -> URIError:
+    return URIError(f"connection URI {shown(uri.text)!r}: {what}")
 
 
 def _is_session(uri: ConnectionURI | None, euid: int) -> bool:
     # As libvirt has it: root has no session daemon, and "test+..." is a session matter for others.
+    # It goes by the user here even where the daemon is on another host.
     if euid == 0:
         return False
     return uri is None or uri.path == "/session" or uri.scheme.startswith("test+")

@@ -13,7 +13,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ConnectionURI", "parse_uri", "resolve_uri", "TRANSPORTS", "PARAMETERS"]
+    from virtproto.model.client_config import ClientConfig
+
+__all__ = [
+    "PARAMETERS",
+    "TRANSPORTS",
+    "ConnectionURI",
+    "meant_text",
+    "parse_uri",
+    "resolve_uri",
+    "shown",
+]
 
 # What may follow "+" in the scheme (remote_sockets.c).
 TRANSPORTS = ("tls", "unix", "ssh", "libssh2", "ext", "tcp", "libssh")
@@ -44,7 +54,6 @@ _SWITCHES = ("no_tty", "no_verify", "no_sanity")
 _CHOICES = {
     "mode": ("auto", "legacy", "direct"),
     "proxy": ("auto", "netcat", "native"),
-    "known_hosts_verify": ("normal", "auto", "ignore"),
 }
 # Parameters whose values are checked at once.
 _CHECKED = frozenset(("auth", *_SWITCHES, *_CHOICES))
@@ -119,13 +128,20 @@ class ConnectionURI:
 
         Raises URIError where the value is not a whole number.
         """
-        value = self.parameter(name)
-        if value is None:
-            return False
-        digits = value[1:] if value[:1] in ("-", "+") else value
-        if not digits or not _DIGITS.issuperset(digits):
-            raise URIError(f"URI parameter {name}={value}: expected a number, 0 for off, 1 for on")
-        return bool(digits.strip("0"))
+        on = False
+        for key, value in self.params:
+            if key.lower() == name:
+                # One that a later one overrides has to be a number all the same.
+                on = _read_switch(name, value)
+        return on
+
+    @property
+    def authfile(self) -> str | None:
+        """The ``authfile`` parameter: the first whose name is written just so. None without one."""
+        for key, value in self.params:
+            if key == "authfile":
+                return value
+        return None
 
     def name_to_send(self) -> str:
         """Return the name for CONNECT_OPEN: what is left for the daemon's driver to read.
@@ -148,21 +164,53 @@ class ConnectionURI:
         return text
 
 
-def resolve_uri(text: str | None, environ: Mapping[str, str]) -> ConnectionURI | None:
+def resolve_uri(
+    text: str | None,
+    environ: Mapping[str, str],
+    config: ClientConfig | None = None,
+    *,
+    aliases: bool = True,
+) -> ConnectionURI | None:
     """Return the URI to connect to, or None where the daemon shall choose its driver.
 
-    No text means ``LIBVIRT_DEFAULT_URI`` of ``environ``, where it is set and not empty. Raises
-    URIError for a URI that cannot be used.
+    ``config`` is the user's libvirt.conf; see `meant_text`. Raises URIError for a URI that cannot
+    be used, ConfigFileError.
+    """
+    steps = meant_text(text, environ, config, aliases=aliases)
+    return parse_uri(steps[-1][1]) if steps else None
+
+
+def meant_text(
+    text: str | None,
+    environ: Mapping[str, str],
+    config: ClientConfig | None = None,
+    *,
+    aliases: bool = True,
+) -> tuple[tuple[str, str], ...]:
+    """Return how one comes to the URI that is meant: pairs of a source and its text, last its own.
+
+    The sources are "argument", "LIBVIRT_DEFAULT_URI" or "uri_default" (of ``config``), the first
+    of them that is there and not empty; then may follow "xen" (the short form of xen:///system) and
+    "uri_aliases" (of ``config``, unless ``aliases`` is off). Nothing at all: the daemon's choice.
+    Source: virConnectOpenInternal.
     """
     if text is not None and not isinstance(text, str):
         raise URIError(f"a connection URI is a str or None, not {type(text).__name__}")
+    source = "argument"
     if not text:
-        text = environ.get("LIBVIRT_DEFAULT_URI")
+        source, text = "LIBVIRT_DEFAULT_URI", environ.get("LIBVIRT_DEFAULT_URI")
+    if not text and config is not None:
+        source, text = "uri_default", config.default_uri()
     if not text:
-        return None
+        return ()
+    steps: tuple[tuple[str, str], ...] = ((source, text),)
     if text.lower() == "xen" or text == "xen://":
-        text = "xen:///system"
-    return parse_uri(text)
+        steps += (("xen", "xen:///system"),)
+    if aliases and config is not None:
+        real = config.alias(steps[-1][1])
+        if real is not None:
+            steps += (("uri_aliases", real),)
+    return steps
 
 
 def parse_uri(text: str) -> ConnectionURI:
@@ -252,8 +300,11 @@ def _read_authority(uri: ConnectionURI, authority: str) -> None:
         host, bracket, port = host[1:].partition("]")
         if not bracket or (port and port[0] != ":"):
             raise _fault(text, "the IPv6 address in brackets does not end as it should")
-        _check(text, "server", host, _USER)
-        server, colon, port = host, port[:1], port[1:]
+        if ":" not in host:
+            raise _fault(text, f"[{host}] is no IPv6 address; brackets are for those alone")
+        # A zone may follow the address, as %eth0 or %25eth0.
+        _check(text, "server", host.replace("%", ""), _USER)
+        server, colon, port = _unescape_some(text, host), port[:1], port[1:]
     else:
         host, colon, port = host.partition(":")
         server = _decoded(text, "server", host, _HOST)
@@ -346,6 +397,28 @@ def _unescape(text: str, raw: str) -> str:
     if 0 in data:
         raise _fault(text, "%00 may not stand in it")
     return data.decode("utf-8", "surrogateescape")
+
+
+def _unescape_some(text: str, raw: str) -> str:
+    """Decode what is percent-encoded, and leave other percent signs where they stand."""
+    parts = raw.split("%")
+    whole = [part if _is_escape(part) else "25" + part for part in parts[1:]]
+    return _unescape(text, "%".join([parts[0], *whole]))
+
+
+def _is_escape(piece: str) -> bool:
+    return len(piece) >= 2 and _HEX.issuperset(piece[:2])
+
+
+def _read_switch(name: str, value: str) -> bool:
+    # As strtol reads an int.
+    digits = value.lstrip(" \t\n\v\f\r")
+    digits = digits[1:] if digits[:1] in ("-", "+") else digits
+    if digits and _DIGITS.issuperset(digits) and len(digits.lstrip("0")) <= 10:
+        number = -int(digits) if "-" in value else int(digits)
+        if -(1 << 31) <= number < 1 << 31:
+            return bool(number)
+    raise URIError(f"URI parameter {name}={value}: expected a number, 0 for off, 1 for on")
 
 
 def _escape(value: str, kept: frozenset[str]) -> str:

@@ -1,4 +1,4 @@
-"""What this machine adds to a connection URI: its environment, its user, the sockets that exist.
+"""What this machine adds to a connection URI: environment, user, configuration, sockets.
 
 Responsible for asking the operating system; deciding with the answers is the model's business.
 """
@@ -12,19 +12,79 @@ from virtproto.model.uri import resolve_uri
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.model.endpoint import UnixEndpoint
+    from collections.abc import Mapping
+
+    from virtproto.model.client_config import ClientConfig
+    from virtproto.model.endpoint import Endpoint
     from virtproto.model.uri import ConnectionURI
 
-__all__ = ["resolve"]
+__all__ = ["environment", "read_config", "resolve"]
+
+_SYSTEM_CONFIG = "/etc/libvirt"
 
 
-def resolve(text: str | None, *, readonly: bool) -> tuple[ConnectionURI | None, UnixEndpoint]:
-    """Return the URI that ``text`` means here, None for the daemon's choice, and its socket.
+def resolve(
+    text: str | None, *, readonly: bool, aliases: bool = True
+) -> tuple[ConnectionURI | None, Endpoint]:
+    """Return the URI that ``text`` means here, None for the daemon's choice, and where it leads.
 
-    No text means ``LIBVIRT_DEFAULT_URI``, then the daemon's choice. Raises URIError.
+    No text means ``LIBVIRT_DEFAULT_URI``, then ``uri_default`` of libvirt.conf, then the daemon's
+    choice; ``uri_aliases`` of that file are followed unless ``aliases`` is off. Raises URIError,
+    ConfigFileError.
     """
-    uri = resolve_uri(text, os.environ)
+    environ, euid = environment(), os.geteuid()
+    config = read_config("libvirt.conf", environ, euid)
+    uri = resolve_uri(text, environ, config, aliases=aliases)
     endpoint = choose_endpoint(
-        uri, readonly=readonly, euid=os.geteuid(), environ=os.environ, exists=os.path.exists
+        uri, readonly=readonly, euid=euid, environ=environ, exists=os.path.exists, config=config
     )
     return uri, endpoint
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment, with the home that the system knows of where it names none."""
+    environ = os.environ
+    if "HOME" in environ:
+        return environ
+    import pwd
+
+    try:
+        return {**environ, "HOME": pwd.getpwuid(os.getuid()).pw_dir}
+    except KeyError:
+        return environ
+
+
+def read_config(name: str, environ: Mapping[str, str], euid: int) -> ClientConfig | None:
+    """Return libvirt's client configuration of a name for the user, None where there is no file.
+
+    Root has the one in /etc/libvirt, and others their own, without falling back to root's. Raises
+    ConfigFileError. Source: virConfLoadConfigPath.
+    """
+    path = config_path(name, environ, euid)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as exc:
+        from virtproto.errors import ConfigFileError
+
+        raise ConfigFileError(f"{path} cannot be read: {exc.strerror or exc}") from exc
+    if _says_nothing(data):
+        return None
+    from virtproto.model.client_config import parse_config
+
+    return parse_config(data.decode("utf-8", "surrogateescape"), path)
+
+
+def config_path(name: str, environ: Mapping[str, str], euid: int) -> str:
+    """Return where libvirt's client configuration of a name is looked for."""
+    if euid == 0:
+        return f"{_SYSTEM_CONFIG}/{name}"
+    folder = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
+    return f"{folder}/libvirt/{name}"
+
+
+def _says_nothing(data: bytes) -> bool:
+    # As distributions install it: remarks only.
+    return all(line.lstrip()[:1] in (b"", b"#") for line in data.splitlines())
