@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from .asking import Questions
     from .host_keys import HostKeys
 
-__all__ = ["METHODS", "Login"]
+__all__ = ["Login"]
 
-# In libvirt's order, where the URI names none.
-METHODS = ("agent", "privkey", "password", "keyboard-interactive")
 # Of a user's own keys the first that is there, as libvirt's client looks for them.
 _KEY_FILES = ("identity", "id_dsa", "id_ecdsa", "id_ed25519", "id_rsa")
 _TRIES = 3
@@ -43,7 +41,7 @@ class Login(asyncssh.SSHClient):
         self._endpoint = endpoint
         self._keys = keys
         self._questions = questions
-        self._methods = endpoint.methods or METHODS
+        self._methods = endpoint.methods
         self._passwords = questions.passwords()
         self._untried = [name for name in self._methods if name in ("agent", "privkey")]
         # How often keyboard-interactive was begun, and the last of these that asked for something.
