@@ -14,7 +14,7 @@ import virtproto
 ROOT = Path(virtproto.__file__).parent
 TWINS: tuple[str, ...] = ("calls", "carrying", "connection", "living", "stream", "migrating")
 TWINS += ("admin_objects", "node_device", "objects", "storage_vol", "transferring")
-TWINS += ("registering", "event_stream", "renewing")
+TWINS += ("registering", "event_stream", "renewing", "authenticating")
 # Without a call of their own, so without a colour.
 ALIKE: tuple[str, ...] = (
     "domain",
@@ -30,8 +30,9 @@ ALIKE += ("storage_pool", "domain_snapshot", "domain_checkpoint", "event_records
 ALIKE += tuple(f"_events/{path.stem}" for path in sorted((ROOT / "sync" / "_events").glob("*.py")))
 # Files that one colour has and the other has no use for, and what it offers of them.
 OWN_FILES: dict[str, set[str]] = {"sync": {"mending.py", "reading.py", "sending.py", "waiting.py"}}
-OWN_FILES["sync"] |= {"packets.py"}
-OWN_FILES["aio"] = {"fleet.py", "events.py", "large_packets.py"}
+OWN_FILES["sync"] |= {"packets.py", "layered_socket.py"}
+OWN_FILES["aio"] = {"fleet.py", "events.py", "large_packets.py", "shared_memory.py"}
+OWN_FILES["aio"] |= {"layered_transport.py"}
 OWN_NAMES: dict[str, set[str]] = {"sync": set(), "aio": {"Fleet", "Outcome"}}
 METHODS = sorted(path.name for path in (ROOT / "sync" / "_methods").glob("*.py"))
 _NAMES = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
@@ -142,7 +143,7 @@ def test_both_channels_offer_the_same_methods() -> None:
     from virtproto.sync.channel import Channel as Synchronous
 
     methods: tuple[str, ...] = ("connect", "call", "call_with_fds", "call_opening_stream", "listen")
-    methods += ("close", "abandon", "leave_to_parent", "keep_alive", "when_lost")
+    methods += ("close", "abandon", "leave_to_parent", "keep_alive", "when_lost", "over", "add_layer")
     own = {name for name in vars(Synchronous) if not name.startswith("_")}
     assert own == {*methods, "is_open", "answers_pings", "long_calls"}
     for name in methods:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from virtproto.aio.channel import Channel
 from virtproto.protocol.framing import Packet, PacketReader, pack_packet
 from virtproto.transport.descriptors import carrier_of
+from virtproto.transport.road import Road
 from virtproto.wire.rpc import MESSAGE_TYPE_REPLY, MESSAGE_TYPE_REPLY_WITH_FDS
 
 __all__ = ["Peer", "channel_and_peer"]
@@ -72,7 +73,9 @@ async def channel_and_peer() -> AsyncIterator[tuple[Channel, Peer]]:
     with other:
         ours.setblocking(False)
         other.setblocking(False)
-        _, channel = await loop.create_connection(lambda: Channel(loop, ours, "a pair"), sock=ours)
+        _, channel = await loop.create_connection(
+            lambda: Channel(loop, Road(ours, "a pair")), sock=ours
+        )
         try:
             yield channel, Peer(other)
         finally:

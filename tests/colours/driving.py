@@ -28,6 +28,7 @@ from virtproto.model.endpoint import UnixEndpoint
 from virtproto.model.object_handle import ObjectHandle
 from virtproto.model.recipes.opening import Opened
 from virtproto.sync.channel import Channel as SyncChannel
+from virtproto.transport.road import Road
 
 __all__ = [
     "until",
@@ -200,7 +201,7 @@ _OPENED = Opened("test:///default", keepalive=False, event_callbacks=True, close
 
 
 def _over_sync(sock: socket.socket) -> AbstractContextManager[Any]:
-    return virtproto.Connection(SyncChannel(sock, "a socket"), _OPENED, readonly=False)
+    return virtproto.Connection(SyncChannel(Road(sock, "a socket")), _OPENED, readonly=False)
 
 
 def _over_aio(sock: socket.socket) -> AbstractContextManager[Any]:
@@ -208,7 +209,7 @@ def _over_aio(sock: socket.socket) -> AbstractContextManager[Any]:
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
         _, channel = await loop.create_connection(
-            lambda: AioChannel(loop, sock, "a socket"), sock=sock
+            lambda: AioChannel(loop, Road(sock, "a socket")), sock=sock
         )
         return aio.Connection(channel, _OPENED, readonly=False)
 

@@ -32,6 +32,7 @@ from virtproto.testing import (
     ScriptedServer,
     SendRaw,
 )
+from virtproto.transport.road import Road
 from virtproto.wire.remote.connect import (
     CONNECT_CLOSE,
     CONNECT_GET_HOSTNAME,
@@ -51,7 +52,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def channel_to(server: ScriptedServer) -> Channel:
-    return Channel(server.connect(), "a socket pair")
+    return Channel(Road(server.connect(), "a socket pair"))
 
 
 def ask(channel: Channel, timeout_s: float | None = 10.0) -> int:
@@ -100,7 +101,7 @@ def test_a_deadline_holds_although_bytes_trickle_in(server: ScriptedServer) -> N
 
 def test_a_question_that_the_daemon_does_not_take_meets_the_deadline() -> None:
     ours, theirs = socket.socketpair()
-    channel = Channel(ours, "a socket pair")
+    channel = Channel(Road(ours, "a socket pair"))
     question = bytes(8_000_000)
     with theirs:
         with pytest.raises(DeadlineError):
@@ -215,7 +216,7 @@ def test_damage_ends_the_connection_at_once(raw: bytes, kind: type[VirtprotoErro
 def test_a_daemon_that_is_gone_before_the_call_is_a_lost_connection() -> None:
     ours, theirs = socket.socketpair()
     theirs.close()
-    channel = Channel(ours, "a socket pair")
+    channel = Channel(Road(ours, "a socket pair"))
     with pytest.raises(ConnectionLostError, match="CONNECT_GET_LIB_VERSION"):
         ask(channel)
     assert not channel.is_open

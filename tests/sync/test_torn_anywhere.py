@@ -19,6 +19,7 @@ from virtproto.errors import ConnectionClosedError, ConnectionLostError
 from virtproto.protocol.framing import PacketReader, pack_packet
 from virtproto.sync.asked import Asked
 from virtproto.sync.channel import Channel
+from virtproto.transport.road import Road
 from virtproto.wire.remote.connect import CONNECT_GET_HOSTNAME as OTHER
 from virtproto.wire.remote.connect import CONNECT_GET_LIB_VERSION as MINE
 
@@ -161,7 +162,7 @@ def places(leads: bool) -> int:
     while torn:
         place += 1
         peer = Peer()
-        channel = Channel(peer.ours, "a socket pair")
+        channel = Channel(Road(peer.ours, "a socket pair"))
         done = threading.Event()
 
         def other(channel: Channel = channel, done: threading.Event = done) -> bytes:
@@ -194,7 +195,7 @@ def registration_places(leads: bool) -> int:
     while torn:
         place += 1
         peer = Peer()
-        channel = Channel(peer.ours, "a socket pair")
+        channel = Channel(Road(peer.ours, "a socket pair"))
         done = threading.Event()
 
         def other(channel: Channel = channel, done: threading.Event = done) -> bytes:
@@ -230,7 +231,7 @@ def test_the_thread_that_reads_is_torn_from_anothers_registration(
     monkeypatch: pytest.MonkeyPatch, where: str, before: bool
 ) -> None:
     peer = Peer()
-    channel = Channel(peer.ours, "a socket pair")
+    channel = Channel(Road(peer.ours, "a socket pair"))
     asked = Asked(channel, MINE, b"")
     method = getattr(Asked, where)
     main = threading.get_ident()

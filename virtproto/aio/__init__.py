@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from virtproto.aio.calls import ConnectionCalls
+    from virtproto.aio.connecting import AnyCredentials, AnySocket
     from virtproto.aio.domain import Domain as Domain
     from virtproto.aio.domain_checkpoint import DomainCheckpoint as DomainCheckpoint
     from virtproto.aio.domain_snapshot import DomainSnapshot as DomainSnapshot
@@ -152,10 +153,20 @@ class open(Opening["Connection"]):
     ``reconnect`` has a connection that was lost opened anew by itself: True, or a ``Reconnect``
     that says how often; what that means for calls and events is told there.
 
-    Raises UsageError, URIError, ConnectError (SocketMissingError, SocketPermissionError,
-    SocketRefusedError), DeadlineError, AuthenticationError, LibvirtError (the driver refused), and
-    ProtocolError or ConnectionLostError where the peer is no libvirt daemon. Source:
-    virConnectOpen.
+    ``credentials`` are a user's name and password (``Credentials``), or a function that is asked
+    for what is wanted and not known: it gets a list of ``CredentialRequest`` and returns a list of
+    answers, or None to give up. What it is not asked for is read from ``auth.conf``, as libvirt's
+    own client does. ``sock`` is a stream socket of any family that is connected to the daemon
+    already, or a function that returns one, as it takes with ``reconnect``. The URI then tells
+    what to open and how to be let in, and for transport tls whose certificate to expect; the
+    socket is the connection's from then on. ``autostart`` has a user's own daemon started where
+    none runs. Without ``aliases``, a URI is never an alias of ``libvirt.conf``.
+
+    Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
+    SocketPermissionError, SocketRefusedError, HostNotFoundError, TLSError, CertificateError,
+    SSHConnectError, HostKeyError), DeadlineError, AuthenticationError, LibvirtError (the driver
+    refused), and ProtocolError or ConnectionLostError where the peer is no libvirt daemon. Source:
+    virConnectOpenAuth.
     """
 
     __slots__ = ()
@@ -171,6 +182,10 @@ class open(Opening["Connection"]):
         keepalive: tuple[float, int] | None = (5.0, 5),
         long_calls: int | None = 4,
         reconnect: bool | Reconnect = False,
+        credentials: AnyCredentials | None = None,
+        sock: AnySocket | None = None,
+        autostart: bool = False,
+        aliases: bool = True,
     ) -> None:
         super().__init__(
             open_connection_to(
@@ -181,6 +196,10 @@ class open(Opening["Connection"]):
                 keepalive=keepalive,
                 long_calls=long_calls,
                 reconnect=reconnect,
+                credentials=credentials,
+                sock=sock,
+                autostart=autostart,
+                aliases=aliases,
             )
         )
 

@@ -80,7 +80,7 @@ class CarryingCalls(ConnectionCalls):
         if fds or wanted != 0:
             from virtproto.transport.descriptors import check_road
 
-            check_road(procedure, self._channel._sock.family)
+            check_road(procedure, self._channel._road)
         asked = asks_for_fd_passing(procedure, len(fds))
         if asked and not await self._supports(_FEATURE_FD_PASSING):
             from virtproto.errors import ArgumentUnsupportedError

@@ -22,11 +22,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import warnings
-from _socket import AF_UNIX
-from contextvars import Context
-from weakref import WeakKeyDictionary
 
-from virtproto.errors import UsageError, VirtprotoError
+from virtproto.errors import VirtprotoError
 from virtproto.model.replies import (
     CLOSE_TIMEOUT_S,
     CLOSED_BY_DAEMON,
@@ -46,21 +43,23 @@ from virtproto.protocol.events import (
     ReplyReceived,
     SessionFailed,
 )
-from virtproto.transport.deadline import instead, time_left
+from virtproto.transport.deadline import time_left
 from virtproto.transport.inheritance import remember
 from virtproto.transport.room import joined
 
-from .ending import connected_socket, end, free
+from .connecting import attach, connect
+from .ending import end, free, hear, misplaced
+from .shared_memory import BUFFER_SIZE, shared_in
 from .timekeeper import Deadlines, Pulse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
     from collections.abc import Callable, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any, Self, TypeAlias
 
-    from virtproto.model.endpoint import UnixEndpoint
+    from virtproto.model.endpoint import Endpoint
     from virtproto.protocol.events import Event
+    from virtproto.transport.road import Layer, Road
     from virtproto.xdr.procedure import Procedure
 
     from .delivery import Delivery
@@ -81,18 +80,10 @@ __all__ = ["Channel"]
 # None where no loop runs, and cheap.
 _running_loop = asyncio._get_running_loop
 
-# A larger buffer per loop would gain nothing: libvirtd writes at most this much at once.
-_BUFFER_SIZE = 65536
 # Arguments from this size on are written at once: what waits for the end of a turn is not bounded.
 _WRITE_AT_ONCE = 16384
 # How many of those who wait for room go on at a time.
 _LET_GO = 16
-
-# One receive buffer serves all connections of a loop: the loop asks for it, fills it and reports
-# within one step, so two connections never hold it at a time. So does one context serve all timers,
-# which call nothing of the user's: each would have one of its own otherwise.
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[memoryview, Context]]
-_shared = WeakKeyDictionary()
 
 
 class Channel(asyncio.BufferedProtocol):
@@ -104,12 +95,12 @@ class Channel(asyncio.BufferedProtocol):
     # The loop reads all the time, so the daemon's pings are always answered.
     answers_pings = True
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket, path: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, road: Road) -> None:
         self._loop = loop
+        self._road = road
         # The transport's as well. Here for when there is no loop to ask the transport.
-        self._sock = sock
-        self._path = path
-        self._session = ClientSession(fd_passing=sock.family == AF_UNIX)
+        self._sock = road.sock
+        self._session = ClientSession(fd_passing=road.carries_descriptors)
         self._transport: asyncio.Transport | None = None
         self._gone = loop.create_future()
         # Why no call can be made any more, None while calls can be made.
@@ -131,28 +122,24 @@ class Channel(asyncio.BufferedProtocol):
         self._deadlines = Deadlines(self)
         self._pulse: Pulse | None = None
         self._when_lost: Callable[[str, VirtprotoError | None, int], object] | None = None
-        shared = _shared.get(loop)
-        if shared is None:
-            shared = _shared[loop] = (memoryview(bytearray(_BUFFER_SIZE)), Context())
-        self._shared, self._timers_context = shared
+        self._shared, self._timers_context = shared_in(loop)
         # What is read to instead while large packets come.
         self._large: LargePackets | None = None
         remember(self)
 
     @classmethod
-    async def connect(cls, endpoint: UnixEndpoint, timeout_s: float | None) -> Channel:
-        """Return a channel to ``endpoint``. Raises as ``transport.unix.connect`` does."""
-        loop = asyncio.get_running_loop()
-        sock = await connected_socket(endpoint, timeout_s)
+    async def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Self:
+        """Return a channel to ``endpoint``. Raises as ``connecting.connect`` does."""
+        return await cls.over(await connect(endpoint, timeout_s))
+
+    @classmethod
+    async def over(cls, road: Road) -> Self:
+        """Return a channel over a connected road, which is the channel's to end."""
         try:
-            # What the loop calls for it outlasts the limits of who connects.
-            with instead(None):
-                _, channel = await loop.create_unix_connection(
-                    lambda: cls(loop, sock, endpoint.path),
-                    sock=sock,  # type: ignore[arg-type] # nothing of the larger class's is used
-                )
+            channel = cls(asyncio.get_running_loop(), road)
+            await attach(channel)
         except BaseException:
-            sock.close()
+            road.leave()
             raise
         return channel
 
@@ -171,6 +158,18 @@ class Channel(asyncio.BufferedProtocol):
         self._session.long_calls = limit
         if self._closed is None:
             self._flush()
+
+    def add_layer(self, layer: Layer) -> None:
+        """Have all that travels from now on pass through a SASL security layer.
+
+        To be called when the last reply of the exchange was read, before anything else is sent.
+        Raises ConnectionClosedError.
+        """
+        from .layered_transport import put_between
+
+        self._require_usable()
+        self._road.add_layer(layer)
+        put_between(self)
 
     async def keep_alive(self, interval_s: float, count: int) -> None:
         """Ask a daemon that was silent for ``interval_s`` for a sign of life, in the loop.
@@ -290,7 +289,7 @@ class Channel(asyncio.BufferedProtocol):
         if _running_loop() is not self._loop:
             if self._closed is None:
                 if not self._loop.is_closed():
-                    raise self._misplaced()
+                    raise misplaced(self)
                 self._free()
             return
         if self._closed is INHERITED:
@@ -320,7 +319,7 @@ class Channel(asyncio.BufferedProtocol):
             # The loop has ended.
             self._free()
         else:
-            warnings.warn(unclosed(self._path), ResourceWarning, stacklevel=3, source=self)
+            warnings.warn(unclosed(self._road.name), ResourceWarning, stacklevel=3, source=self)
 
     def leave_to_parent(self) -> None:
         """In a forked process: make no more calls, and close this process's descriptor.
@@ -364,13 +363,16 @@ class Channel(asyncio.BufferedProtocol):
             return
         elif self._large.is_empty and not self._streams:
             self._large = None
-        if self._large is None and session.bytes_wanted > _BUFFER_SIZE:
+        if self._large is None and session.bytes_wanted > BUFFER_SIZE:
             from .large_packets import LargePackets
 
             self._large = LargePackets()
         self._dispatch()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._road.carrier is not None and self._road.said is None and self._closed is None:
+            hear(self, exc)
+            return
         if self._large is not None:
             self._large.give_up(self._session)
         self._session.receive_eof()
@@ -487,13 +489,7 @@ class Channel(asyncio.BufferedProtocol):
         if self._closed is not None:
             raise refused(self._closed)
         if _running_loop() is not self._loop:
-            raise self._misplaced()
-
-    def _misplaced(self) -> UsageError:
-        """Return the error for a use outside the channel's event loop."""
-        if self._loop.is_closed():
-            return UsageError("the event loop that opened this connection has ended, and so has it")
-        return UsageError("only the event loop that opened this connection can use it")
+            raise misplaced(self)
 
     def _free(self) -> None:
         free(self)

@@ -1,17 +1,14 @@
-"""The end of a channel, and its beginning: who is told, and what is closed.
+"""The end of a channel: who is told, and what is closed.
 
-Responsible for making the socket, and for what is done once when a connection ends. A friend of
-`channel`: it uses the channel's inside. Must not know why it ends.
+Responsible for what is done once when a connection ends. A friend of `channel`: it uses the
+channel's inside. Must not know why it ends.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
-# Not socket's: what it adds to a socket is not used here, and takes room and time for each.
-from _socket import AF_UNIX, SOCK_STREAM, socket
-
+from virtproto.errors import UsageError
 from virtproto.model.replies import (
     CLOSED_HERE,
     close_reason,
@@ -19,53 +16,38 @@ from virtproto.model.replies import (
     lost,
     lost_by,
 )
-from virtproto.transport.unix import connect_error, connect_limit, socket_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.errors import VirtprotoError
-    from virtproto.model.endpoint import UnixEndpoint
     from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel
 
-__all__ = ["connected_socket", "end", "free"]
-
-# Pause between attempts to connect to a daemon that is too busy to accept.
-_RETRY_S = 0.01
+__all__ = ["end", "free", "hear", "misplaced"]
 
 
-async def connected_socket(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:
-    """Return a socket of this loop's, connected. Raises as ``transport.unix.connect`` does."""
-    loop = asyncio.get_running_loop()
-    address = socket_address(endpoint.path)
-    timeout_s = connect_limit(endpoint, timeout_s)
-    deadline = None if timeout_s is None else loop.time() + timeout_s
-    sock = socket(AF_UNIX, SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        while True:
-            try:
-                sock.connect(address)
-                break
-            except BlockingIOError:
-                # The queue of the listening socket is full, and there is no way to wait on it.
-                if deadline is not None and loop.time() >= deadline:
-                    raise
-                await asyncio.sleep(_RETRY_S)
-    except OSError as exc:
-        sock.close()
-        raise connect_error(endpoint, exc, timeout_s) from exc
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+def hear(channel: Channel, exc: Exception | None) -> None:
+    """Have a connection that was lost end when its carrier's last words are known.
+
+    They are waited for elsewhere: this loop has other connections.
+    """
+
+    def told(_: object) -> None:
+        # Asked for once only, whatever there was.
+        channel._road.said = channel._road.said or ""
+        channel.connection_lost(exc)
+
+    hearing = channel._loop.run_in_executor(None, channel._road.hear, "")
+    hearing.add_done_callback(told)
 
 
 def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: int) -> None:
     """Make no more calls; fail those that wait, with ``error`` if there is one. Once."""
+    if channel._road.said and why is not CLOSED_HERE:
+        why = channel._road.hear(why)
     channel._closed = why
     channel._session.close()
     channel._deadlines.stop()
@@ -86,6 +68,8 @@ def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: in
         announce_end(channel, why, error)
     if channel._transport is not None:
         channel._transport.abort()
+    if channel._road.carrier is not None:
+        channel._road.carrier.end()
     function, channel._when_lost = channel._when_lost, None
     if function is not None and why is not CLOSED_HERE:
         function(why, error, close_reason(why, error))
@@ -108,6 +92,13 @@ def _failure(
     return lost(procedure, why, bytes_held, may_have_run=sent)
 
 
+def misplaced(channel: Channel) -> UsageError:
+    """Return the error for a use outside the channel's event loop."""
+    if channel._loop.is_closed():
+        return UsageError("the event loop that opened this connection has ended, and so has it")
+    return UsageError("only the event loop that opened this connection can use it")
+
+
 def free(channel: Channel) -> None:
     """Close the socket without the event loop, which has ended."""
     channel._closed = CLOSED_HERE
@@ -115,9 +106,10 @@ def free(channel: Channel) -> None:
     channel._waiting.clear()
     for stream in channel._streams.values():
         stream.inbox.fail(closed_during(stream.procedure))
-    channel._sock.close()
+    channel._road.leave()
     if channel._passage is not None:
         channel._passage.leave_to_parent()
     with contextlib.suppress(AttributeError):
         # asyncio's transport cannot be closed without its loop, and would warn of it.
-        channel._transport._sock = None  # type: ignore[union-attr]
+        transport: Any = channel._transport
+        getattr(transport, "below", transport)._sock = None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from virtproto.model.reconnecting import Reconnect
 
+    from .connecting import AnyCredentials
+
 __all__ = ["Fleet", "Outcome"]
 
 T = TypeVar("T")
@@ -46,6 +48,9 @@ class OpenOptions(TypedDict, total=False):
     keepalive: tuple[float, int] | None
     long_calls: int | None
     reconnect: bool | Reconnect
+    credentials: AnyCredentials | None
+    autostart: bool
+    aliases: bool
 
 
 class _Host:
@@ -103,6 +108,10 @@ class Fleet:
         check_keepalive("keepalive", options.get("keepalive"))
         check_long_calls("long_calls", options.get("long_calls"))
         check_reconnect("reconnect", options.get("reconnect", False))
+        if options.get("credentials") is not None:
+            from virtproto.model.credentials import check_credentials
+
+            check_credentials(options.get("credentials"))
         self._hosts = {uri: _Host(uri) for uri in distinct_uris("uris", uris)}
         self._at_once = at_once
         self._timeout_s = timeout_s

@@ -31,6 +31,7 @@ from virtproto.transport.deadline import time_left
 from virtproto.transport.inheritance import remember
 
 from .channel import Channel
+from .ending import misplaced
 from .renewing import renew
 
 TYPE_CHECKING = False
@@ -145,7 +146,7 @@ class Line:
     def __init__(self, connection: Connection, entrance: Entrance, policy: Reconnect) -> None:
         channel = connection._channel
         self._loop = channel._loop
-        self._path = channel._path
+        self._name = channel._road.name
         # Weak: a connection that is dropped must end, not be kept by what opens it anew.
         self._connection = ref(connection)
         connection._line = self
@@ -196,7 +197,7 @@ class Line:
         outage = self._outage
         if asyncio._get_running_loop() is not self._loop:
             if outage is not None and not self._loop.is_closed():
-                raise self._channel._misplaced()
+                raise misplaced(self._channel)
             await Channel.close(self._channel, goodbye)
             self._over = self._over or CLOSED_HERE
             return
@@ -222,7 +223,7 @@ class Line:
         except RuntimeError:
             # The loop has ended, and the task with it.
             return
-        warnings.warn(unclosed(self._path), ResourceWarning, stacklevel=4, source=self)
+        warnings.warn(unclosed(self._name), ResourceWarning, stacklevel=4, source=self)
 
     def leave_to_parent(self) -> None:
         """In a forked process: make no more calls. The channels see to themselves."""
@@ -277,7 +278,7 @@ class Line:
             if self._over is not None:
                 raise self._refusal()
             if asyncio._get_running_loop() is not self._loop:
-                raise self._channel._misplaced()
+                raise misplaced(self._channel)
             left_s = time_left(None if until is None else until - self._loop.time())
             outage = self._outage
             if outage is None:

@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from virtproto.errors import VirtprotoError
     from virtproto.model.recipes.opening import Opened
 
-    class Road(Protocol):
+    class Way(Protocol):
+        """What a connection of either colour needs of its channel's road here."""
+
+        is_secure: bool
+        is_encrypted: bool
+
+    class Channel(Protocol):
         """What a connection of either colour needs of its channel here."""
 
         @property
         def is_open(self) -> bool:
             """Whether calls can be made, as far as is known."""
+
+        @property
+        def _road(self) -> Way:
+            """What the way from here to the daemon is like."""
 
         def abandon(self) -> None:
             """Close what nobody closed, and warn."""
@@ -48,15 +58,12 @@ class ConnectionHandle:
     """What a connection remembers; the colours' ``Connection`` adds the calls."""
 
     # The colours say which class of channel theirs is.
-    _channel: Road
-    # What the way from here to the daemon is like: a unix socket does not leave the machine.
-    _way_is_secure = True
-    _way_is_encrypted = False
+    _channel: Channel
     # What opens it anew when it was lost, if it was opened to be.
     _line: Line | None = None
 
     def __init__(
-        self, channel: Road, opened: Opened, *, readonly: bool, long_calls: int | None = 4
+        self, channel: Channel, opened: Opened, *, readonly: bool, long_calls: int | None = 4
     ) -> None:
         self._call_timeout_s: float | None = None
         self._channel = channel
@@ -67,7 +74,7 @@ class ConnectionHandle:
 
     def __del__(self) -> None:
         # Absent where __init__ was not called as it wants to be.
-        channel: Road | None = getattr(self, "_channel", None)
+        channel: Channel | None = getattr(self, "_channel", None)
         if channel is not None:
             channel.abandon()
 

@@ -166,9 +166,9 @@ def unsent(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineE
     )
 
 
-def silent(path: str, error: DeadlineError) -> DeadlineError:
+def silent(name: str, error: DeadlineError) -> DeadlineError:
     """Return the error for a connection that could not be opened, as a call had no answer."""
-    return DeadlineError(f"the daemon behind {path} does not answer ({error})")
+    return DeadlineError(f"the daemon behind {name} does not answer ({error})")
 
 
 def _within(timeout_s: float) -> str:
@@ -269,7 +269,7 @@ def close_reason(why: str, error: VirtprotoError | None) -> int:
     """Return why a connection ended, as a number of virConnectCloseReason."""
     if why is CLOSED_HERE:
         return 3
-    if why == CLOSED_BY_DAEMON:
+    if why.startswith(CLOSED_BY_DAEMON):
         return 1
     # The core's own word for pings that nobody answered.
     return 2 if isinstance(error, ConnectionLostError) else 0
@@ -281,9 +281,9 @@ def torn(procedure: Procedure[Any, Any] | None) -> ConnectionLostError:
     return ConnectionLostError(f"{name}a signal came while data was taken in, some may be lost")
 
 
-def unclosed(path: str) -> str:
+def unclosed(name: str) -> str:
     """Return the warning about a connection that was forgotten without closing it."""
-    return f"a connection to {path} was never closed"
+    return f"a connection to {name} was never closed"
 
 
 def why_broken(error: OSError) -> str:

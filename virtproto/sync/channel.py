@@ -38,12 +38,7 @@ wait for it any more, and open streams say that some of their data may be lost.
 from __future__ import annotations
 
 # The modules below socket, threading and warnings: see virtproto.transport.unix for why.
-from _socket import (
-    AF_UNIX,
-    MSG_DONTWAIT,
-    MSG_NOSIGNAL,
-    SHUT_RDWR,
-)
+from _socket import MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_RDWR
 from _thread import allocate_lock
 from _warnings import warn
 from sys import is_finalizing
@@ -51,7 +46,6 @@ from time import monotonic
 
 from virtproto.errors import ConnectionLostError, VirtprotoError
 from virtproto.model.replies import (
-    CLOSE_TIMEOUT_S,
     CLOSED_HERE,
     INHERITED,
     payload_of,
@@ -66,8 +60,8 @@ from virtproto.protocol.events import (
 )
 from virtproto.transport.deadline import time_left
 from virtproto.transport.inheritance import remember
-from virtproto.transport.unix import connect
 
+from .connecting import connect
 from .reading import read_for
 from .waiting import Waiter, hand_on, wait
 
@@ -77,11 +71,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Self, TypeAlias
 
-    from virtproto.model.endpoint import UnixEndpoint
+    from virtproto.model.endpoint import Endpoint
+    from virtproto.transport.road import Layer, Road
     from virtproto.xdr.procedure import Procedure
 
     from .delivery import Delivery
     from .descriptors import Passage
+    from .layered_socket import LayeredSocket
     from .packets import LargePacket
     from .traffic import StreamEnd
     from .waiting import Waker
@@ -120,7 +116,7 @@ class Channel:
         "_lock",
         "_mourners",
         "_outgoing",
-        "_path",
+        "_road",
         "_session",
         "_settled",
         "_small_reads",
@@ -132,10 +128,13 @@ class Channel:
         "_wakers",
     )
 
-    def __init__(self, sock: socket, path: str) -> None:
-        self._sock = sock
-        self._path = path
-        self._session = ClientSession(fd_passing=sock.family == AF_UNIX)
+    def __init__(self, road: Road) -> None:
+        self._road = road
+        # As a layer has it, if there is one between the socket and the packets.
+        self._sock: socket | LayeredSocket = road.sock
+        if road.layer is not None:
+            self._sock = _layered(road.sock, road.layer)
+        self._session = ClientSession(fd_passing=road.carries_descriptors)
         self._lock = allocate_lock()
         # Why no call can be made any more, None while calls can be made.
         self._closed: str | None = None
@@ -169,9 +168,18 @@ class Channel:
         remember(self)
 
     @classmethod
-    def connect(cls, endpoint: UnixEndpoint, timeout_s: float | None) -> Self:
-        """Return a channel to ``endpoint``. Raises as ``transport.unix.connect`` does."""
-        return cls(connect(endpoint, timeout_s), endpoint.path)
+    def connect(cls, endpoint: Endpoint, timeout_s: float | None) -> Self:
+        """Return a channel to ``endpoint``. Raises as ``connecting.connect`` does."""
+        return cls.over(connect(endpoint, timeout_s))
+
+    @classmethod
+    def over(cls, road: Road) -> Self:
+        """Return a channel over a connected road, which is the channel's to end."""
+        try:
+            return cls(road)
+        except BaseException:
+            road.leave()
+            raise
 
     @property
     def is_open(self) -> bool:
@@ -311,6 +319,18 @@ class Channel:
         """
         self._mourners.append(function)
 
+    def add_layer(self, layer: Layer) -> None:
+        """Have all that travels from now on pass through a SASL security layer.
+
+        To be called when the last reply of the exchange was read, before anything else is sent.
+        Raises ConnectionClosedError, ConnectionLostError.
+        """
+        with self._lock:
+            self._require_open()
+            self._sock = _layered(self._road.sock, layer)
+            self._limit_s = None
+            self._road.add_layer(layer)
+
     def keep_alive(self, interval_s: float, count: int) -> None:
         """Ask a daemon that is silent for ``interval_s`` seconds, ``count`` times, then give it up.
 
@@ -332,7 +352,9 @@ class Channel:
         self._closed = CLOSED_HERE
         try:
             if goodbye is not None:
-                self._say(goodbye)
+                from .ending import say
+
+                say(self, goodbye)
         except (OSError, VirtprotoError):
             # The daemon is gone or busy; it will notice the closed socket.
             pass
@@ -340,28 +362,6 @@ class Channel:
             from .ending import close
 
             close(self)
-
-    def _say(self, goodbye: Procedure[Any, Any]) -> None:
-        limit_s = time_left(CLOSE_TIMEOUT_S) or 0
-        if limit_s <= 0:
-            return
-        waiter = Waiter(goodbye)
-        got: list[bool] = []
-        try:
-            try:
-                got.extend(map(self._lock.acquire, (True,), (MOMENT_S,)))
-                busy = not got[0] or self._lead is not None or self._waiting
-                if busy or not self._settled or self._ended:
-                    return
-                self._begin(waiter, goodbye, b"")
-                self._lead = waiter
-            finally:
-                if got and got[0]:
-                    self._lock.release()
-            read_for(self, waiter, monotonic() + limit_s, limit_s)
-        finally:
-            if self._lead is waiter:
-                self._lead = None
 
     def abandon(self) -> None:
         """Close the socket of a connection that nobody has any more, and warn; silent if closed."""
@@ -376,7 +376,7 @@ class Channel:
         finally:
             if got and got[0]:
                 self._lock.release()
-        warn(unclosed(self._path), ResourceWarning, 3, self)
+        warn(unclosed(self._road.name), ResourceWarning, 3, self)
 
     def leave_to_parent(self) -> None:
         """In a forked process: make no more calls, and close this process's descriptor.
@@ -414,12 +414,6 @@ class Channel:
 
             waiter.answer = CallFailed(waiter.serial, end_of_call(self, waiter))
             waiter.wake()
-
-    def _end_error(self) -> VirtprotoError:
-        """Return the error for who was sending when the connection ended."""
-        from .ending import end_of_call
-
-        return end_of_call(self, Waiter())
 
     # Calls.
 
@@ -493,3 +487,9 @@ class Channel:
             pass
         if self._lead is None:
             self._sock.close()
+
+
+def _layered(sock: socket, layer: Layer) -> LayeredSocket:
+    from .layered_socket import LayeredSocket
+
+    return LayeredSocket(sock, layer)

@@ -8,7 +8,13 @@ with objects inside records; the others are generated, in ``_methods``. What cos
 
 from __future__ import annotations
 
-from virtproto.errors import DeadlineError, LibvirtError
+from virtproto.errors import (
+    ConnectionClosedError,
+    ConnectionLostError,
+    DeadlineError,
+    LibvirtError,
+    ProtocolError,
+)
 from virtproto.model.arguments import to_flags, to_uint
 from virtproto.model.calls import unpack_ret
 from virtproto.model.opening_options import (
@@ -18,7 +24,6 @@ from virtproto.model.opening_options import (
 )
 from virtproto.model.recipes.opening import (
     Opened,
-    be_let_in,
     keepalive_question,
     open_connection,
 )
@@ -29,8 +34,10 @@ from virtproto.wire import remote as wire
 
 from ._methods.of_connection import ConnectionMethods
 from .along import Along
+from .authenticating import authenticate
 from .calls import run_recipe
 from .channel import Channel
+from .connecting import connect
 from .domain import Domain
 
 TYPE_CHECKING = False
@@ -41,6 +48,8 @@ if TYPE_CHECKING:
     from virtproto.model.reconnecting import Reconnect
     from virtproto.model.uri import ConnectionURI
     from virtproto.records import DomainStats
+
+    from .connecting import AnyCredentials, AnySocket
 
 __all__ = ["Connection", "open_connection_to"]
 
@@ -54,6 +63,10 @@ def open_connection_to(
     keepalive: tuple[float, int] | None = (5.0, 5),
     long_calls: int | None = 4,
     reconnect: bool | Reconnect = False,
+    credentials: AnyCredentials | None = None,
+    sock: AnySocket | None = None,
+    autostart: bool = False,
+    aliases: bool = True,
 ) -> Connection:
     """Open a connection to the daemon that ``uri`` means.
 
@@ -78,10 +91,20 @@ def open_connection_to(
     ``reconnect`` has a connection that was lost opened anew by itself: True, or a ``Reconnect``
     that says how often; what that means for calls and events is told there.
 
-    Raises UsageError, URIError, ConnectError (SocketMissingError, SocketPermissionError,
-    SocketRefusedError), DeadlineError, AuthenticationError, LibvirtError (the driver refused), and
-    ProtocolError or ConnectionLostError where the peer is no libvirt daemon. Source:
-    virConnectOpen.
+    ``credentials`` are a user's name and password (``Credentials``), or a function that is asked
+    for what is wanted and not known: it gets a list of ``CredentialRequest`` and returns a list of
+    answers, or None to give up. What it is not asked for is read from ``auth.conf``, as libvirt's
+    own client does. ``sock`` is a stream socket of any family that is connected to the daemon
+    already, or a function that returns one, as it takes with ``reconnect``. The URI then tells
+    what to open and how to be let in, and for transport tls whose certificate to expect; the
+    socket is the connection's from then on. ``autostart`` has a user's own daemon started where
+    none runs. Without ``aliases``, a URI is never an alias of ``libvirt.conf``.
+
+    Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
+    SocketPermissionError, SocketRefusedError, HostNotFoundError, TLSError, CertificateError,
+    SSHConnectError, HostKeyError), DeadlineError, AuthenticationError, LibvirtError (the driver
+    refused), and ProtocolError or ConnectionLostError where the peer is no libvirt daemon. Source:
+    virConnectOpenAuth.
     """
     check_timeout("timeout_s", timeout_s)
     check_timeout("call_timeout_s", call_timeout_s)
@@ -89,6 +112,7 @@ def open_connection_to(
     check_long_calls("long_calls", long_calls)
     check_reconnect("reconnect", reconnect)
     entrance = Entrance(uri, readonly, timeout_s, keepalive, long_calls)
+    entrance.note(credentials, sock, autostart, aliases, lasting=bool(reconnect))
     kind = Channel
     if reconnect:
         from virtproto.model.reconnecting import to_policy
@@ -104,10 +128,8 @@ def open_connection_to(
         if reconnect:
             Line(connection, entrance, to_policy(reconnect))
         return connection
-    except BaseException as error:
+    except BaseException:
         channel.close()
-        if isinstance(error, DeadlineError):
-            raise silent(channel._path, error) from error
         raise
 
 
@@ -119,7 +141,17 @@ open_connection_to.__module__ = str(__package__)
 class Entrance:
     """How a connection is opened, to do it again when it was lost."""
 
-    __slots__ = ("_long_calls", "_readonly", "_uri", "keepalive", "timeout_s")
+    __slots__ = (
+        "_aliases",
+        "_autostart",
+        "_credentials",
+        "_long_calls",
+        "_readonly",
+        "_sock",
+        "_uri",
+        "keepalive",
+        "timeout_s",
+    )
 
     def __init__(
         self,
@@ -135,21 +167,74 @@ class Entrance:
         self.timeout_s = timeout_s
         # As it was asked for last.
         self.keepalive = keepalive
+        self._credentials: AnyCredentials | None = None
+        self._sock: AnySocket | None = None
+        self._autostart = False
+        self._aliases = True
+
+    def note(
+        self,
+        credentials: AnyCredentials | None,
+        sock: AnySocket | None,
+        autostart: bool,
+        aliases: bool,
+        *,
+        lasting: bool,
+    ) -> None:
+        """Note what few connections are told; ``lasting`` ones are opened again. UsageError."""
+        if credentials is not None:
+            from virtproto.model.credentials import check_credentials
+
+            check_credentials(credentials)
+        if sock is not None:
+            from virtproto.transport.given import check_given
+
+            check_given(sock, lasting=lasting)
+        self._credentials = credentials
+        self._sock = sock
+        self._autostart = bool(autostart)
+        self._aliases = bool(aliases)
 
     def connect(
         self, timeout_s: float | None, kind: type[Channel]
     ) -> tuple[ConnectionURI | None, Channel]:
         """Return what the URI means at this time, and a channel to there."""
-        where, endpoint = resolve(self._uri, readonly=self._readonly)
-        return where, kind.connect(endpoint, timeout_s)
+        try:
+            where, endpoint = resolve(self._uri, readonly=self._readonly, aliases=self._aliases)
+            road = connect(
+                endpoint,
+                timeout_s,
+                sock=self._sock,
+                credentials=self._credentials,
+                autostart=self._autostart,
+            )
+        except BaseException:
+            if self._sock is not None:
+                from virtproto.transport.given import forsake
+
+                forsake(self._sock)
+            raise
+        return where, kind.over(road)
 
     def enter(
         self, channel: Channel, where: ConnectionURI | None, timeout_s: float | None
     ) -> Opened:
         """Make a connection of a channel; ``timeout_s`` bounds each call that it takes."""
+        try:
+            return self._enter(channel, where, timeout_s)
+        except (ConnectionClosedError, ConnectionLostError, ProtocolError) as error:
+            if channel._road.carrier is None:
+                raise
+            raise channel._road.led_nowhere(error) from error
+        except DeadlineError as error:
+            raise silent(channel._road.name, error) from error
+
+    def _enter(
+        self, channel: Channel, where: ConnectionURI | None, timeout_s: float | None
+    ) -> Opened:
         if self._long_calls != channel.long_calls:
             channel.long_calls = self._long_calls
-        run_recipe(channel, be_let_in(where), timeout_s)
+        authenticate(channel, channel._road, where, self._credentials, timeout_s)
         question = None
         # Asking for keepalive is a promise to answer the daemon, too.
         if channel.answers_pings or self.keepalive is not None:
@@ -199,22 +284,24 @@ class Connection(ConnectionMethods):
         """Return whether nobody can listen in or meddle between here and the hypervisor.
 
         Both ways have to be safe, the one from here to the daemon and the daemon's own to the
-        hypervisor. A unix socket is safe, as it does not leave the machine.
+        hypervisor. A unix socket is safe, as it does not leave the machine; so are TLS, ssh, and
+        what a SASL mechanism encrypts.
 
         Procedure: CONNECT_IS_SECURE (libvirt 0.7.3).
         """
         ret = self._ask(wire.CONNECT_IS_SECURE, b"")
-        return self._way_is_secure and bool(ret.secure)
+        return self._channel._road.is_secure and bool(ret.secure)
 
     def is_encrypted(self) -> bool:
         """Return whether all that travels between here and the hypervisor is encrypted.
 
-        What passes through a unix socket is not, though ``is_secure`` may well be true for it.
+        What passes through a unix socket is not, though ``is_secure`` may well be true for it;
+        what ssh encrypts is not counted, as with libvirt's own client.
 
         Procedure: CONNECT_IS_SECURE (libvirt 0.7.3).
         """
         ret = self._ask(wire.CONNECT_IS_SECURE, b"")
-        return self._way_is_encrypted and bool(ret.secure)
+        return self._channel._road.is_encrypted and bool(ret.secure)
 
     def get_all_domain_stats(
         self,

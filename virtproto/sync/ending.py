@@ -1,14 +1,16 @@
 """The end of a blocking connection: who is told what, and in which order.
 
 Responsible for telling callers, streams, the listener and whoever else asked to be told. A friend
-of `channel`, whose head says what holds; everything here but `close` needs its lock.
+of `channel`, whose head says what holds; everything here but `say` and `close` needs its lock.
 """
 
 from __future__ import annotations
 
 from _thread import start_new_thread
+from time import monotonic
 
 from virtproto.model.replies import (
+    CLOSE_TIMEOUT_S,
     CLOSED_HERE,
     close_reason,
     closed_during,
@@ -18,17 +20,47 @@ from virtproto.model.replies import (
     repeated,
 )
 from virtproto.protocol.events import CallFailed
+from virtproto.transport.deadline import time_left
 
-from .waiting import hand_on
+from .reading import read_for
+from .waiting import Waiter, hand_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from virtproto.errors import VirtprotoError
+    from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel
-    from .waiting import Waiter
 
-__all__ = ["close", "end", "end_of_call"]
+__all__ = ["close", "end", "end_of_call", "say"]
+
+
+def say(channel: Channel, goodbye: Procedure[Any, Any]) -> None:
+    """Call ``goodbye``, and wait for the answer, unless anybody waits for something."""
+    from .channel import MOMENT_S
+
+    limit_s = time_left(CLOSE_TIMEOUT_S) or 0
+    if limit_s <= 0:
+        return
+    waiter = Waiter(goodbye)
+    got: list[bool] = []
+    try:
+        try:
+            got.extend(map(channel._lock.acquire, (True,), (MOMENT_S,)))
+            busy = not got[0] or channel._lead is not None or channel._waiting
+            if busy or not channel._settled or channel._ended:
+                return
+            channel._begin(waiter, goodbye, b"")
+            channel._lead = waiter
+        finally:
+            if got and got[0]:
+                channel._lock.release()
+        read_for(channel, waiter, monotonic() + limit_s, limit_s)
+    finally:
+        if channel._lead is waiter:
+            channel._lead = None
 
 
 def close(channel: Channel) -> None:
@@ -63,6 +95,9 @@ def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: in
     """End the connection and tell everybody: callers first, who asked to be told last."""
     # Before the other, which others go by who do not have the lock.
     channel._error = error
+    if channel._closed is None and channel._road.carrier is not None:
+        # Nobody is let in to use what has ended, so whoever wants the lock can wait this little.
+        why = channel._road.hear(why)
     if channel._closed is None:
         channel._closed = why
     why = channel._closed
@@ -80,6 +115,8 @@ def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: in
 
         drop_collected(channel)
     channel._hang_up()
+    if channel._road.carrier is not None:
+        channel._road.carrier.end()
     for waiter in (*channel._waiting.values(), *channel._followers):
         waiter.wake()
     channel._waiting.clear()

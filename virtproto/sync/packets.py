@@ -10,12 +10,15 @@ import os
 from _socket import MSG_DONTWAIT, MSG_NOSIGNAL, SO_SNDBUF, SOL_SOCKET
 from select import POLLOUT, poll
 
+from .layered_socket import LayeredSocket
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Buffer  # type: ignore[attr-defined]
     from typing import TypeAlias
 
+    AnySocket: TypeAlias = socket | LayeredSocket
     # What follows the header of a large packet.
     Payload: TypeAlias = "Memory | FilePart"
 
@@ -58,7 +61,7 @@ class FilePart:
     def __len__(self) -> int:
         return self._size
 
-    def send(self, sock: socket, done: int, counts: list[int]) -> None:
+    def send(self, sock: AnySocket, done: int, counts: list[int]) -> None:
         """Send what comes behind ``done`` bytes, at most what the socket has room for.
 
         Adds their number to ``counts``. Raises BlockingIOError where there is no room.
@@ -70,6 +73,10 @@ class FilePart:
         if not ready.poll(0):
             raise BlockingIOError
         count = min(self._size - done, sock.getsockopt(SOL_SOCKET, SO_SNDBUF) // 2)
+        if isinstance(sock, LayeredSocket):
+            # What the system would take from the file is not what has to travel.
+            self._send_copied(sock, done, count, counts)
+            return
         place = (sock.fileno(),), (self._file.fd,), (self._start + done,), (count,)
         try:
             counts.extend(map(os.sendfile, *place))
@@ -82,7 +89,7 @@ class FilePart:
             if not counts[-1]:
                 self._send_copied(sock, done, count, counts)
 
-    def _send_copied(self, sock: socket, done: int, count: int, counts: list[int]) -> None:
+    def _send_copied(self, sock: AnySocket, done: int, count: int, counts: list[int]) -> None:
         data = b""
         try:
             data = os.pread(self._file.fd, count, self._start + done)
@@ -90,7 +97,7 @@ class FilePart:
             self.error = error
         counts.extend(map(sock.send, (data or _ZEROS[:count],), _FLAGS))
 
-    def send_behind(self, head: bytes, sock: socket, counts: list[int]) -> None:
+    def send_behind(self, head: bytes, sock: AnySocket, counts: list[int]) -> None:
         """Send what has to come before it."""
         counts.extend(map(sock.send, (head,), _FLAGS))
 
@@ -110,11 +117,11 @@ class Memory:
         """Have a copy: whoever has the memory waits no longer."""
         self._view = memoryview(bytes(self._view))
 
-    def send(self, sock: socket, done: int, counts: list[int]) -> None:
+    def send(self, sock: AnySocket, done: int, counts: list[int]) -> None:
         """Send what comes behind ``done`` bytes; see `FilePart.send`."""
         counts.extend(map(sock.send, (self._view[done:],), _FLAGS))
 
-    def send_behind(self, head: bytes, sock: socket, counts: list[int]) -> None:
+    def send_behind(self, head: bytes, sock: AnySocket, counts: list[int]) -> None:
         """Send all, and something before it."""
         parts: list[Buffer] = [head, self._view]
         counts.extend(map(sock.sendmsg, (parts,), ((),), _FLAGS))
@@ -132,7 +139,7 @@ class LargePacket:
     def __len__(self) -> int:
         return len(self._head) + len(self._payload)
 
-    def send(self, sock: socket, done: int, counts: list[int]) -> None:
+    def send(self, sock: AnySocket, done: int, counts: list[int]) -> None:
         """Send what comes behind ``done`` bytes; see `FilePart.send`."""
         behind = done - len(self._head)
         if behind < 0:

@@ -224,7 +224,7 @@ class Line:
 
     def __init__(self, connection: Connection, entrance: Entrance, policy: Reconnect) -> None:
         channel = connection._channel
-        self._path = channel._path
+        self._name = channel._road.name
         # Weak: a connection that is dropped must end, not be kept by what opens it anew.
         self._connection = ref(connection)
         connection._line = self
@@ -295,7 +295,7 @@ class Line:
             Channel.abandon(self._channel)
         else:
             self._finish(outage)
-            warn(unclosed(self._path), ResourceWarning, 4, self)
+            warn(unclosed(self._name), ResourceWarning, 4, self)
 
     def leave_to_parent(self) -> None:
         """In a forked process: make no more calls. The channels see to themselves."""

@@ -214,4 +214,6 @@ def _send_out(channel: Channel, deadline: float | None) -> None:
         if channel._lead is None:
             hand_on(channel)
     if channel._ended:
-        raise channel._end_error()
+        from .ending import end_of_call
+
+        raise end_of_call(channel, Waiter())

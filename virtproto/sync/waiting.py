@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from virtproto.xdr.procedure import Procedure
 
     from .channel import Channel, Special
+    from .layered_socket import LayeredSocket
 
 __all__ = ["Waiter", "Waker", "hand_on", "seize", "take_in", "wait", "wait_until", "watch"]
 
@@ -243,7 +244,7 @@ class Waker:
     # Also of one that was torn before it had any.
     _ends: Sequence[tuple[int, int]] = ()
 
-    def __init__(self, sock: socket) -> None:
+    def __init__(self, sock: socket | LayeredSocket) -> None:
         # Kept by the C call that makes it, lest a signal comes between.
         ends: list[tuple[int, int]] = []
         self._ends = ends

@@ -14,9 +14,6 @@ import stat
 
 # The module below socket: see virtproto.transport.unix for why.
 from _socket import (
-    AF_INET,
-    AF_INET6,
-    AF_UNIX,
     CMSG_SPACE,
     MSG_NOSIGNAL,
     SCM_RIGHTS,
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from virtproto.transport.road import Road
     from virtproto.xdr.procedure import Procedure
 
 __all__ = [
@@ -73,11 +71,10 @@ def open_descriptor(parameter: str, fd: object, *, socket: bool = False) -> int:
     return fd
 
 
-def check_road(procedure: Procedure[Any, Any], family: int) -> None:
-    """Raise UsageError unless a socket of ``family`` carries what a call passes."""
-    if family != AF_UNIX:
-        road = "TCP" if family in (AF_INET, AF_INET6) else f"a socket of family {int(family)}"
-        raise no_descriptors(procedure, road)
+def check_road(procedure: Procedure[Any, Any], road: Road) -> None:
+    """Raise UsageError unless ``road`` carries the descriptors that a call passes."""
+    if not road.carries_descriptors:
+        raise no_descriptors(procedure, road.by)
 
 
 def copies_of(fds: Sequence[int]) -> list[int]:

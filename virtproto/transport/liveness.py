@@ -12,7 +12,14 @@ from termios import TIOCOUTQ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
+    from typing import Protocol
+
+    class HasDescriptor(Protocol):
+        """A socket, or what stands for one."""
+
+        def fileno(self) -> int:
+            """Return its descriptor."""
+
 
 __all__ = ["has_hung_up", "has_taken_all"]
 
@@ -20,14 +27,14 @@ _INT = Struct("@i")
 _ENDED = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
-def has_hung_up(sock: socket) -> bool:
+def has_hung_up(sock: HasDescriptor) -> bool:
     """Return whether nothing will come beyond what came already."""
     poll = select.poll()
     poll.register(sock, _ENDED)
     return bool(poll.poll(0))
 
 
-def has_taken_all(sock: socket) -> bool:
+def has_taken_all(sock: HasDescriptor) -> bool:
     """Return whether all that was sent was read; also where the system does not tell.
 
     A unix socket counts what its peer has not read, TCP what its peer's system has not confirmed.

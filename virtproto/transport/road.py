@@ -6,12 +6,23 @@ it can carry, what runs behind it. Must not know how it was reached, or what tra
 
 from __future__ import annotations
 
-from _socket import AF_UNIX
+from _socket import AF_INET, AF_INET6, AF_UNIX
+
+from virtproto.errors import ConnectError, HostKeyError, SSHConnectError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from typing import Protocol
+    from collections.abc import Generator
+    from typing import Protocol, TypeAlias, TypeVar
+
+    from virtproto.model.endpoint import CommandEndpoint, LibsshEndpoint
+
+    R = TypeVar("R")
+
+    # What two ends say before there are packets: it yields what is to be sent, is sent what came,
+    # b"" for the peer's end, and returns what was agreed on.
+    Conversation: TypeAlias = Generator[bytes, bytes, R]
 
     class Layer(Protocol):
         """What stands between a socket's bytes and the packets: TLS, or a SASL security layer.
@@ -44,13 +55,16 @@ if TYPE_CHECKING:
             """End it, and wait for nothing; may be called twice, and on any thread."""
 
 
-__all__ = ["Road"]
+__all__ = ["Road", "named"]
+
+_BY = {AF_UNIX: "a unix socket", AF_INET: "TCP", AF_INET6: "TCP"}
 
 
 class Road:
     """A connected socket, and what is known of the way that it leads.
 
-    ``name`` is what messages call its far end; ``host`` is the URI's server, or "localhost";
+    ``name`` is what messages call its far end, ``by`` what they call the way to there; ``host`` is
+    the URI's server, or "localhost"; ``failure`` is the error for a road that led nowhere;
     ``carries_descriptors`` is so for unix sockets that lead to the daemon itself; ``is_secure``
     tells whether nobody on the way can listen in or meddle, ``is_encrypted`` whether that is by
     encryption; ``cipher_bits`` is how strong that is, 0 for none. ``layer`` is what stands between
@@ -58,14 +72,17 @@ class Road:
     """
 
     __slots__ = (
+        "by",
         "carrier",
         "carries_descriptors",
         "cipher_bits",
+        "failure",
         "host",
         "is_encrypted",
         "is_secure",
         "layer",
         "name",
+        "said",
         "sock",
     )
 
@@ -81,6 +98,8 @@ class Road:
         cipher_bits: int = 0,
         layer: Layer | None = None,
         carrier: Carrier | None = None,
+        by: str | None = None,
+        failure: type[ConnectError] = ConnectError,
     ) -> None:
         is_unix = sock.family == AF_UNIX
         self.sock = sock
@@ -93,6 +112,52 @@ class Road:
         self.cipher_bits = cipher_bits
         self.layer = layer
         self.carrier = carrier
+        self.by = by or _BY.get(sock.family) or f"a socket of family {int(sock.family)}"
+        self.failure = failure
+        # What the carrier said at the end.
+        self.said: str | None = None
 
     def __repr__(self) -> str:
         return f"<Road to {self.name}>"
+
+    def secure(self, layer: Layer, cipher_bits: int) -> None:
+        """Have TLS, which was agreed on, between the socket and the packets."""
+        self.layer = layer
+        self.cipher_bits = cipher_bits
+        self.is_secure = self.is_encrypted = True
+        # They would travel beside what is encrypted.
+        self.carries_descriptors = False
+        self.by = "TLS"
+
+    def add_layer(self, layer: Layer) -> None:
+        """Have a SASL security layer from now on; there was none, as none was needed."""
+        self.layer = layer
+        self.is_secure = self.is_encrypted = True
+
+    def hear(self, why: str) -> str:
+        """Return why the road has ended, with the carrier's last words; waits briefly for them."""
+        if self.carrier is not None and self.said is None:
+            self.said = self.carrier.last_words()
+        return f"{why} ({self.said})" if self.said else why
+
+    def led_nowhere(self, error: Exception) -> ConnectError:
+        """Return the error for who was opening when a road with a carrier ended by ``error``."""
+        kind = self.failure
+        said = self.said or ""
+        if kind is SSHConnectError and "host key verification failed" in said.lower():
+            kind = HostKeyError
+        return kind(f"{self.by} did not lead to a daemon: {said or error}")
+
+    def leave(self) -> None:
+        """Close the socket and end what is behind it; may be called twice."""
+        self.sock.close()
+        if self.carrier is not None:
+            self.carrier.end()
+
+
+def named(road: Road, endpoint: CommandEndpoint | LibsshEndpoint) -> Road:
+    """Return a road with a carrier, with what messages call it and the error for its end."""
+    road.by = endpoint.name
+    if endpoint.kind != "ext":
+        road.failure = SSHConnectError
+    return road

@@ -1,0 +1,149 @@
+"""What stands between an event loop's transport and a channel where a layer does: TLS or SASL's.
+
+Responsible for turning what the channel writes into what travels, and back, in order. The channel
+sees a transport like any other, and is itself a protocol like any other. Must not know what the
+layer does, or what travels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from virtproto.model.replies import why_broken
+
+from .shared_memory import BUFFER_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from virtproto.transport.road import Layer
+
+    from .channel import Channel
+
+__all__ = ["LayeredTransport", "put_between"]
+
+
+def put_between(channel: Channel) -> None:
+    """Put the layer of a channel's road between it and the transport that it has."""
+    transport, layer = channel._transport, channel._road.layer
+    assert transport is not None
+    assert layer is not None
+    between = _Between(channel, transport, layer)
+    transport.set_protocol(between)
+    channel._transport = between.transport
+
+
+class LayeredTransport(asyncio.Transport):
+    """A transport that has a layer wrap what it writes."""
+
+    def __init__(self, transport: asyncio.Transport, between: _Between) -> None:
+        super().__init__()
+        # The one below.
+        self.below = transport
+        self._between = between
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write what the layer makes of ``data``."""
+        self._between.write(bytes(data))
+
+    def pause_reading(self) -> None:
+        """Read nothing more for now."""
+        self.below.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self.below.resume_reading()
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes, as they travel, the socket has not taken yet."""
+        return self.below.get_write_buffer_size()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what is known of the transport below."""
+        return self.below.get_extra_info(name, default)
+
+    def is_closing(self) -> bool:
+        """Return whether it is closed, or is being closed."""
+        return self.below.is_closing()
+
+    def close(self) -> None:
+        """Close it when all is written."""
+        self.below.close()
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self.below.abort()
+
+
+class _Between(asyncio.BufferedProtocol):
+    """What the loop knows as the protocol: it has the layer unwrap what comes for the channel."""
+
+    def __init__(self, channel: Channel, transport: asyncio.Transport, layer: Layer) -> None:
+        self._channel = channel
+        self._below = transport
+        self._layer = layer
+        # Why the layer can be used no more.
+        self._broken: OSError | None = None
+        self.transport = LayeredTransport(transport, self)
+
+    def write(self, data: bytes) -> None:
+        """Write ``data`` as the layer has it."""
+        if self._broken is not None:
+            return
+        try:
+            wrapped = self._layer.wrap(data)
+        except OSError as error:
+            self._break(error)
+            return
+        if wrapped:
+            self._below.write(wrapped)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._channel._shared
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = self._channel._shared[:nbytes].tobytes()
+        if self._broken is None:
+            self._take_in(data)
+
+    def eof_received(self) -> None:
+        if self._broken is None:
+            self._take_in(b"")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._channel.connection_lost(exc or self._broken)
+
+    def pause_writing(self) -> None:
+        self._channel.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._channel.resume_writing()
+
+    def _take_in(self, data: bytes) -> None:
+        layer = self._layer
+        try:
+            plain = layer.unwrap(data)
+            answer = layer.wrap(b"")
+        except OSError as error:
+            self._break(error)
+            return
+        if answer:
+            self._below.write(answer)
+        channel = self._channel
+        start = 0
+        while start < len(plain):
+            # The channel's memory holds nothing of what came any more: ``data`` is a copy.
+            room = channel.get_buffer(BUFFER_SIZE)
+            piece = plain[start : start + len(room)]
+            room[: len(piece)] = piece
+            channel.buffer_updated(len(piece))
+            start += len(piece)
+        if layer.has_ended and data:
+            self._below.abort()
+
+    def _break(self, error: OSError) -> None:
+        """End the connection, as the layer cannot go on."""
+        self._broken = error
+        self._channel._end(why_broken(error), None)
+        self._below.abort()

@@ -1,0 +1,131 @@
+"""A host by TCP, and what is said on a socket before there are packets, for asyncio.
+
+Responsible for waiting no longer than allowed: for a name's address, for each address, for the
+other end's words. Must not know what is said. Does for an event loop what its namesake does for
+threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from virtproto.errors import DeadlineError
+from virtproto.model.refs import shown_seconds
+from virtproto.transport.deadline import time_left
+from virtproto.transport.road import Road
+from virtproto.transport.tcp import (
+    Attempts,
+    addresses_of,
+    begin,
+    late_lookup,
+    look_up_elsewhere,
+    step_limit,
+    written_address,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from typing import Any, TypeVar
+
+    from virtproto.model.endpoint import TcpEndpoint
+    from virtproto.transport.road import Conversation
+    from virtproto.transport.tcp import Address, Lookup
+
+    R = TypeVar("R")
+
+__all__ = ["converse", "reach"]
+
+_READ_SIZE = 65536
+
+
+async def reach(endpoint: TcpEndpoint, timeout_s: float | None) -> Road:
+    """Return a road to the first of the host's addresses that takes the connection.
+
+    ``timeout_s`` bounds the wait for the addresses and for each of them. Raises HostNotFoundError,
+    SocketRefusedError, DeadlineError or another ConnectError.
+    """
+    loop = asyncio.get_running_loop()
+    attempts = Attempts(endpoint)
+    for family, proto, address in await _addresses(endpoint, timeout_s):
+        limit_s = step_limit(endpoint, timeout_s)
+        try:
+            sock: Any = begin(family, proto)
+            try:
+                async with asyncio.timeout(limit_s):
+                    await loop.sock_connect(sock, address)
+            except BaseException:
+                sock.close()
+                raise
+        except OSError as error:
+            attempts.failed(address, error, limit_s)
+        else:
+            return Road(sock, endpoint.name, host=endpoint.host)
+    raise attempts.error()
+
+
+async def _addresses(endpoint: TcpEndpoint, timeout_s: float | None) -> list[Address]:
+    written = written_address(endpoint)
+    if written is not None:
+        return written
+    limit_s = step_limit(endpoint, timeout_s)
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Lookup] = loop.create_future()
+
+    def settle(what: Lookup) -> None:
+        if not done.done():
+            done.set_result(what)
+
+    def tell(what: Lookup) -> None:
+        loop.call_soon_threadsafe(settle, what)
+
+    look_up_elsewhere(endpoint, tell)
+    try:
+        async with asyncio.timeout(limit_s):
+            found = await done
+    except TimeoutError:
+        raise late_lookup(endpoint, limit_s) from None
+    return addresses_of(endpoint, found)
+
+
+async def converse(
+    sock: socket, conversation: Conversation[R], timeout_s: float | None, name: str
+) -> R:
+    """Carry a conversation through a socket of this loop's, and return its result.
+
+    Raises DeadlineError when it is not over after ``timeout_s``, and what the conversation raises:
+    an end of the connection is for it to tell.
+    """
+    limit_s = time_left(timeout_s)
+    sock.setblocking(False)
+    try:
+        async with asyncio.timeout(limit_s) as limit:
+            return await _converse(sock, conversation)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        within = ""
+        if limit_s is not None and limit_s > 0:
+            within = f" within {shown_seconds(limit_s)} s"
+        raise DeadlineError(f"{name} did not come to an agreement{within}") from None
+    finally:
+        conversation.close()
+
+
+async def _converse(sock: Any, conversation: Conversation[R]) -> R:
+    loop = asyncio.get_running_loop()
+    try:
+        to_send = next(conversation)
+        while True:
+            # Whatever becomes of it: what the other end said before it went is still to be read.
+            with suppress(OSError):
+                await loop.sock_sendall(sock, to_send)
+            try:
+                data = await loop.sock_recv(sock, _READ_SIZE)
+            except OSError:
+                data = b""
+            to_send = conversation.send(data)
+    except StopIteration as done:
+        result: R = done.value
+        return result

@@ -1,0 +1,172 @@
+"""A host by TCP, and what is said on a socket before there are packets, for threads.
+
+Responsible for waiting no longer than allowed: for a name's address, for each address, for the
+other end's words. Must not know what is said. Does for threads what its namesake does in an event
+loop.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from errno import EINPROGRESS
+from select import POLLOUT, poll
+from time import monotonic
+
+from virtproto.errors import DeadlineError
+from virtproto.model.refs import shown_seconds
+from virtproto.transport.deadline import time_left
+from virtproto.transport.road import Road
+from virtproto.transport.tcp import (
+    Attempts,
+    addresses_of,
+    begin,
+    late_lookup,
+    look_up_elsewhere,
+    step_limit,
+    written_address,
+)
+
+from .waiting import milliseconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from typing import TypeVar
+
+    from virtproto.model.endpoint import TcpEndpoint
+    from virtproto.transport.road import Conversation
+    from virtproto.transport.tcp import Address, Lookup
+
+    R = TypeVar("R")
+
+__all__ = ["converse", "reach"]
+
+_READ_SIZE = 65536
+# A lock cannot be waited for longer than this.
+_LONGEST_WAIT_S = 86400.0
+
+
+def reach(endpoint: TcpEndpoint, timeout_s: float | None) -> Road:
+    """Return a road to the first of the host's addresses that takes the connection.
+
+    ``timeout_s`` bounds the wait for the addresses and for each of them. Raises HostNotFoundError,
+    SocketRefusedError, DeadlineError or another ConnectError.
+    """
+    attempts = Attempts(endpoint)
+    for family, proto, address in _addresses(endpoint, timeout_s):
+        limit_s = step_limit(endpoint, timeout_s)
+        try:
+            sock = begin(family, proto)
+            try:
+                _connect(sock, address, limit_s, attempts)
+                sock.setblocking(True)
+            except BaseException:
+                sock.close()
+                raise
+        except OSError as error:
+            attempts.failed(address, error, limit_s)
+        else:
+            return Road(sock, endpoint.name, host=endpoint.host)
+    raise attempts.error()
+
+
+def _addresses(endpoint: TcpEndpoint, timeout_s: float | None) -> list[Address]:
+    written = written_address(endpoint)
+    if written is not None:
+        return written
+    limit_s = step_limit(endpoint, timeout_s)
+    found: list[Lookup] = []
+    done = allocate_lock()
+    done.acquire()
+
+    def tell(what: Lookup) -> None:
+        found.append(what)
+        done.release()
+
+    look_up_elsewhere(endpoint, tell)
+    done.acquire(True, -1 if limit_s is None else min(limit_s, _LONGEST_WAIT_S))
+    if not found:
+        raise late_lookup(endpoint, limit_s)
+    return addresses_of(endpoint, found[0])
+
+
+def _connect(
+    sock: socket, address: tuple[object, ...], limit_s: float | None, attempts: Attempts
+) -> None:
+    """Connect a socket. Raises OSError; TimeoutError when time is up."""
+    try:
+        sock.connect(address)
+    except OSError as error:
+        if error.errno != EINPROGRESS:
+            raise
+        ready = poll()
+        ready.register(sock, POLLOUT)
+        if not ready.poll(milliseconds(limit_s)):
+            raise TimeoutError from None
+        if (failure := attempts.refused_by(sock)) is not None:
+            raise failure from None
+
+
+def converse(sock: socket, conversation: Conversation[R], timeout_s: float | None, name: str) -> R:
+    """Carry a conversation through a blocking socket, and return its result.
+
+    Raises DeadlineError when it is not over after ``timeout_s``, and what the conversation raises:
+    an end of the connection is for it to tell.
+    """
+    limit_s = time_left(timeout_s)
+    until = None if limit_s is None else monotonic() + limit_s
+    try:
+        to_send = next(conversation)
+        while True:
+            _send(sock, to_send, until)
+            to_send = conversation.send(_receive(sock, until))
+    except StopIteration as done:
+        sock.settimeout(None)
+        result: R = done.value
+        return result
+    except _Late:
+        raise _no_agreement(name, limit_s) from None
+    finally:
+        conversation.close()
+
+
+class _Late(Exception):
+    """Time is up."""
+
+
+def _no_agreement(name: str, limit_s: float | None) -> DeadlineError:
+    within = f" within {shown_seconds(limit_s)} s" if limit_s is not None and limit_s > 0 else ""
+    return DeadlineError(f"{name} did not come to an agreement{within}")
+
+
+def _limit(sock: socket, until: float | None) -> None:
+    if until is not None:
+        left_s = until - monotonic()
+        if left_s <= 0:
+            raise _Late
+        sock.settimeout(left_s)
+
+
+def _send(sock: socket, data: bytes, until: float | None) -> None:
+    if data:
+        _limit(sock, until)
+        try:
+            sock.sendall(data)
+        except TimeoutError as error:
+            if error.errno is None:
+                raise _Late from None
+        except OSError:
+            # What the other end said before it went is still to be read.
+            pass
+
+
+def _receive(sock: socket, until: float | None) -> bytes:
+    _limit(sock, until)
+    try:
+        return sock.recv(_READ_SIZE)
+    except TimeoutError as error:
+        if error.errno is None:
+            raise _Late from None
+        return b""
+    except OSError:
+        return b""
