@@ -18,6 +18,7 @@ from virtproto.transport.tls.certificate import (
     extension,
     is_ca,
 )
+from virtproto.transport.tls.constraints import forbidden_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _KNOWN = {
     x509.IssuerAlternativeName.oid,
     x509.AuthorityKeyIdentifier.oid,
     x509.SubjectKeyIdentifier.oid,
+    x509.NameConstraints.oid,
     x509.CertificatePolicies.oid,
     x509.CRLDistributionPoints.oid,
     x509.FreshestCRL.oid,
@@ -99,6 +101,7 @@ def verify_chain(
             _check_member(certificate, below, strength)
             if place > 0:
                 _check_signer(certificate, place - 1, below)
+                _check_names(way[0], certificate, below)
             if place + 1 < len(way):
                 _check_signature(certificate, below)
                 _check_revocation(certificate, way[place + 1], trust, below)
@@ -206,9 +209,15 @@ def _check_signer(signer: x509.Certificate, signers_below: int, below: str) -> N
             f"{below}basicConstraints: it allows {longest} CAs below it, and there are"
             f" {signers_below}; have the chain of CAs made shorter"
         )
-    if extension(signer, x509.NameConstraints) is not None:
+
+
+def _check_names(first: x509.Certificate, signer: x509.Certificate, below: str) -> None:
+    constraints = extension(signer, x509.NameConstraints)
+    name = None if constraints is None else forbidden_name(first, constraints.value)
+    if name is not None:
         raise CertificateError(
-            f"{below}nameConstraints: they are not understood here; use a CA without them"
+            f"{below}nameConstraints: it must not sign for {name}; have the certificate made for"
+            " another name, or signed by another CA"
         )
 
 

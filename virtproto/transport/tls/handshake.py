@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ssl
 
+from cryptography import x509
+
 from virtproto.errors import CertificateError, TLSError
 from virtproto.transport.tls.certificate import (
     distinguished_name,
+    extension,
     from_der,
     read_certificates,
     read_lists,
@@ -25,8 +28,6 @@ from virtproto.transport.tls.sanity import check, check_own_files, unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cryptography import x509
-
     from virtproto.model.endpoint import TlsEndpoint
     from virtproto.transport.road import Conversation
     from virtproto.transport.tls.files import TlsFiles
@@ -172,7 +173,9 @@ def _converse(
             " does not allow; allow it, or add -VERS-TLS1.3"
         )
     if endpoint.verify:
-        verify_daemon(_peer_chain(session), endpoint, trust, policy)
+        # In TLS 1.2 a daemon can prove who it is without signing, in the suites without a prefix.
+        signed = session.version() == "TLSv1.3" or name.startswith(("ECDHE-", "DHE-"))
+        verify_daemon(_peer_chain(session), endpoint, trust, policy, signed=signed)
     yield from _consent(endpoint, files, session, incoming, outgoing)
     return TlsLayer(session, incoming, outgoing), bits
 
@@ -249,11 +252,17 @@ def _peer_chain(session: ssl.SSLObject) -> list[bytes]:
 
 
 def verify_daemon(
-    certificates: list[bytes], endpoint: TlsEndpoint, trust: Trust, policy: Policy
+    certificates: list[bytes],
+    endpoint: TlsEndpoint,
+    trust: Trust,
+    policy: Policy,
+    *,
+    signed: bool,
 ) -> None:
     """Raise CertificateError unless the daemon's certificate is right, by libvirt's rules.
 
-    ``certificates`` are what it sent, in DER. Source: virNetTLSContextCheckCertificate.
+    ``certificates`` are what it sent, in DER; ``signed`` tells whether it proved by a signature
+    that it has the key. Source: virNetTLSContextCheckCertificate.
     """
     label = f"certificate of {endpoint.name}"
     if not certificates:
@@ -267,6 +276,13 @@ def verify_daemon(
         check(each, "CA", f"{label}: number {index + 2} that came with it", dates_only=True)
     _check_host(chain[0], endpoint.host, label)
     check(chain[0], "server", label)
+    usage = extension(chain[0], x509.KeyUsage)
+    if signed and usage is not None and not usage.value.digital_signature:
+        # GnuTLS does not let this pass, whether or not the extension is critical.
+        raise CertificateError(
+            f"{label}: keyUsage: it does not allow digitalSignature, by which the daemon proved"
+            " that it is its own; have one made with digitalSignature"
+        )
 
 
 def _check_host(certificate: x509.Certificate, host: str, label: str) -> None:
