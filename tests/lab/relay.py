@@ -50,6 +50,11 @@ class TcpRelay:
         path = str(Path(self._folder.name) / "relay.sock")
         return f"@{path}" if self._abstract else path
 
+    def _address(self) -> bytes:
+        name = self.socket_path.encode()
+        # As libvirt's daemons do it, an abstract name is filled up with NULs.
+        return (b"\0" + name[1:]).ljust(108, b"\0") if self._abstract else name
+
     @property
     def port(self) -> int:
         """The TCP port on the loopback device that everything passes through."""
@@ -57,7 +62,7 @@ class TcpRelay:
         return port
 
     def __enter__(self) -> TcpRelay:
-        self._front.bind(self.socket_path.replace("@", "\0", 1))
+        self._front.bind(self._address())
         os.chmod(self._folder.name, 0o755)
         self._middle.bind(("127.0.0.1", 0))
         for listener in (self._front, self._middle):

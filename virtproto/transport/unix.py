@@ -53,6 +53,8 @@ def pack_timeout(seconds: float | None) -> bytes:
 def socket_address(path: str) -> bytes:
     """Return the address of a socket path; "@name" means Linux's abstract name space.
 
+    Abstract names are all of their bytes, and libvirt's daemons fill them up with NULs.
+
     Raises URIError where the path is longer than the system takes.
     """
     name = os.fsencode(path)
@@ -61,7 +63,7 @@ def socket_address(path: str) -> bytes:
             f"socket path {path} is {len(name)} bytes long and the system takes {_PATH_MAX}; "
             "make a symbolic link with a shorter name"
         )
-    return b"\0" + name[1:] if name.startswith(b"@") else name
+    return (b"\0" + name[1:]).ljust(_PATH_MAX + 1, b"\0") if name.startswith(b"@") else name
 
 
 def connect(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:
