@@ -212,12 +212,13 @@ def test_an_authentication_that_is_impossible_ends_it(
 ) -> None:
     with lasting.events(records.DomainLifecycle) as heard:
         server.handle(remote.AUTH_LIST, remote.AuthListRet(types=[remote.AUTH_TYPE_SASL]))
+        server.handle(remote.AUTH_SASL_INIT, remote.AuthSaslInitRet(mechlist="X-NEW"))
         lose(server)
         with pytest.raises(ConnectionLostError, match="could not be opened anew") as caught:
             heard.next(timeout_s=10)
         assert not caught.value.may_have_run
     assert lasting.state == "closed"
-    with pytest.raises(ConnectionLostError, match=r"daemon closed it.* sasl") as refused:
+    with pytest.raises(ConnectionLostError, match=r"daemon closed it.*X-NEW") as refused:
         lasting.get_hostname()
     assert not refused.value.may_have_run
     assert isinstance(refused.value.__cause__, AuthenticationError)

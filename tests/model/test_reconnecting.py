@@ -161,6 +161,7 @@ def test_only_what_no_time_cures_is_final() -> None:
     assert is_final(URIError("no"))
     assert is_final(ZeroDivisionError())
     assert is_final(AuthenticationError("sasl"))
+    assert is_final(LibvirtError("authentication failed", code=45))
     assert not is_final(SocketRefusedError("not yet"))
     assert not is_final(ConnectionLostError("again"))
     assert not is_final(DeadlineError("slow"))

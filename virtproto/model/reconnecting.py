@@ -164,13 +164,19 @@ class Attempts:
         return self._lost_at + self._policy.give_up_after_s - now
 
 
+_AUTH_FAILED = 45
+
+
 def is_final(failure: Exception) -> bool:
     """Return whether no later attempt can be expected to end better than with ``failure``.
 
     What a daemon answers is not final, not even a refusal: one that is only just starting refuses
-    what it will soon grant. A URI that means nothing is, and so is an authentication that this
-    client cannot give, and what is nobody's error but this client's own.
+    what it will soon grant. But who is not let in with a password will not be with the same one,
+    and might be locked out for trying. A URI that means nothing is final, and so is an
+    authentication that this client cannot give, and what is nobody's error but this client's own.
     """
+    if isinstance(failure, LibvirtError) and failure.code == _AUTH_FAILED:
+        return True
     return not isinstance(failure, TransportError | ProtocolError | LibvirtError | OSError)
 
 
