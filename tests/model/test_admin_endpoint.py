@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from virtproto.errors import URIError
+from virtproto.errors import ConfigFileError, URIError
 from virtproto.model.admin_endpoint import choose_admin_endpoint
+from virtproto.model.client_config import parse_config
 
 HOME = {"HOME": "/home/me", "XDG_RUNTIME_DIR": "/run/user/5"}
 
@@ -18,9 +19,9 @@ def chosen(text: str | None, *, euid: int = 0, **environ: str) -> tuple[str, str
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("libvirtd:///system", "/var/run/libvirt/libvirt-admin-sock"),
+        ("libvirtd:///system", "/run/libvirt/libvirt-admin-sock"),
         ("libvirtd:///session", "/run/user/5/libvirt/libvirt-admin-sock"),
-        ("virtqemud:///system", "/var/run/libvirt/virtqemud-admin-sock"),
+        ("virtqemud:///system", "/run/libvirt/virtqemud-admin-sock"),
         ("virtnetworkd:///session", "/run/user/5/libvirt/virtnetworkd-admin-sock"),
         ("libvirtd:///system?socket=/a%20b", "/a b"),
         ("libvirtd://?socket=/x", "/x"),
@@ -38,6 +39,26 @@ def test_without_a_uri_the_environment_decides_then_the_user(nothing: str | None
     assert chosen(nothing)[0] == "libvirtd:///system"
     assert chosen(nothing, euid=5)[0] == "libvirtd:///session"
     assert chosen(nothing, LIBVIRT_ADMIN_DEFAULT_URI="")[0] == "libvirtd:///system"
+
+
+def test_a_file_names_default_and_aliases() -> None:
+    config = parse_config(
+        'uri_default = "logs"\nuri_aliases = [ "logs=virtlogd:///session" ]\n', "admin.conf"
+    )
+
+    def meant(text: str | None, *, aliases: bool = True, **environ: str) -> str:
+        return choose_admin_endpoint(
+            text, euid=5, environ={**HOME, **environ}, config=config, aliases=aliases
+        )[0]
+
+    assert meant(None) == meant("logs") == "virtlogd:///session"
+    assert meant(None, LIBVIRT_ADMIN_DEFAULT_URI="libvirtd:///system") == "libvirtd:///system"
+    assert meant("virtqemud:///system") == "virtqemud:///system"
+    with pytest.raises(URIError, match="has no driver"):
+        meant("logs", aliases=False)
+    wrong = parse_config("uri_default = 5", "admin.conf")
+    with pytest.raises(ConfigFileError, match=r"admin\.conf, line 1: uri_default"):
+        choose_admin_endpoint(None, euid=5, environ=HOME, config=wrong)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from virtproto.errors import URIError
-from virtproto.model.uri import TRANSPORTS, ConnectionURI, parse_uri, resolve_uri, shown
+from virtproto.model.client_config import parse_config
+from virtproto.model.uri import (
+    TRANSPORTS,
+    ConnectionURI,
+    meant_text,
+    parse_uri,
+    resolve_uri,
+    shown,
+)
 
 SENT = [
     ("qemu:///system", "qemu:///system"),
@@ -108,6 +116,13 @@ REFUSED = [
     ("qemu://host:65536/system", "'65536' is not a port number"),
     ("qemu://[::1/system", "IPv6"),
     ("qemu://[::1]x/system", "IPv6"),
+    ("qemu://[10.0.0.1]/system", "[10.0.0.1] is no IPv6 address"),
+    ("qemu://[::1 ]/system", "' ' may not stand in its server"),
+    ("qemu:///system?no_tty=1%20", "no_tty=1 : expected a number"),
+    ("qemu:///system?no_tty=0x1", "no_tty=0x1: expected a number"),
+    ("qemu:///system?no_tty=2147483648", "expected a number"),
+    ("qemu:///system?no_tty=-2147483649", "expected a number"),
+    ("qemu:///system?no_sanity=x&no_sanity=1", "no_sanity=x: expected a number"),
     ("qemu:///system?no_verify=yes", "no_verify=yes: expected a number"),
     ("qemu:///system?no_tty=", "no_tty=: expected a number"),
     ("qemu:///system?mode=Auto", "mode=Auto: expected one of auto, legacy, direct"),
@@ -179,11 +194,85 @@ def test_no_text_means_the_default_of_the_environment() -> None:
     assert named.driver == "qemu"
 
 
+ALIASES = """
+uri_default = "web"
+uri_aliases = [ "web=qemu+ssh://web/system", "xen=qemu:///system", "a=web" ]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "steps"),
+    [
+        ("qemu:///session", "x", [("argument", "qemu:///session")]),
+        ("web", "x", [("argument", "web"), ("uri_aliases", "qemu+ssh://web/system")]),
+        # An alias does not lead to another one, and Xen's short name comes first.
+        ("a", "x", [("argument", "a"), ("uri_aliases", "web")]),
+        ("xen", "x", [("argument", "xen"), ("xen", "xen:///system")]),
+        (None, "x", [("LIBVIRT_DEFAULT_URI", "x")]),
+        ("", "a", [("LIBVIRT_DEFAULT_URI", "a"), ("uri_aliases", "web")]),
+        (None, "", [("uri_default", "web"), ("uri_aliases", "qemu+ssh://web/system")]),
+    ],
+)
+def test_the_first_of_three_places_names_a_uri_or_an_alias(
+    text: str | None, environment: str, steps: list[tuple[str, str]]
+) -> None:
+    config = parse_config(ALIASES, "libvirt.conf")
+    environ = {"LIBVIRT_DEFAULT_URI": environment}
+    assert list(meant_text(text, environ, config)) == steps
+    plain = [step for step in steps if step[0] != "uri_aliases"]
+    assert list(meant_text(text, environ, config, aliases=False)) == plain
+
+
+def test_without_aliases_a_short_name_is_no_uri() -> None:
+    config = parse_config(ALIASES, "libvirt.conf")
+    found = resolve_uri("web", {}, config)
+    assert found is not None
+    assert found.server == "web"
+    with pytest.raises(URIError, match="'web': it has no driver"):
+        resolve_uri("web", {}, config, aliases=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "server"),
+    [
+        ("[::1]", "::1"),
+        ("[fe80::1%25eth0]", "fe80::1%eth0"),
+        ("[fe80::1%eth0]", "fe80::1%eth0"),
+        ("[fe80::1%2]", "fe80::1%2"),
+        ("%31%30.0.0.1", "10.0.0.1"),
+    ],
+)
+def test_a_server_is_decoded(host: str, server: str) -> None:
+    assert parse_uri(f"qemu://{host}:5/system").server == server
+
+
+@pytest.mark.parametrize(
+    ("value", "on"),
+    [("0", False), ("1", True), ("-1", True), ("%2b2", True), ("%20%0900", False), ("007", True)],
+)
+def test_a_switch_is_a_number(value: str, on: bool) -> None:
+    assert parse_uri(f"qemu:///system?no_verify={value}").switch("no_verify") is on
+
+
+def test_the_auth_file_is_the_first_that_is_written_just_so() -> None:
+    assert parse_uri("qemu:///system?AuthFile=/a&authfile=/b&authfile=/c").authfile == "/b"
+    assert parse_uri("qemu:///system?AUTHFILE=/a").authfile is None
+
+
 @pytest.mark.parametrize("text", ["xen", "XEN", "xen://"])
 def test_xen_has_short_names(text: str) -> None:
     uri = resolve_uri(text, {})
     assert uri is not None
     assert uri.name_to_send() == "xen:///system"
+
+
+def test_xen_is_short_only_where_a_caller_writes_it() -> None:
+    with pytest.raises(URIError, match="has no driver"):
+        resolve_uri(None, {"LIBVIRT_DEFAULT_URI": "xen"})
+
+
+def test_a_user_without_a_name_is_none() -> None:
+    assert parse_uri("qemu+ssh://@h/system").user is None
 
 
 def test_a_uri_is_text() -> None:

@@ -328,7 +328,8 @@ def _daemon(path: str, folder: str, suffix: str, environ: Mapping[str, str]) -> 
         return None
     name = path[len(folder) + 1 : -len(suffix)]
     program = "libvirtd" if name == _LEGACY else name
-    return f"{environ.get('VIRTD_PATH', environ.get('LIBVIRTD_PATH', _DAEMONS))}/{program}"
+    place = environ.get("VIRTD_PATH", environ.get("LIBVIRTD_PATH", _DAEMONS))
+    return f"{place}/{program}" if place else program
 
 
 def _tls_endpoint(uri: ConnectionURI, config: ClientConfig | None) -> TlsEndpoint:
