@@ -1,7 +1,11 @@
 """TLS as a layer between a socket's bytes and the packets, once the handshake is over.
 
 Responsible for encrypting and decrypting, and for what TLS itself says in between. Must not know
-the socket, or how the session came about.
+the socket, or how the session came about; of what travels it knows where packets end.
+
+No record holds the end of one packet and the start of the next. A daemon reads one packet at a
+time, and waits for its socket in between: what is left of a record that its TLS has decrypted it
+would notice only when more comes.
 """
 
 from __future__ import annotations
@@ -10,18 +14,21 @@ import ssl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from ssl import MemoryBIO, SSLObject
 
 __all__ = ["TlsLayer"]
 
 # The most that one record of TLS carries, and so the most that one read returns.
 _RECORD = 16384
+# A packet begins with a word that is its length, the word included.
+_WORD = 4
 
 
 class TlsLayer:
     """A session of TLS: bytes in, bytes out; see ``transport.road.Layer``."""
 
-    __slots__ = ("_failure", "_has_ended", "_incoming", "_outgoing", "_session")
+    __slots__ = ("_failure", "_has_ended", "_incoming", "_outgoing", "_packets", "_session")
 
     def __init__(self, session: SSLObject, incoming: MemoryBIO, outgoing: MemoryBIO) -> None:
         self._session = session
@@ -29,6 +36,7 @@ class TlsLayer:
         self._outgoing = outgoing
         self._has_ended = False
         self._failure: ConnectionError | None = None
+        self._packets = _Packets()
 
     @property
     def has_ended(self) -> bool:
@@ -52,13 +60,10 @@ class TlsLayer:
         Raises ConnectionError for a session that is over.
         """
         try:
-            if len(data):
-                write = self._session.write
-                sent = write(data)
-                if sent < len(data):
-                    rest = memoryview(data).cast("B")
-                    while sent < len(rest):
-                        sent += write(rest[sent:])
+            for piece in self._packets.cut(data):
+                sent = self._session.write(piece)
+                while sent < len(piece):
+                    sent += self._session.write(memoryview(piece)[sent:])
         except ssl.SSLError as error:
             raise _failure(error) from None
         return self._outgoing.read()
@@ -92,6 +97,45 @@ class TlsLayer:
             if not pieces:
                 raise self._failure from None
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class _Packets:
+    """Where the packets end in bytes that come in pieces of any size."""
+
+    __slots__ = ("_missing", "_word")
+
+    def __init__(self) -> None:
+        # How many bytes of the packet under way are still to come; or, where not even all of its
+        # length word came, what did.
+        self._missing = 0
+        self._word = b""
+
+    def cut(self, data: bytes | memoryview) -> Iterable[bytes | memoryview]:
+        """Return ``data`` in parts none of which goes on behind the end of a packet."""
+        size = len(data)
+        if not size:
+            return ()
+        if not self._missing and not self._word and int.from_bytes(data[:_WORD], "big") == size:
+            return (data,)
+        view = memoryview(data)
+        parts = []
+        start = 0
+        while start < size:
+            if not self._missing:
+                word = self._word + view[start : start + _WORD - len(self._word)]
+                if len(word) < _WORD:
+                    self._word = word
+                    parts.append(view[start:])
+                    break
+                # What is no length is not for TLS to judge.
+                length = int.from_bytes(word, "big")
+                self._missing = max(length, _WORD) - len(self._word)
+                self._word = b""
+            end = min(start + self._missing, size)
+            parts.append(view[start:end])
+            self._missing -= end - start
+            start = end
+        return parts
 
 
 def _failure(error: ssl.SSLError) -> ConnectionError:
