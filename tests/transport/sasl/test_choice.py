@@ -22,12 +22,13 @@ def chosen(offered: str, wanted: str | None = None, *, is_secure: bool = True) -
 @pytest.mark.parametrize(
     ("offered", "expected"),
     [
-        ("SCRAM-SHA-1,SCRAM-SHA-256", "SCRAM-SHA-1"),
+        ("SCRAM-SHA-1,SCRAM-SHA-256", "SCRAM-SHA-256"),
         ("SCRAM-SHA-256,SCRAM-SHA-1", "SCRAM-SHA-256"),
         ("PLAIN", "PLAIN"),
-        ("ANONYMOUS,PLAIN", "ANONYMOUS"),
+        ("ANONYMOUS,PLAIN", "PLAIN"),
         ("PLAIN,SCRAM-SHA-1", "SCRAM-SHA-1"),
-        ("DIGEST-MD5,SCRAM-SHA-1", "DIGEST-MD5"),
+        ("DIGEST-MD5,SCRAM-SHA-1", "SCRAM-SHA-1"),
+        ("PLAIN,DIGEST-MD5", "DIGEST-MD5"),
         ("SCRAM-SHA-1,DIGEST-MD5", "SCRAM-SHA-1"),
         ("SCRAM-SHA-1,GSSAPI", "GSSAPI"),
         ("DIGEST-MD5,GSSAPI,PLAIN", "GSSAPI"),
@@ -114,11 +115,11 @@ def test_what_is_said_of_a_mechanism_is_so(name: str) -> None:
         assert name == "GSSAPI"
         return
     mechanism = mechanism_class(name)
-    withstands, ssf = choice._FACTS[name]
     assert mechanism.name == name
-    assert mechanism.is_plaintext == ("P" not in withstands)
-    assert mechanism.is_anonymous == ("A" not in withstands)
-    assert (getattr(mechanism, "max_ssf", None) or 0) == ssf
+    assert mechanism.is_plaintext == (name == "PLAIN")
+    assert mechanism.is_anonymous == (name == "ANONYMOUS")
+    strongest: int = getattr(mechanism, "max_ssf", 0)
+    assert (strongest >= least_ssf(False)) == (name in choice._ENCRYPTING)
 
 
 def test_how_strong_a_layer_has_to_be() -> None:

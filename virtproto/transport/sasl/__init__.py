@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MECHANISMS", "mechanism_class", "missing_extra"]
 
-# Every mechanism there is here.
+# Every mechanism there is here, the better one first.
 MECHANISMS = (
     "GSSAPI",
     "SCRAM-SHA-512",

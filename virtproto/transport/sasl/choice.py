@@ -1,8 +1,8 @@
 """Which mechanism: the one that libvirt's client would take, of those that are here.
 
 Responsible for the rules about roads on which others listen, and for the preference among what a
-daemon offers. Must not know what mechanisms say. Source: virNetSASLSessionSecProps,
-sasl_client_start of cyrus-sasl.
+daemon offers. Must not know what mechanisms say. Source: virNetSASLSessionSecProps; the order is
+that in which cyrus-sasl was seen to choose.
 """
 
 from __future__ import annotations
@@ -21,19 +21,8 @@ __all__ = ["MOST_SSF", "choose_mechanism", "least_ssf"]
 _LEAST_SSF: Final = 56
 MOST_SSF: Final = 100_000
 
-# What each withstands: P the password is not sent, A not for everybody, M somebody who meddles, D a
-# dictionary, S a server that is another one; and the strength of its best layer. As cyrus-sasl
-# says of its own, whose choice depends on them.
-_FACTS = {
-    "GSSAPI": (frozenset("PAMS"), 256),
-    "SCRAM-SHA-512": (frozenset("PAMS"), 0),
-    "SCRAM-SHA-256": (frozenset("PAMS"), 0),
-    "SCRAM-SHA-1": (frozenset("PAMS"), 0),
-    "DIGEST-MD5": (frozenset("PAS"), 128),
-    "EXTERNAL": (frozenset("PAD"), 0),
-    "PLAIN": (frozenset("A"), 0),
-    "ANONYMOUS": (frozenset("P"), 0),
-}
+# Those that can encrypt what follows, and do not show the password themselves.
+_ENCRYPTING: Final = frozenset(("GSSAPI", "DIGEST-MD5"))
 
 
 def least_ssf(is_secure: bool) -> int:
@@ -46,8 +35,8 @@ def choose_mechanism(offered: str, wanted: str | None, *, is_secure: bool, road:
 
     ``offered`` is its list as it sent it; ``wanted`` is what the URI insists on, None where it does
     not; ``is_secure`` tells whether nobody can listen on the road or meddle, and ``road`` its name.
-    Nothing weaker is taken for being offered first: plaintext only where nothing else is there.
-    Raises AuthenticationError, which says what stands against each.
+    The daemon's order does not count: nothing weaker is taken for being offered first. Raises
+    AuthenticationError, which says what stands against each.
     """
     if wanted is not None and wanted not in offered:
         raise AuthenticationError(
@@ -55,30 +44,11 @@ def choose_mechanism(offered: str, wanted: str | None, *, is_secure: bool, road:
         )
     names = _names(offered if wanted is None else wanted)
     known = [name for name in names if name in MECHANISMS]
-    allowed = [name for name in known if is_secure or _is_allowed_in_the_open(name)]
+    allowed = [name for name in known if is_secure or name in _ENCRYPTING]
     usable = [name for name in allowed if missing_extra(name) is None]
     if not usable:
         raise AuthenticationError(_why_none(names, known, allowed, road))
-    best = usable[0]
-    for name in usable[1:]:
-        if _is_better(name, best):
-            best = name
-    return best
-
-
-def _is_allowed_in_the_open(name: str) -> bool:
-    withstands, ssf = _FACTS[name]
-    return ssf >= _LEAST_SSF and withstands >= frozenset("PA")
-
-
-def _is_better(name: str, best: str) -> bool:
-    withstands, ssf = _FACTS[name]
-    least, best_ssf = _FACTS[best]
-    if not withstands >= least:
-        return False
-    # Here only this differs from cyrus-sasl, where the first of PLAIN and SCRAM is taken: a daemon
-    # that need not see the password shall not see it, whatever the order of its list.
-    return ssf > best_ssf or ("P" not in least and "P" in withstands)
+    return min(usable, key=MECHANISMS.index)
 
 
 def _names(offered: str) -> list[str]:
