@@ -49,9 +49,12 @@ _MOST_STEPS = 20
 # A person who is asked for a password by polkit's agent needs a while.
 _PATIENCE_S = 300.0
 
-_AUTH_FAILED, _AUTH_CANCELLED, _AUTH_UNAVAILABLE = 45, 79, 94
+_INTERNAL, _AUTH_FAILED, _AUTH_CANCELLED, _DBUS_SERVICE, _AUTH_UNAVAILABLE = 1, 45, 79, 89, 94
 _POLKIT_ACTIONS = "org.libvirt.unix.manage (for reading only: org.libvirt.unix.monitor)"
+_NOBODY_TO_ASK = "the daemon could not ask polkit: see that a D-Bus and polkitd run on its host"
 _POLKIT_HINTS = {
+    _INTERNAL: _NOBODY_TO_ASK,
+    _DBUS_SERVICE: _NOBODY_TO_ASK,
     _AUTH_FAILED: f"polkit does not let this user do {_POLKIT_ACTIONS}; on most systems the members"
     " of the group libvirt are let in, and a rule in /etc/polkit-1/rules.d may let others in",
     _AUTH_CANCELLED: "who was asked for a password by polkit's agent gave none, or a wrong one",

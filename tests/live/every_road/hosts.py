@@ -1,0 +1,88 @@
+"""Roads to a host: TCP, and TLS over it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.lab.daemon import PrivateDaemon
+from tests.lab.fixtures import private_daemon
+from tests.lab.pki import Lab
+from tests.lab.ports import free_port
+from tests.live.every_road.scene import Scene
+from tests.live.every_road.way import Way, road
+
+__all__ = ["certificates", "connected_to"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """A daemon that listens on two ports, one of them for TLS."""
+
+    daemon: PrivateDaemon
+    tcp: int
+    tls: int
+
+
+@contextlib.contextmanager
+def certificates(scene: Scene) -> Iterator[Lab]:
+    yield Lab(scene.folder / "pki")
+
+
+@contextlib.contextmanager
+def listening_daemon(scene: Scene) -> Iterator[Host]:
+    lab = scene.having(certificates)
+    tcp, tls = free_port(), free_port()
+    ports = {"listen_tcp": 1, "auth_tcp": "none", "tcp_port": str(tcp), "tls_port": str(tls)}
+    with private_daemon("9.0.0", listen=True, **{**lab.settings(), **ports}) as daemon:
+        yield Host(daemon, tcp, tls)
+
+
+def connected_to(port: int) -> dict[str, socket.socket]:
+    return {"sock": socket.create_connection(("127.0.0.1", port))}
+
+
+@road("tcp")
+def tcp(scene: Scene) -> Way:
+    host = scene.having(listening_daemon)
+    return Way(host.daemon, "tcp", f"localhost:{host.tcp}", secure=False)
+
+
+@road("tls")
+def tls(scene: Scene) -> Way:
+    host = scene.having(listening_daemon)
+    pki = f"pkipath={scene.having(certificates).client('good')}"
+    return Way(host.daemon, "tls", f"localhost:{host.tls}", pki, encrypted=True)
+
+
+@road("tls 1.2")
+def tls_1_2(scene: Scene) -> Way:
+    host = scene.having(listening_daemon)
+    pki = f"pkipath={scene.having(certificates).client('good')}"
+    older = f"{pki}&tls_priority=NORMAL:-VERS-TLS1.3"
+    return Way(host.daemon, "tls", f"127.0.0.1:{host.tls}", older, encrypted=True)
+
+
+@road("sock=, tcp")
+def tcp_socket(scene: Scene) -> Way:
+    host = scene.having(listening_daemon)
+    return Way(
+        host.daemon, "tcp", "example.invalid", options=lambda: connected_to(host.tcp), secure=False
+    )
+
+
+@road("sock=, tls")
+def tls_socket(scene: Scene) -> Way:
+    """The URI names the host to verify; the socket leads there."""
+    host = scene.having(listening_daemon)
+    pki = f"pkipath={scene.having(certificates).client('good')}"
+    return Way(
+        host.daemon,
+        "tls",
+        "localhost",
+        pki,
+        options=lambda: connected_to(host.tls),
+        encrypted=True,
+    )

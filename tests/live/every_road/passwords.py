@@ -1,0 +1,1 @@
+"""Roads whose daemon wants a password, or a ticket: SASL."""

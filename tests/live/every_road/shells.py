@@ -1,0 +1,1 @@
+"""Roads along a program that carries bytes, ssh first of all."""
