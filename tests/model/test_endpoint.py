@@ -279,6 +279,7 @@ def test_ssh_is_called_with_what_the_uri_says() -> None:
     assert "virt-ssh-helper" not in told.argv[-1]
     assert not told.tty
     assert ssh("qemu+ssh:///system").host == "localhost"
+    assert ssh("qemu+ssh://@host/system").argv == plain.argv
     with pytest.raises(URIError, match="command= names no program"):
         ssh("qemu+ssh://host/system?command=")
 

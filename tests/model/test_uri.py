@@ -209,6 +209,7 @@ uri_aliases = [ "web=qemu+ssh://web/system", "xen=qemu:///system", "a=web" ]
         ("a", "x", [("argument", "a"), ("uri_aliases", "web")]),
         ("xen", "x", [("argument", "xen"), ("xen", "xen:///system")]),
         (None, "x", [("LIBVIRT_DEFAULT_URI", "x")]),
+        (None, "Xen", [("LIBVIRT_DEFAULT_URI", "Xen")]),
         ("", "a", [("LIBVIRT_DEFAULT_URI", "a"), ("uri_aliases", "web")]),
         (None, "", [("uri_default", "web"), ("uri_aliases", "qemu+ssh://web/system")]),
     ],

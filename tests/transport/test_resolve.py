@@ -71,6 +71,18 @@ def test_the_users_file_names_default_aliases_and_manners(mine: Path) -> None:
     assert socket_of("lxc:///system").endswith("virtlxcd-sock")
 
 
+def test_a_file_is_read_again_once_it_changed(mine: Path) -> None:
+    file = mine / "libvirt.conf"
+    for default in ("test:///a", "test:///bc"):
+        file.write_text(f'uri_default = "{default}"')
+        for _again in range(2):
+            uri = resolve(None, readonly=False)[0]
+            assert uri is not None
+            assert uri.text == default
+    file.unlink()
+    assert resolve(None, readonly=False)[0] is None
+
+
 @pytest.mark.parametrize("remarks", ["", "# nothing\n\n   # is said\n"])
 def test_a_file_of_remarks_says_nothing(mine: Path, remarks: str) -> None:
     (mine / "libvirt.conf").write_text(remarks)

@@ -431,7 +431,7 @@ def _libssh_endpoint(uri: ConnectionURI, command: str, path: str) -> LibsshEndpo
         uri.transport,
         uri.server or "localhost",
         uri.port or SSH_PORT,
-        uri.user if uri.user is not None else "root",
+        uri.user or "root",
         remote_command=command,
         socket_path=path,
         keyfile=uri.parameter("keyfile"),

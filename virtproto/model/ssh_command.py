@@ -53,14 +53,15 @@ def ssh_arguments(
 ) -> tuple[str, ...]:
     """Return the argv of the system's ssh that runs ``command`` on ``host``.
 
-    ``port`` 0 leaves the port to ssh, as None does for ``user`` and ``keyfile``; without ``tty``
+    ``port`` 0 leaves the port to ssh, as no ``user`` and None for ``keyfile`` do; without ``tty``
     ssh asks nothing, without ``verify`` it takes any host key that does not contradict a known one.
     Source: virNetSocketNewConnectSSH.
     """
     argv = [program]
     if port:
         argv += ["-p", str(port)]
-    if user is not None:
+    # ssh refuses an empty one.
+    if user:
         argv += ["-l", user]
     if keyfile is not None:
         argv += ["-i", keyfile]

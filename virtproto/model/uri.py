@@ -190,8 +190,9 @@ def meant_text(
     """Return how one comes to the URI that is meant: pairs of a source and its text, last its own.
 
     The sources are "argument", "LIBVIRT_DEFAULT_URI" or "uri_default" (of ``config``), the first
-    of them that is there and not empty; then may follow "xen" (the short form of xen:///system) and
-    "uri_aliases" (of ``config``, unless ``aliases`` is off). Nothing at all: the daemon's choice.
+    of them that is there and not empty; then may follow "xen" (an argument that is the short form of
+    xen:///system) and "uri_aliases" (of ``config``, unless ``aliases`` is off). Nothing at all: the
+    daemon's choice.
     Source: virConnectOpenInternal.
     """
     if text is not None and not isinstance(text, str):
@@ -204,7 +205,8 @@ def meant_text(
     if not text:
         return ()
     steps: tuple[tuple[str, str], ...] = ((source, text),)
-    if text.lower() == "xen" or text == "xen://":
+    # A caller's short form: nobody reads it in the other places.
+    if source == "argument" and (text.lower() == "xen" or text == "xen://"):
         steps += (("xen", "xen:///system"),)
     if aliases and config is not None:
         real = config.alias(steps[-1][1])
@@ -295,7 +297,7 @@ def _read_authority(uri: ConnectionURI, authority: str) -> None:
     text = uri.text
     user, at, host = authority.rpartition("@")
     if at:
-        uri.user = _decoded(text, "user", user, _USER)
+        uri.user = _decoded(text, "user", user, _USER) or None
     if host.startswith("["):
         host, bracket, port = host[1:].partition("]")
         if not bracket or (port and port[0] != ":"):

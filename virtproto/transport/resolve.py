@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["config_path", "environment", "read_config", "resolve"]
 
 _SYSTEM_CONFIG = "/etc/libvirt"
+# What each file said when it was read, and how one sees that it still says so.
+_known: dict[str, tuple[tuple[int, int, int], ClientConfig | None]] = {}
 
 
 def resolve(
@@ -62,21 +64,26 @@ def read_config(name: str, environ: Mapping[str, str], euid: int) -> ClientConfi
     """
     path = config_path(name, environ, euid)
     try:
+        found = os.stat(path)
+        seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+        known = _known.get(path)
+        if known is not None and known[0] == seen:
+            return known[1]
         with open(path, "rb") as file:
             data = file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
-        if not os.path.exists(path):
-            return None  # in a folder that is closed to this user, which is libvirt's view as well
         from virtproto.errors import ConfigFileError
 
         raise ConfigFileError(f"{path} cannot be read: {exc.strerror or exc}") from exc
-    if _says_nothing(data):
-        return None
-    from virtproto.model.client_config import parse_config
+    config = None
+    if not _says_nothing(data):
+        from virtproto.model.client_config import parse_config
 
-    return parse_config(data.decode("utf-8", "surrogateescape"), path)
+        config = parse_config(data.decode("utf-8", "surrogateescape"), path)
+    _known[path] = (seen, config)
+    return config
 
 
 def config_path(name: str, environ: Mapping[str, str], euid: int) -> str:
