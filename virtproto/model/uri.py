@@ -190,9 +190,9 @@ def meant_text(
     """Return how one comes to the URI that is meant: pairs of a source and its text, last its own.
 
     The sources are "argument", "LIBVIRT_DEFAULT_URI" or "uri_default" (of ``config``), the first
-    of them that is there and not empty; then may follow "xen" (an argument that is the short form of
-    xen:///system) and "uri_aliases" (of ``config``, unless ``aliases`` is off). Nothing at all: the
-    daemon's choice.
+    of them that is there and not empty; then may follow "xen" (an argument that is short for
+    xen:///system) and "uri_aliases" (of ``config``, unless ``aliases`` is off). Nothing at all is
+    the daemon's choice.
     Source: virConnectOpenInternal.
     """
     if text is not None and not isinstance(text, str):
