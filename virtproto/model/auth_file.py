@@ -70,23 +70,21 @@ def find_credentials(
         if key in section:
             value = _unescaped(section[key])
             if value is None:
-                return None, "", f"[{where}]: {key}: not UTF-8, or a backslash that means nothing"
+                return None, "", f"[{where}]: {key}: not UTF-8"
             values[key] = Concealed(value) if key == "password" else value
     return Credentials(**values), f"[{where}]", None
 
 
 def _unescaped(value: str) -> str | None:
-    """Return a value without its escapes; None where it cannot be one."""
+    """Return a value without its escapes; None where it is no text."""
     parts = []
     rest = iter(value)
     for each in rest:
-        if each == "\\":
-            meant = _ESCAPES.get(next(rest, ""))
-            if meant is None:
-                return None
-            parts.append(meant)
-        elif "\ud800" <= each <= "\udfff":
+        if "\ud800" <= each <= "\udfff":
             return None
-        else:
-            parts.append(each)
+        if each == "\\":
+            escaped = next(rest, "")
+            # A backslash that means nothing stands for itself.
+            each = _ESCAPES.get(escaped, each + escaped)
+        parts.append(each)
     return Concealed("".join(parts))

@@ -142,7 +142,7 @@ def test_a_file_that_is_wrong_is_not_passed_over(road: Road, auth_file: Path) ->
         driven(road, print, ["me", "pw"], DONE)
 
 
-@pytest.mark.parametrize("answer", [None, [None, "pw"], ["me", None]])
+@pytest.mark.parametrize("answer", [None, [None, "pw"], ["me", None], ["", "pw"], [" ", "pw"]])
 def test_who_is_asked_need_not_answer(road: Road, answer: Any) -> None:
     with pytest.raises(CredentialsMissingError, match="nobody told it"):
         driven(road, print, answer)
@@ -176,6 +176,14 @@ def test_a_refusal_names_mechanism_user_and_host(road: Road, given: object, user
     assert user in said
     assert "s3cret" not in said
     assert caught.value.message == "authentication failed"
+
+
+def test_spaces_are_no_part_of_a_name(road: Road) -> None:
+    assert driven(road, Credentials(" fred ", " pw ", username=""))[0] == plain("\0fred\0 pw ")
+
+
+def test_an_empty_password_is_one(road: Road) -> None:
+    assert driven(road, Credentials("fred", ""))[0] == plain("\0fred\0")
 
 
 def test_a_refusal_names_the_file(road: Road, auth_file: Path) -> None:

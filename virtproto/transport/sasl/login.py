@@ -72,7 +72,7 @@ class Knowledge:
         self.looked: list[str] = []
         if isinstance(given, Credentials):
             self._take(given, "credentials")
-            if given.authname is not None and given.password is not None:
+            if given.authname and given.password is not None:
                 return
             self.looked.append("credentials (not all of it)")
         else:
@@ -90,13 +90,21 @@ class Knowledge:
     def __repr__(self) -> str:
         return f"<Knowledge of {', '.join(_WORDS[kind] for kind in self.answers) or 'nothing'}>"
 
+    def learn(self, kind: CredentialType, value: str, source: str) -> None:
+        """Keep an answer; as with libvirt's client spaces are no part of a name, nor is nothing."""
+        if kind in (CredentialType.AUTHNAME, CredentialType.USERNAME):
+            value = value.strip()
+            if not value:
+                return
+        self.answers[kind] = value
+        if kind is CredentialType.AUTHNAME:
+            self.source = source
+
     def _take(self, found: Credentials, source: str) -> None:
         for kind in _KINDS:
             value = found.answer(kind)
             if value is not None and kind not in self.answers:
-                self.answers[kind] = value
-                if kind is CredentialType.AUTHNAME:
-                    self.source = source
+                self.learn(kind, value, source)
 
 
 def log_in(road: Road, uri: ConnectionURI | None, given: object) -> Talk[Layer | None]:
@@ -170,20 +178,19 @@ def _ask(
         answers = yield Question([_request(kind, knowledge) for kind in missing])
         if answers is not None:
             _check_answers(missing, answers)
-    told = dict(zip(missing, answers or (), strict=False))
-    lacking = [kind for kind in missing if told.get(kind) is None]
+    for kind, answer in zip(missing, answers or (), strict=False):
+        if answer is not None:
+            knowledge.learn(kind, answer, "the answer to a question")
+    lacking = [kind for kind in missing if kind not in knowledge.answers]
     if lacking:
         words = " and ".join(_WORDS.get(kind, kind.name.lower()) for kind in lacking)
-        where = "nobody told it" if callable(given) else "it was looked for in"
-        looked = f" {'; '.join(knowledge.looked)}" if not callable(given) else ""
+        where = "nobody told it"
+        if not callable(given):
+            where = f"it was looked for in {'; '.join(knowledge.looked)}"
         raise CredentialsMissingError(
             f"SASL mechanism {mechanism.name} wants the {words} for {_SERVICE} at "
-            f"{knowledge.host}; {where}{looked}"
+            f"{knowledge.host}; {where}"
         )
-    for kind, answer in told.items():
-        knowledge.answers[kind] = answer
-        if kind is CredentialType.AUTHNAME:
-            knowledge.source = "the answer to a question"
 
 
 def _request(kind: CredentialType, knowledge: Knowledge) -> CredentialRequest:
