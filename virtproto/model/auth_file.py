@@ -84,7 +84,7 @@ def _unescaped(value: str) -> str | None:
             return None
         if each == "\\":
             escaped = next(rest, "")
-            # A backslash that means nothing stands for itself.
-            each = _ESCAPES.get(escaped, each + escaped)
+            # A backslash that means nothing stands for itself; as the last of all it does not.
+            each = _ESCAPES.get(escaped, each + escaped if escaped else "")
         parts.append(each)
     return Concealed("".join(parts))
