@@ -29,6 +29,7 @@ class Lab:
         folder.mkdir(parents=True, exist_ok=True)
         self.authority = self._authority("lab CA")
         self.rogue = self._authority("rogue CA")
+        self._pairs: dict[str, making.Pair] = {}
         self._issue_server("server", "localhost", ["localhost", "127.0.0.1", "::1"])
         self._issue_server("elsewhere", "wrong.example", ["wrong.example", "192.0.2.1"])
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=_DAYS)
@@ -39,7 +40,7 @@ class Lab:
         self.client("none").mkdir()
         ca = making.pem(self.authority.certificate)
         (self.client("none") / "cacert.pem").write_bytes(ca)
-        (folder / "cacrl.pem").write_bytes(self._revocations())
+        self.revocations.write_bytes(self.revoking("revoked"))
 
     def client(self, name: str) -> Path:
         """Return the folder of a client."""
@@ -49,7 +50,7 @@ class Lab:
         """Return a client's name as ``tls_allowed_dn_list`` has it."""
         return f"O={ORGANIZATION},CN={name}"
 
-    def settings(self, server: str = "server") -> dict[str, str | int]:
+    def settings(self, server: str = "server") -> dict[str, str | int | list[str]]:
         """Return the settings of a daemon that listens for TLS on the loopback device."""
         folder = self.folder / server
         return {
@@ -80,7 +81,7 @@ class Lab:
             authority, "client", name, organization=ORGANIZATION, days=days, kind="ec", since=since
         )
         making.write_pair(str(self.client(name)), "client", pair, self.authority)
-        self._pairs = {**getattr(self, "_pairs", {}), name: pair}
+        self._pairs[name] = pair
 
     def _authority(self, name: str) -> making.Authority:
         return making.make_authority(name, organization=ORGANIZATION, days=_DAYS, kind="ec")
@@ -96,7 +97,9 @@ class Lab:
             kind="ec",
         )
         making.write_pair(str(self.folder / folder), "server", pair, self.authority)
+        self._pairs[folder] = pair
 
-    def _revocations(self) -> bytes:
-        serial = self._pairs["revoked"].certificate.serial_number
+    def revoking(self, name: str) -> bytes:
+        """Return the list of a CA that revokes one client, or "server" or "elsewhere"."""
+        serial = self._pairs[name].certificate.serial_number
         return making.pem(making.make_list(self.authority, [serial], _DAYS))

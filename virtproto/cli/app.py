@@ -11,6 +11,7 @@ import sys
 import click
 
 import virtproto
+from virtproto.cli import pki_commands
 from virtproto.cli.output import complain, discard_output, tell
 from virtproto.errors import (
     EncodeError,
@@ -100,6 +101,9 @@ def app(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         tell(context.get_help())
         context.exit(MISUSED)
+
+
+app.add_command(pki_commands.pki)
 
 
 @app.command("list", short_help="List domains, running or not.")

@@ -67,8 +67,8 @@ def read_pem(path: str, what: str, *, size_at_most: int | None = SIZE_AT_MOST) -
             content = file.read() if size_at_most is None else file.read(size_at_most + 1)
     except FileNotFoundError:
         raise CertificateError(
-            f"{what} {path}: there is no such file; put it there, or name"
-            " another folder by ?pkipath="
+            f"{what} {path}: there is no such file; put it there (pkipath= in a"
+            " URI names another folder)"
         ) from None
     except PermissionError:
         user = os.geteuid()

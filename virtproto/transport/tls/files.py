@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 
+from virtproto.transport.resolve import environment
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-__all__ = ["TlsFiles", "files_here", "home_folder", "locate"]
+__all__ = ["TlsFiles", "files_here", "locate"]
 
 _SYSTEM = "/etc/pki"
 _USER = ".pki/libvirt"
@@ -95,19 +97,6 @@ def _present(
     return TlsFiles(ca, listed, missing_pair=(certificate, key))
 
 
-def files_here(pkipath: str | None) -> TlsFiles:
-    """Return the client's files on this machine, for the user that this process runs as."""
-    return locate(pkipath, euid=os.geteuid(), home=home_folder(os.environ))
-
-
-def home_folder(environ: Mapping[str, str]) -> str | None:
-    """Return the home of this process's user: HOME, else what the accounts say."""
-    home = environ.get("HOME")
-    if home:
-        return home
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_dir
-    except KeyError:
-        return None
+def files_here(pkipath: str | None, role: str = "client") -> TlsFiles:
+    """Return the files of a role on this machine, for the user that this process runs as."""
+    return locate(pkipath, euid=os.geteuid(), home=environment().get("HOME"), role=role)

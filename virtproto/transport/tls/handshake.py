@@ -85,8 +85,8 @@ def shake_hands(
     return _converse(endpoint, files, context, policy, trust)
 
 
-def make_context(files: TlsFiles, policy: Policy) -> ssl.SSLContext:
-    """Return a context with this side's certificate, if any; TLSError for what OpenSSL refuses.
+def make_context(files: TlsFiles, policy: Policy, role: str = "client") -> ssl.SSLContext:
+    """Return a context with the certificate of ``role``, if any; TLSError for what OpenSSL refuses.
 
     It verifies nothing of the peer: that is done after the handshake, by libvirt's rules.
     """
@@ -106,11 +106,11 @@ def make_context(files: TlsFiles, policy: Policy) -> ssl.SSLContext:
             " this machine"
         ) from None
     if files.certificate is not None and files.key is not None:
-        _load_pair(context, files.certificate, files.key)
+        _load_pair(context, files.certificate, files.key, role)
     return context
 
 
-def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
+def _load_pair(context: ssl.SSLContext, certificate: str, key: str, role: str) -> None:
     asked = False
 
     def no_passphrase() -> str:
@@ -118,16 +118,16 @@ def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
         asked = True
         return ""
 
-    both = f"client certificate {certificate} and key {key}"
+    both = f"{role} certificate {certificate} and key {key}"
     # OpenSSL would not say which of the two cannot be read.
-    read_pem(certificate, "client certificate", size_at_most=None)
-    read_pem(key, "client key", size_at_most=None)
+    read_pem(certificate, f"{role} certificate", size_at_most=None)
+    read_pem(key, f"{role} key", size_at_most=None)
     try:
         context.load_cert_chain(certificate, key, no_passphrase)
     except ssl.SSLError as error:
         if asked:
             raise CertificateError(
-                f"client key {key}: it is encrypted, and libvirt's keys have no passphrase; write"
+                f"{role} key {key}: it is encrypted, and libvirt's keys have no passphrase; write"
                 " it without one, readable by its user alone"
             ) from None
         if error.reason == "KEY_VALUES_MISMATCH":
@@ -137,12 +137,12 @@ def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:
             ) from None
         if error.reason is not None and error.reason.endswith("_TOO_SMALL"):
             raise CertificateError(
-                f"client certificate {certificate}: its key, or a CA's, is too short for what is"
+                f"{role} certificate {certificate}: its key, or a CA's, is too short for what is"
                 " asked for; have one made for a longer key"
             ) from None
-        read_certificates(certificate, "client certificate", size_at_most=None)
+        read_certificates(certificate, f"{role} certificate", size_at_most=None)
         raise CertificateError(
-            f"client key {key}: it holds no private key in PEM that can be read"
+            f"{role} key {key}: it holds no private key in PEM that can be read"
         ) from None
     except OSError as error:
         raise CertificateError(f"{both}: cannot be read: {error.strerror}") from None
@@ -222,7 +222,9 @@ def _broken_off(endpoint: TlsEndpoint, *, begun: bool) -> str:
         return f"{endpoint.name} dropped the connection in the middle of the TLS handshake"
     return (
         f"{endpoint.name} dropped the connection instead of beginning TLS: see that it is a port of"
-        " libvirt for TLS (16514), not one for plain TCP (16509), and that the daemon is well"
+        " libvirt for TLS (16514), not one for plain TCP (16509), that tls_priority here and in the"
+        " daemon's libvirtd.conf leaves a version and a cipher that both allow, and that the daemon"
+        " is well"
     )
 
 
