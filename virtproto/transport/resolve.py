@@ -74,6 +74,8 @@ def read_config(name: str, environ: Mapping[str, str], euid: int) -> ClientConfi
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
+        if not os.path.exists(path):
+            return None  # in a folder that is closed to this user, which is libvirt's view as well
         from virtproto.errors import ConfigFileError
 
         raise ConfigFileError(f"{path} cannot be read: {exc.strerror or exc}") from exc
