@@ -41,7 +41,7 @@ async def connect(
     HostKeyError for the server's key, DeadlineError and ConfigFileError.
     """
     try:
-        if "asyncssh" not in sys.modules:
+        if sys.modules.get("asyncssh") is None:
             from asyncio import get_running_loop
 
             # It takes a quarter of a second.

@@ -10,7 +10,7 @@ import os
 
 import asyncssh
 
-from virtproto.errors import HostKeyError, SSHConnectError
+from virtproto.errors import HostKeyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,14 +46,31 @@ class HostKeys:
         self.fault: HostKeyError | None = None
         self.unknown: SSHKey | None = None
 
-    def trusted(
+    @property
+    def algorithms(self) -> str:
+        """What kind of key to ask the host for, as asyncssh has it: a known one if it has that."""
+        if self._authorities:
+            # Certificates come first anyway, and are of use here only.
+            return "^*-cert-v01@openssh.com"
+        if not self._known:
+            return "-*-cert-v01@openssh.com"
+        names = [name.decode() for key in self._known for name in key.sig_algorithms]
+        return "^" + ",".join(dict.fromkeys(names))
+
+    def refused(
         self, _host: str, _addr: str, _port: int | None
     ) -> tuple[list[SSHKey], list[SSHKey], list[SSHKey]]:
-        """Return the host's keys, those that sign for it, and those that are not to be used."""
-        return self._known, self._authorities, self._revoked
+        """Return what asyncssh is to know of the file: the keys not to be used. We judge others."""
+        return [], [], self._revoked
+
+    def vouches(self, authority: SSHKey) -> bool:
+        """Tell whether a key may sign for the host."""
+        return authority in self._authorities
 
     def judge(self, key: SSHKey, can_ask: bool) -> bool:
-        """Tell whether to go on with a key that is not the known one. Keeps what came of it."""
+        """Tell whether to go on with the host's key. Keeps what came of that."""
+        if key in self._known:
+            return True
         shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
         if self._known:
             self.fault = HostKeyError(
@@ -100,16 +117,6 @@ class HostKeys:
             raise HostKeyError(
                 f"the key of host {self._written} cannot be written to {self.path}: {why}"
             ) from error
-
-    def other_kind(self, failure: asyncssh.Error) -> SSHConnectError:
-        """Return the error for a host and this side that agree on no kind of key, or cipher."""
-        if self._known:
-            kinds = ", ".join(sorted({key.get_algorithm() for key in self._known}))
-            return HostKeyError(
-                f"{self.path} knows host {self._written} by {kinds}, and the host did not show "
-                f"such a key: {failure.reason}. Add its key to that file if it is right"
-            )
-        return SSHConnectError(f"no agreement with host {self._written}: {failure.reason}")
 
     def _read(self) -> tuple[list[SSHKey], list[SSHKey], list[SSHKey]]:
         if self.mode == "ignore":

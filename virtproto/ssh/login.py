@@ -67,6 +67,9 @@ class Login(asyncssh.SSHClient):
     def validate_host_public_key(self, host: str, addr: str, port: int, key: SSHKey) -> bool:
         return self._keys.judge(key, self._questions.can_ask)
 
+    def validate_host_ca_key(self, host: str, addr: str, port: int, key: SSHKey) -> bool:
+        return self._keys.vouches(key)
+
     async def confirm(self) -> bool:
         """Have an unknown host key accepted, where that is left to do; tell whether all is well."""
         keys = self._keys

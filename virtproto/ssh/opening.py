@@ -85,7 +85,8 @@ async def _log_in(
             sock=tcp,
             config=None,
             client_factory=lambda: login,
-            known_hosts=None if keys.mode == "ignore" else keys.trusted,
+            known_hosts=None if keys.mode == "ignore" else keys.refused,
+            server_host_key_algs=keys.algorithms,
             username=endpoint.user,
             preferred_auth=login.preferred,
             client_keys=None,
@@ -116,8 +117,6 @@ def _failure(
         return login.fault
     if isinstance(error, asyncssh.PermissionDenied):
         return login.refused("Permission denied")
-    if isinstance(error, asyncssh.KeyExchangeFailed):
-        return keys.other_kind(error)
     why = getattr(error, "reason", None) or str(error)
     if login.tried and isinstance(error, asyncssh.DisconnectError):
         return login.refused(why)
