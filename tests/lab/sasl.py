@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.lab.cyrus import add_user
 from tests.lab.daemon import PrivateDaemon, Setting
-from tests.lab.fixtures import private_daemon
+from tests.lab.roots import root_of
 
 __all__ = ["auth_file", "sasl_daemon", "users"]
 
@@ -36,11 +36,11 @@ def sasl_daemon(
     lines = (f"mech_list: {' '.join(mechanisms)}", f"sasldb_path: {database}", "")
     (folder / "libvirt.conf").write_text("\n".join(lines))
     asked: dict[str, Setting] = {f"auth_{road}": "sasl" for road in ("unix_rw", "tcp", "tls")}
-    return private_daemon(
-        "9.0.0",
+    return PrivateDaemon(
+        root=root_of("9.0.0"),
+        settings={**settings, **asked},
         listen=bool(settings.get("listen_tcp") or settings.get("listen_tls")),
         environment={"SASL_CONF_PATH": str(folder)},
-        **{**settings, **asked},
     )
 
 

@@ -114,7 +114,7 @@ def log_in(road: Road, uri: ConnectionURI | None, given: object) -> Talk[Layer |
     (CredentialsMissingError), ConfigFileError, and the daemon's LibvirtError, which then names
     mechanism, user and host.
     """
-    offered = yield from what_is_offered()
+    offered = yield from _offered(road)
     name = choose_mechanism(
         offered, _wanted_mechanism(uri), is_secure=road.is_secure, road=road.name
     )
@@ -135,6 +135,18 @@ def log_in(road: Road, uri: ConnectionURI | None, given: object) -> Talk[Layer |
             f"{mechanism.ssf} bits of encryption; at least {least_ssf(False)} are needed"
         )
     return mechanism.layer()
+
+
+def _offered(road: Road) -> Talk[str]:
+    try:
+        return (yield from what_is_offered())
+    except LibvirtError as error:
+        if error.code == _AUTH_FAILED:
+            hint = "the daemon has no SASL mechanism to offer on this way"
+            if not road.is_secure:
+                hint += ", which is open to everybody on it; use transport tls or ssh"
+            error.args = (f"{error}: {hint}",)
+        raise
 
 
 def _wanted_mechanism(uri: ConnectionURI | None) -> str | None:
