@@ -130,7 +130,7 @@ def each_kind(hosts: Hosts) -> dict[str, str]:
         "mute": hosts.good("mute", NoReply()),
         "refusing": hosts.good("refusing", ReplyError("no", code=38)),
         "dying": hosts.good("dying", CloseConnection()),
-        "wrong": "gopher://there",
+        "wrong": "test+gopher://there",
         "last": hosts.good("last"),
     }
 
@@ -435,7 +435,7 @@ async def test_options_are_those_of_open(hosts: Hosts) -> None:
     async with aio.Fleet([hosts.good("a")], readonly=True) as fleet:
         (outcome,) = await fleet.open()
         assert outcome.result().is_readonly()
-    named = inspect.signature(aio.open).parameters.keys() - {"uri", "timeout_s"}
+    named = inspect.signature(aio.open).parameters.keys() - {"uri", "timeout_s", "sock"}
     assert OpenOptions.__annotations__.keys() == named
 
 

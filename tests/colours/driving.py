@@ -36,12 +36,14 @@ __all__ = [
     "CHANNELS",
     "COLOURS",
     "FORGETTERS",
+    "OVER_ROADS",
     "OVER_SOCKETS",
     "TOGETHER",
     "Forget",
     "Open",
     "OpenAdmin",
     "OpenChannel",
+    "OpenOverRoad",
     "OpenOverSocket",
     "OpenTogether",
 ]
@@ -57,6 +59,9 @@ OpenChannel = Callable[[str], AbstractContextManager[SyncChannel]]
 
 # The same for a connection over a socket of any kind, on which the calls of opening are not made.
 OpenOverSocket = Callable[[socket.socket], AbstractContextManager[virtproto.Connection]]
+
+# The same for a connection over a road of any kind.
+OpenOverRoad = Callable[[Road], AbstractContextManager[virtproto.Connection]]
 
 # Opens a connection, forgets it, and calls a function while an event loop, if any, still runs.
 Forget = Callable[[str, Callable[[], None]], None]
@@ -201,17 +206,21 @@ _OPENED = Opened("test:///default", keepalive=False, event_callbacks=True, close
 
 
 def _over_sync(sock: socket.socket) -> AbstractContextManager[Any]:
-    return virtproto.Connection(SyncChannel(Road(sock, "a socket")), _OPENED, readonly=False)
+    return _along_sync(Road(sock, "a socket"))
+
+
+def _along_sync(road: Road) -> AbstractContextManager[Any]:
+    return virtproto.Connection(SyncChannel.over(road), _OPENED, readonly=False)
 
 
 def _over_aio(sock: socket.socket) -> AbstractContextManager[Any]:
+    return _along_aio(Road(sock, "a socket"))
+
+
+def _along_aio(road: Road) -> AbstractContextManager[Any]:
     async def opened() -> aio.Connection:
-        loop = asyncio.get_running_loop()
-        sock.setblocking(False)
-        _, channel = await loop.create_connection(
-            lambda: AioChannel(loop, Road(sock, "a socket")), sock=sock
-        )
-        return aio.Connection(channel, _OPENED, readonly=False)
+        road.sock.setblocking(False)
+        return aio.Connection(await AioChannel.over(road), _OPENED, readonly=False)
 
     return _driven(opened())
 
@@ -233,5 +242,6 @@ COLOURS: dict[str, Open] = {"sync": virtproto.open, "aio": _open_aio}
 ADMINISTRATIONS: dict[str, OpenAdmin] = {"sync": admin.open, "aio": _administer_aio}
 TOGETHER: dict[str, OpenTogether] = {"sync": _together_sync, "aio": _together_aio}
 OVER_SOCKETS: dict[str, OpenOverSocket] = {"sync": _over_sync, "aio": _over_aio}
+OVER_ROADS: dict[str, OpenOverRoad] = {"sync": _along_sync, "aio": _along_aio}
 CHANNELS: dict[str, OpenChannel] = {"sync": _sync_channel, "aio": _aio_channel}
 FORGETTERS: dict[str, Forget] = {"sync": _forget_sync, "aio": _forget_aio}

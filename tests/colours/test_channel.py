@@ -141,7 +141,8 @@ def test_close_says_goodbye_and_is_final(server: ScriptedServer, channel: Channe
 def test_close_does_not_wait_for_a_daemon_that_says_nothing(
     server: ScriptedServer, channel: Channel, colour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"virtproto.{colour}.channel.CLOSE_TIMEOUT_S", 0.05)
+    where = "ending" if colour == "sync" else "channel"
+    monkeypatch.setattr(f"virtproto.{colour}.{where}.CLOSE_TIMEOUT_S", 0.05)
     server.handle(CONNECT_CLOSE, NoReply())
     channel.close(CONNECT_CLOSE)
     server.wait_until(lambda seen: seen.connections_ended == 1)

@@ -11,7 +11,9 @@ import asyncio
 
 # Not socket's: what it adds to a socket is not used here, and takes room and time for each.
 from _socket import AF_UNIX, SOCK_STREAM, socket
+from contextlib import suppress
 
+from virtproto.errors import SocketMissingError, SocketRefusedError
 from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
 from virtproto.transport.deadline import instead
 from virtproto.transport.road import Road, named
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from virtproto.model.credentials import Asker, AsyncAsker, Credentials
     from virtproto.model.endpoint import Endpoint, LibsshEndpoint
+    from virtproto.transport.road import Conversation, Layer
 
     from .channel import Channel
 
@@ -59,7 +62,8 @@ async def connect(
     elif isinstance(endpoint, TcpEndpoint):
         from .reaching import reach
 
-        road = await _secured(endpoint, await reach(endpoint, timeout_s), timeout_s)
+        agree = _agreement(endpoint)
+        road = await _secured(await reach(endpoint, timeout_s), agree, timeout_s)
     elif isinstance(endpoint, CommandEndpoint):
         from virtproto.transport.command import start
 
@@ -92,21 +96,30 @@ async def _over_given(endpoint: Endpoint, sock: AnySocket, timeout_s: float | No
     from virtproto.transport.given import require_plain, taken
 
     require_plain(endpoint)
+    agree = _agreement(endpoint)
     given = sock() if callable(sock) else sock
     road = taken(await given if isawaitable(given) else given, endpoint)
-    return await _secured(endpoint, road, timeout_s)
+    return await _secured(road, agree, timeout_s)
 
 
-async def _secured(endpoint: Endpoint, road: Road, timeout_s: float | None) -> Road:
-    """Have TLS spoken where the endpoint wants it."""
-    if isinstance(endpoint, TlsEndpoint):
+def _agreement(endpoint: Endpoint) -> Conversation[tuple[Layer, int]] | None:
+    """Return how TLS begins, None for a road without; what is wrong on this side is told now."""
+    if not isinstance(endpoint, TlsEndpoint):
+        return None
+    from virtproto.transport.tls.handshake import shake_hands
+
+    return shake_hands(endpoint)
+
+
+async def _secured(
+    road: Road, agree: Conversation[tuple[Layer, int]] | None, timeout_s: float | None
+) -> Road:
+    """Have TLS spoken where that is wanted."""
+    if agree is not None:
+        from .reaching import converse
+
         try:
-            from virtproto.transport.tls.handshake import shake_hands
-
-            from .reaching import converse
-
-            layer, bits = await converse(road.sock, shake_hands(endpoint), timeout_s, road.name)
-            road.secure(layer, bits)
+            road.secure(*(await converse(road.sock, agree, timeout_s, road.name)))
         except BaseException:
             road.leave()
             raise
@@ -126,34 +139,22 @@ async def _by_ssh(
 
 
 async def _unix_socket(endpoint: UnixEndpoint, timeout_s: float | None, autostart: bool) -> socket:
-    """Return a socket that is connected, to a daemon that is started if need be and wanted."""
-    if not autostart or endpoint.daemon is None:
-        return await _connected(endpoint, timeout_s)
-    return await _started(endpoint, timeout_s)
-
-
-async def _started(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:
-    """Return a socket connected to a daemon of this user's own, started if nobody listens."""
-    from virtproto.errors import SocketMissingError, SocketRefusedError
-
-    nobody = (SocketMissingError, SocketRefusedError)
+    """Return a socket connected to a daemon, which is started if need be and wanted."""
     try:
         return await _connected(endpoint, timeout_s)
-    except nobody:
-        from contextlib import closing
-        from time import monotonic
+    except (SocketMissingError, SocketRefusedError):
+        if not autostart or endpoint.daemon is None:
+            raise
+    from virtproto.transport.autostart import attempts
 
-        from virtproto.transport.autostart import attempts
-    limit_s = connect_limit(endpoint, timeout_s)
-    until = None if limit_s is None else monotonic() + limit_s
-    with closing(attempts(endpoint)) as pauses:
-        for pause_s in pauses:
-            await asyncio.sleep(pause_s)
-            try:
-                return await _connected(endpoint, None if until is None else until - monotonic())
-            except nobody:
-                continue
-    raise AssertionError("it is tried until there is a reason to stop")
+    trying = attempts(endpoint)
+    try:
+        while True:
+            await asyncio.sleep(next(trying))
+            with suppress(SocketMissingError, SocketRefusedError):
+                return await _connected(endpoint, timeout_s)
+    finally:
+        trying.close()
 
 
 async def _connected(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:

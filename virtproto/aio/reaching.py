@@ -95,7 +95,7 @@ async def converse(
     """Carry a conversation through a socket of this loop's, and return its result.
 
     Raises DeadlineError when it is not over after ``timeout_s``, and what the conversation raises:
-    an end of the connection is for it to tell.
+    a connection that breaks is for it to tell, by a ConnectionError in place of what came.
     """
     limit_s = time_left(timeout_s)
     sock.setblocking(False)
@@ -122,10 +122,11 @@ async def _converse(sock: Any, conversation: Conversation[R]) -> R:
             with suppress(OSError):
                 await loop.sock_sendall(sock, to_send)
             try:
-                data = await loop.sock_recv(sock, _READ_SIZE)
-            except OSError:
-                data = b""
-            to_send = conversation.send(data)
+                came = await loop.sock_recv(sock, _READ_SIZE)
+            except OSError as error:
+                to_send = conversation.throw(ConnectionError(error.strerror or str(error)))
+            else:
+                to_send = conversation.send(came)
     except StopIteration as done:
         result: R = done.value
         return result

@@ -7,6 +7,7 @@ Does for threads what its namesake does in an event loop.
 
 from __future__ import annotations
 
+from virtproto.errors import SocketMissingError, SocketRefusedError
 from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
 from virtproto.transport import unix
 from virtproto.transport.road import Road, named
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from virtproto.model.credentials import Asker, Credentials
     from virtproto.model.endpoint import Endpoint, LibsshEndpoint
+    from virtproto.transport.road import Conversation, Layer
 
     # What `open` takes under these names.
     AnyCredentials: TypeAlias = Credentials | Asker
@@ -51,7 +53,8 @@ def connect(
     if isinstance(endpoint, TcpEndpoint):
         from .reaching import reach
 
-        return _secured(endpoint, reach(endpoint, timeout_s), timeout_s)
+        agree = _agreement(endpoint)
+        return _secured(reach(endpoint, timeout_s), agree, timeout_s)
     if isinstance(endpoint, CommandEndpoint):
         from virtproto.transport.command import start
 
@@ -64,20 +67,28 @@ def _over_given(endpoint: Endpoint, sock: AnySocket, timeout_s: float | None) ->
     from virtproto.transport.given import require_plain, taken
 
     require_plain(endpoint)
-    road = taken(sock() if callable(sock) else sock, endpoint)
-    return _secured(endpoint, road, timeout_s)
+    agree = _agreement(endpoint)
+    return _secured(taken(sock() if callable(sock) else sock, endpoint), agree, timeout_s)
 
 
-def _secured(endpoint: Endpoint, road: Road, timeout_s: float | None) -> Road:
-    """Have TLS spoken where the endpoint wants it."""
-    if isinstance(endpoint, TlsEndpoint):
+def _agreement(endpoint: Endpoint) -> Conversation[tuple[Layer, int]] | None:
+    """Return how TLS begins, None for a road without; what is wrong on this side is told now."""
+    if not isinstance(endpoint, TlsEndpoint):
+        return None
+    from virtproto.transport.tls.handshake import shake_hands
+
+    return shake_hands(endpoint)
+
+
+def _secured(
+    road: Road, agree: Conversation[tuple[Layer, int]] | None, timeout_s: float | None
+) -> Road:
+    """Have TLS spoken where that is wanted."""
+    if agree is not None:
+        from .reaching import converse
+
         try:
-            from virtproto.transport.tls.handshake import shake_hands
-
-            from .reaching import converse
-
-            layer, bits = converse(road.sock, shake_hands(endpoint), timeout_s, road.name)
-            road.secure(layer, bits)
+            road.secure(*converse(road.sock, agree, timeout_s, road.name))
         except BaseException:
             road.leave()
             raise
@@ -97,24 +108,23 @@ def _by_ssh(
 
 
 def _started(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:
-    """Return a socket connected to a daemon of this user's own, started if nobody listens."""
-    from virtproto.errors import SocketMissingError, SocketRefusedError
-
-    nobody = (SocketMissingError, SocketRefusedError)
+    """Return a socket connected to a daemon, which is started if need be."""
     try:
         return unix.connect(endpoint, timeout_s)
-    except nobody:
-        from contextlib import closing
-        from time import monotonic, sleep
+    except (SocketMissingError, SocketRefusedError):
+        pass
+    from time import sleep
 
-        from virtproto.transport.autostart import attempts
-    limit_s = unix.connect_limit(endpoint, timeout_s)
-    until = None if limit_s is None else monotonic() + limit_s
-    with closing(attempts(endpoint)) as pauses:
-        for pause_s in pauses:
-            sleep(pause_s)
+    from virtproto.transport.autostart import attempts
+
+    trying = attempts(endpoint)
+    try:
+        while True:
+            sleep(next(trying))
             try:
-                return unix.connect(endpoint, None if until is None else until - monotonic())
-            except nobody:
+                return unix.connect(endpoint, timeout_s)
+            except (SocketMissingError, SocketRefusedError):
+                # Not yet.
                 continue
-    raise AssertionError("it is tried until there is a reason to stop")
+    finally:
+        trying.close()

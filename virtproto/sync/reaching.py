@@ -111,7 +111,7 @@ def converse(sock: socket, conversation: Conversation[R], timeout_s: float | Non
     """Carry a conversation through a blocking socket, and return its result.
 
     Raises DeadlineError when it is not over after ``timeout_s``, and what the conversation raises:
-    an end of the connection is for it to tell.
+    a connection that breaks is for it to tell, by a ConnectionError in place of what came.
     """
     limit_s = time_left(timeout_s)
     until = None if limit_s is None else monotonic() + limit_s
@@ -119,7 +119,12 @@ def converse(sock: socket, conversation: Conversation[R], timeout_s: float | Non
         to_send = next(conversation)
         while True:
             _send(sock, to_send, until)
-            to_send = conversation.send(_receive(sock, until))
+            try:
+                came = _receive(sock, until)
+            except ConnectionError as error:
+                to_send = conversation.throw(error)
+            else:
+                to_send = conversation.send(came)
     except StopIteration as done:
         sock.settimeout(None)
         result: R = done.value
@@ -167,6 +172,6 @@ def _receive(sock: socket, until: float | None) -> bytes:
     except TimeoutError as error:
         if error.errno is None:
             raise _Late from None
-        return b""
-    except OSError:
-        return b""
+        raise ConnectionError(error.strerror) from None
+    except OSError as error:
+        raise ConnectionError(error.strerror or str(error)) from None

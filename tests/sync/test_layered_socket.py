@@ -1,0 +1,134 @@
+"""A layer between a blocking socket and the packets: many threads, and signals anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+
+import pytest
+
+from tests.colours import toy_layer
+from tests.colours.driving import until
+from tests.colours.toy_layer import ToyLayer, ToySocket, front
+from tests.sync import test_torn_anywhere as torn_anywhere
+from tests.sync.test_torn_anywhere import Peer, check, in_thread, tear
+from virtproto.errors import ConnectionClosedError, ConnectionLostError
+from virtproto.sync.channel import Channel
+from virtproto.sync.layered_socket import LayeredSocket
+from virtproto.testing import ScriptedServer
+from virtproto.transport.road import Road
+from virtproto.wire.remote import CONNECT_GET_HOSTNAME as OTHER
+from virtproto.wire.remote import CONNECT_GET_LIB_VERSION as MINE
+from virtproto.wire.remote import DOMAIN_GET_XML_DESC as ECHO
+
+
+def layered(sock: socket.socket) -> Road:
+    """Return a road with a toy."""
+    return Road(sock, "a toy", layer=ToyLayer(), carries_descriptors=False)
+
+
+def test_many_threads_share_it() -> None:
+    with ScriptedServer() as server, front(server.connect()) as (ours, toy):
+        server.handle(ECHO, lambda call: call.payload)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        channel = Channel(layered(ours))
+        failed: list[object] = []
+
+        def work(number: int) -> None:
+            try:
+                for turn in range(25):
+                    data = bytes([number]) * (turn * number * 997 % 70_000)
+                    assert channel.call(ECHO, data, 20) == data
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert failed == []
+        assert toy.layer.asked > 10
+        channel.close()
+
+
+class ToyPeer(Peer):
+    """The same behind a toy."""
+
+    def _serve(self) -> None:
+        self._theirs = ToySocket(self._theirs)  # type: ignore[assignment]
+        super()._serve()
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["leads", "follows"])
+def test_a_call_is_torn_while_another_waits(leads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the layer itself, too: then the connection is lost, and everybody told."""
+    ours = (torn_anywhere.OURS, toy_layer.__file__)
+    monkeypatch.setattr(torn_anywhere, "OURS", ours)
+    place = 0
+    torn = True
+    while torn:
+        place += 1
+        peer = ToyPeer()
+        channel = Channel(layered(peer.ours))
+        done = threading.Event()
+
+        def other(channel: Channel = channel, done: threading.Event = done) -> bytes:
+            if leads:
+                until(None, lambda: channel._lead is not None or done.is_set())
+            return channel.call(OTHER, b"")
+
+        thread, results = in_thread(other)
+        if not leads:
+            until(None, lambda: channel._lead is not None)  # noqa: B023 - called at once
+        torn = tear(place, lambda: channel.call(MINE, b""))  # noqa: B023 - called at once
+        done.set()
+        # The other one may only have come when the connection was lost.
+        check(channel, thread, results, (ConnectionLostError, ConnectionClosedError))
+        peer.stop()
+    assert place > 60
+
+
+def test_a_piece_counts_when_it_has_left() -> None:
+    """Until then its last byte is missing, so that nobody takes it for done, or takes it back."""
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    layered_socket = LayeredSocket(ours, ToyLayer())
+    data = bytes(range(250)) * 240
+    count = layered_socket.send(data)
+    assert count == len(data) - 1
+    with pytest.raises(BlockingIOError):
+        layered_socket.send(data[count:])
+    toy = ToySocket(theirs)
+    came = bytearray()
+
+    def read() -> None:
+        while data := toy.recv(4096):
+            came.extend(data)
+
+    thread, _ = in_thread(read)
+    ready = select.poll()
+    ready.register(layered_socket, select.POLLOUT)
+    while count < len(data):
+        ready.poll(10_000)
+        with contextlib.suppress(BlockingIOError):
+            count += layered_socket.send(data[count:])
+    assert count == len(data)
+    layered_socket.close()
+    thread.join(10)
+    assert bytes(came) == data
+    toy.close()
+
+
+def test_all_that_is_readable_is_given_at_once() -> None:
+    ours, theirs = socket.socketpair()
+    layered_socket = LayeredSocket(ours, ToyLayer())
+    ToySocket(theirs).sendall(b"x" * 9000)
+    assert layered_socket.recvmsg(4)[0] == b"x" * 9000
+    with pytest.raises(BlockingIOError):
+        layered_socket.recvmsg(4, 0, socket.MSG_DONTWAIT)
+    theirs.close()
+    assert layered_socket.recvmsg(4)[0] == b""
+    ours.close()
