@@ -1,8 +1,8 @@
 """The lab: real libvirt daemons of several releases, started and stopped by the tests.
 
 It is responsible for having daemons, guests, captures and the C binding at hand, and must not know
-virtproto: what the tests compare with has to stand on its own feet. It uses the standard library
-only and never touches the machine's own libvirt, its sockets, its network or its guests.
+virtproto: what the tests compare with has to stand on its own feet (certificates are the exception:
+that daemons take them is what shows them to be right). It uses the standard library only and never touches the machine's own libvirt, its sockets, its network or its guests.
 
 ==================  ==========================================================================
 place               where the lab keeps what it made once, and how it says that it is missing
@@ -20,6 +20,10 @@ seed                what QEMU can do, asked once and kept
 prepare             all of the above brought into being, with progress lines
 ports               ports of the loopback device that nobody uses
 polkit              a bus, a polkitd and rules for one daemon
+pki                 a CA with good certificates and bad ones, made by the project's own command
+sasl                daemons that want a password, and their users
+sshd                a host with an SSH server, whose daemon is one of the lab
+ssh_passwords       an SSH server that takes passwords
 kdc                 a Kerberos realm with its KDC, users and services
 cyrus               SASL's server side by the library that daemons have it from
 relay               a byte relay from a unix socket to a daemon, over TCP on the loopback device

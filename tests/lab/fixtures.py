@@ -30,6 +30,8 @@ __all__ = [
 
 def private_daemon(
     version: str,
+    more: Mapping[str, Setting] | None = None,
+    /,
     *,
     listen: bool = False,
     environment: Mapping[str, str] | None = None,
@@ -38,13 +40,13 @@ def private_daemon(
     as_nobody: bool = False,
     **settings: Setting,
 ) -> PrivateDaemon:
-    """Return a daemon of libvirt ``version``, not started; ``settings`` go into libvirtd.conf.
+    """Return a daemon of libvirt ``version``, not started.
 
-    The rest is as PrivateDaemon has it.
+    ``settings`` go into libvirtd.conf, and ``more`` of them; the rest is as PrivateDaemon has it.
     """
     return PrivateDaemon(
         root=root_of(version),
-        settings=settings,
+        settings={**settings, **(more or {})},
         # What QEMU can do depends on who asks.
         capabilities=kept_capabilities() if version == SEEDED_VERSION and not as_nobody else None,
         listen=listen,

@@ -90,13 +90,13 @@ def polkit_daemon(
         asked: dict[str, Setting] = {"auth_unix_ro": "polkit", "auth_unix_rw": "polkit"}
         with private_daemon(
             "9.0.0",
+            {**asked, **settings},
             binds=[
                 (folder / "bus", "/run/dbus"),
                 (folder / "rules", "/etc/polkit-1/rules.d"),
                 (actions, f"/{_ACTIONS}"),
             ],
             before=[["dbus-daemon", f"--config-file={configuration}", "--fork", "--nopidfile"]],
-            **{**asked, **settings},
         ) as daemon:
             yield daemon
     finally:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.lab.daemon import PrivateDaemon
+from tests.lab.daemon import PrivateDaemon, Setting
 from tests.lab.fixtures import private_daemon
 from tests.lab.pki import Lab
 from tests.lab.ports import free_port
@@ -35,8 +35,13 @@ def certificates(scene: Scene) -> Iterator[Lab]:
 def listening_daemon(scene: Scene) -> Iterator[Host]:
     lab = scene.having(certificates)
     tcp, tls = free_port(), free_port()
-    ports = {"listen_tcp": 1, "auth_tcp": "none", "tcp_port": str(tcp), "tls_port": str(tls)}
-    with private_daemon("9.0.0", listen=True, **{**lab.settings(), **ports}) as daemon:
+    ports: dict[str, Setting] = {
+        "listen_tcp": 1,
+        "auth_tcp": "none",
+        "tcp_port": str(tcp),
+        "tls_port": str(tls),
+    }
+    with private_daemon("9.0.0", {**lab.settings(), **ports}, listen=True) as daemon:
         yield Host(daemon, tcp, tls)
 
 

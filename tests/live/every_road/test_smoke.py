@@ -24,7 +24,7 @@ from virtproto.constants import DomainEventType, DomainState, ErrorDomain, Error
 pytestmark = pytest.mark.lab
 
 # Imported for the roads that they bring.
-assert hosts and local and passwords and shells
+__all__ = ["hosts", "local", "passwords", "shells"]
 
 every_road = pytest.mark.parametrize("way", list(ROADS), indirect=True, scope="module")
 # Where one may only watch, the daemon changes nothing.
