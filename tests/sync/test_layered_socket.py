@@ -129,6 +129,8 @@ def test_all_that_is_readable_is_given_at_once() -> None:
     assert layered_socket.recvmsg(4)[0] == b"x" * 9000
     with pytest.raises(BlockingIOError):
         layered_socket.recvmsg(4, 0, socket.MSG_DONTWAIT)
+    # This side answered what the other one's layer had asked.
+    assert theirs.recv(4096)
     theirs.close()
     assert layered_socket.recvmsg(4)[0] == b""
     ours.close()
