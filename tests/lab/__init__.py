@@ -1,8 +1,9 @@
 """The lab: real libvirt daemons of several releases, started and stopped by the tests.
 
 It is responsible for having daemons, guests, captures and the C binding at hand, and must not know
-virtproto: what the tests compare with has to stand on its own feet (certificates are the exception:
-that daemons take them is what shows them to be right). It uses the standard library only and never touches the machine's own libvirt, its sockets, its network or its guests.
+virtproto: what the tests compare with has to stand on its own feet. Certificates are the exception:
+that daemons take them is what shows them to be right. It uses the standard library, but for one SSH
+server, and never touches the machine's own libvirt, its sockets, its network or its guests.
 
 ==================  ==========================================================================
 place               where the lab keeps what it made once, and how it says that it is missing
