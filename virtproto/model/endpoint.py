@@ -438,6 +438,7 @@ def _libssh_endpoint(uri: ConnectionURI, command: str, path: str) -> LibsshEndpo
         known_hosts=uri.parameter("known_hosts"),
         known_hosts_verify=(verify or "normal").lower(),
         methods=methods,
+        uri=uri,
     )
 
 
