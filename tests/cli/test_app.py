@@ -144,7 +144,7 @@ def test_errors_of_the_command_line_are_2(capsys: pytest.CaptureFixture[str]) ->
     refused(run(capsys, "smoke"), 2, "No such command 'smoke'")
     refused(run(capsys, "list", "--smoke"), 2, "--smoke")
     refused(run(capsys, "list", "-c", "system"), 2, "no driver")
-    refused(run(capsys, "list", "-c", "qemu://host/system"), 2, "transport tls")
+    refused(run(capsys, "list", "-c", "qemu+smoke://host/"), 2, "'smoke' is not a transport")
     refused(run(capsys, "call"), 2, "PROC")
 
 
@@ -157,7 +157,7 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Usage: virtproto" in helped.out
     # Each command's line is a whole sentence.
     commands = helped.out.partition("Commands:\n")[2].splitlines()
-    assert len(commands) == 7
+    assert len(commands) == 9
     assert [line for line in commands if "..." in line or not line.endswith(".")] == []
     assert run(capsys, "--version").out == f"virtproto {virtproto.__version__}\n"
 

@@ -176,6 +176,21 @@ def test_no_password_is_shown_of_a_uri_that_cannot_be_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("x:///?name=qemu://a:pw@b/", "x:///?name=qemu://a:***@b/"),
+        ("x:///?u=v@w&NAME=qemu%2Btcp://a:pw%40b/#c", "x:///?u=v@w&NAME=qemu%2Btcp://a:***@b/#c"),
+        ("x:///?a;name=q://a:p@b;c", "x:///?a;name=q://a:***@b;c"),
+        ("x:///?name=q://a:p%00@b", "x:///?name=***"),
+        ("q://a:p@b/?name=q://c:p@d/%3Fe=f", "q://a:***@b/?name=q://c:***@d/?e=f"),
+        ("q://a@b/?name=q://c@d/", "q://a@b/?name=q://c@d/"),
+    ],
+)
+def test_no_password_is_shown_of_a_uri_within_a_uri(text: str, plain: str) -> None:
+    assert shown(text) == plain
+
+
+@pytest.mark.parametrize(
     "text",
     ["qemu://host:22/a@b", "qemu://host:x/a", "qemu://[::1]:x/a@b", "qemu://host:/a@b", "qemu", ""],
 )

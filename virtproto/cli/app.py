@@ -31,7 +31,7 @@ _connect = click.option(
     "--connect",
     "uri",
     metavar="URI",
-    help="Connection URI; by default LIBVIRT_DEFAULT_URI, then the daemon's choice.",
+    help="Connection URI; by default LIBVIRT_DEFAULT_URI, then libvirt.conf's, then the daemon's.",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -310,3 +310,19 @@ def events(
         uri, kinds, domains=domains, count=count, timeout_s=timeout_s, as_json=as_json
     )
     context.exit(code)
+
+
+@app.command("uri", short_help="Explain what a connection URI means here.")
+@click.option("-r", "--readonly", is_flag=True, help="As for a connection that changes nothing.")
+@_json
+@click.argument("uri", required=False, metavar="[URI]")
+def explain_uri(uri: str | None, readonly: bool, as_json: bool) -> None:
+    """Explain step by step what opening URI would do, without doing it.
+
+    Which URI is meant (it may be an alias of libvirt.conf, and without one the default is), what
+    becomes of its parts, where it leads, how one authenticates, and what the daemon is told.
+    Nothing is connected to, and no password is shown.
+    """
+    from virtproto.cli.explaining import print_explanation
+
+    print_explanation(uri, readonly=readonly, as_json=as_json)

@@ -72,6 +72,8 @@ _SEGMENT = _USER | frozenset("@")
 _PATH = _SEGMENT | frozenset("/")
 _QUERY = _PATH | frozenset("?")
 _FRAGMENT = _QUERY | frozenset("[]")
+# Left as they are in a value that is shown: what can be read best.
+_SHOWN = _UNRESERVED | frozenset(":/@*?=")
 # Left as they are when a path or fragment is written again: libxml2 goes by RFC 2396 there.
 _MARKS = _ALNUM | frozenset("-_.!~*'()")
 _PATH_KEPT = _MARKS | frozenset("/;@&=+$,")
@@ -245,8 +247,32 @@ def shown(text: str) -> str:
     """Return a URI for messages, with a password in its user part left out.
 
     Also where the URI cannot be read because of that password, or lacks a slash in front of it:
-    then rather more is left out than less.
+    then rather more is left out than less. A URI that it names in turn (``name=``) is treated so
+    as well.
     """
+    text = _shown_authority(text)
+    head, mark, query = text.partition("?")
+    if "@" not in query and "%40" not in query:
+        return text
+    query, hash_mark, fragment = query.partition("#")
+    for end in "&;":
+        query = end.join(map(_shown_section, query.split(end)))
+    return head + mark + query + hash_mark + fragment
+
+
+def _shown_section(section: str) -> str:
+    name, equals, value = section.partition("=")
+    if name.lower() != "name":
+        return section
+    if "%00" in value or "name=" in value.lower():
+        # No text, or one URI more within that one.
+        return f"{name}=***"
+    named = _unescape_some(value, value)
+    plain = _shown_authority(named)
+    return section if plain == named else name + equals + _escape(plain, _SHOWN)
+
+
+def _shown_authority(text: str) -> str:
     start = _authority_start(text)
     end = _find_any(text, "/?#", start)
     user, at, _host = text[start:end].rpartition("@")
