@@ -22,7 +22,7 @@ from virtproto.transport.tls.certificate import (
 from virtproto.transport.tls.chain import Trust, verify_chain
 from virtproto.transport.tls.files import files_here
 from virtproto.transport.tls.hostname import is_for, names_of
-from virtproto.transport.tls.layer import TlsLayer
+from virtproto.transport.tls.layer import TlsLayer, is_hanging_up
 from virtproto.transport.tls.priority import read_priority
 from virtproto.transport.tls.sanity import check, check_own_files, unreadable
 
@@ -94,6 +94,8 @@ def make_context(files: TlsFiles, policy: Policy, role: str = "client") -> ssl.S
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # Hanging up and taking leave are two things.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if not policy.tickets:
         context.options |= ssl.OP_NO_TICKET
     context.minimum_version = _VERSIONS[policy.oldest]
@@ -320,9 +322,11 @@ def _consent(
                 incoming.write(data)
             else:
                 incoming.write_eof()
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        except ssl.SSLZeroReturnError:
             break
         except ssl.SSLError as error:
+            if is_hanging_up(error):
+                break
             raise _refusal(endpoint, files, error) from None
         else:
             if not byte:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from ssl import MemoryBIO, SSLObject
 
-__all__ = ["TlsLayer"]
+__all__ = ["TlsLayer", "is_hanging_up"]
 
 # The most that one record of TLS carries, and so the most that one read returns.
 _RECORD = 16384
@@ -90,12 +90,12 @@ class TlsLayer:
             pass
         except ssl.SSLZeroReturnError:
             self._has_ended = True
-        except ssl.SSLEOFError:
-            pass  # the socket's end, without a word before it, as libvirtd ends connections
         except ssl.SSLError as error:
-            self._failure = _failure(error)
-            if not pieces:
-                raise self._failure from None
+            # The socket's end may come without a word before it: so libvirtd ends connections.
+            if not is_hanging_up(error):
+                self._failure = _failure(error)
+                if not pieces:
+                    raise self._failure from None
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -136,6 +136,12 @@ class _Packets:
             self._missing -= end - start
             start = end
         return parts
+
+
+def is_hanging_up(error: ssl.SSLError) -> bool:
+    """Tell whether an error is the socket's end where TLS was to go on."""
+    # Python tells it by a class of its own only from 3.12 on, with OpenSSL 3.
+    return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def _failure(error: ssl.SSLError) -> ConnectionError:
