@@ -20,6 +20,7 @@ from collections import deque
 from contextlib import suppress
 
 from virtproto import sync
+from virtproto.cli.asking import ask
 from virtproto.cli.finding import find_domain
 from virtproto.cli.output import tell
 from virtproto.cli.table import visible
@@ -89,7 +90,7 @@ def run_console(
     UsageError, VirtprotoError, and OSError where the output cannot be written.
     """
     leave_at = read_escape(escape)
-    with sync.open(uri) as connection:
+    with sync.open(uri, credentials=ask) as connection:
         domain = find_domain(connection, name)
         stream = connection.new_stream()
         try:

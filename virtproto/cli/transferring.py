@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from posixpath import basename
 
 from virtproto import sync
+from virtproto.cli.asking import ask
 from virtproto.cli.finding import find_volume
 from virtproto.cli.progress import ProgressBar
 from virtproto.cli.sizes import read_size
@@ -61,7 +62,7 @@ def run_upload(
     """
     start, count = _stretch(offset, length)
     source: str | BinaryIO = _input() if file == _DASH else file
-    with _OrderlyEnd() as end, _spoken(), sync.open(uri) as connection:
+    with _OrderlyEnd() as end, _spoken(), sync.open(uri, credentials=ask) as connection:
         found = find_volume(connection, pool, volume)
         with ProgressBar(visible(found.get_name()), shown=not quiet) as bar:
             found.upload_from(
@@ -94,7 +95,7 @@ def run_download(
             raise UsageError("FILE: a volume's content is not for a terminal; redirect the output")
         target = sys.stdout.buffer
     spoken = _spoken(of_output=file == _DASH)
-    with _OrderlyEnd() as end, spoken, sync.open(uri) as connection:
+    with _OrderlyEnd() as end, spoken, sync.open(uri, credentials=ask) as connection:
         found = find_volume(connection, pool, volume)
         label = visible(found.get_name() if file == _DASH else basename(file))
         with ProgressBar(label, shown=not quiet) as bar:

@@ -144,7 +144,7 @@ def test_a_file_that_is_wrong_is_not_passed_over(road: Road, auth_file: Path) ->
 
 @pytest.mark.parametrize("answer", [None, [None, "pw"], ["me", None], ["", "pw"], [" ", "pw"]])
 def test_who_is_asked_need_not_answer(road: Road, answer: Any) -> None:
-    with pytest.raises(CredentialsMissingError, match="nobody told it"):
+    with pytest.raises(CredentialsMissingError, match="asked, and nobody told it"):
         driven(road, print, answer)
 
 

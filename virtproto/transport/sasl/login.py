@@ -76,7 +76,8 @@ class Knowledge:
                 return
             self.looked.append("credentials (not all of it)")
         else:
-            self.looked.append(f"credentials ({'a function' if callable(given) else 'not given'})")
+            gave = "asked, and nobody told it" if callable(given) else "not given"
+            self.looked.append(f"credentials ({gave})")
         found, places = look_up(_SERVICE, host, uri)
         mine = self.answers.get(CredentialType.AUTHNAME)
         if found is None:
@@ -196,9 +197,7 @@ def _ask(
     lacking = [kind for kind in missing if kind not in knowledge.answers]
     if lacking:
         words = " and ".join(_WORDS.get(kind, kind.name.lower()) for kind in lacking)
-        where = "nobody told it"
-        if not callable(given):
-            where = f"it was looked for in {'; '.join(knowledge.looked)}"
+        where = f"it was looked for in {'; '.join(knowledge.looked)}"
         raise CredentialsMissingError(
             f"SASL mechanism {mechanism.name} wants the {words} for {_SERVICE} at "
             f"{knowledge.host}; {where}"
