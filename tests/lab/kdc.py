@@ -148,7 +148,12 @@ class Kdc:
 
     def without_kdc(self, environment: dict[str, str]) -> dict[str, str]:
         """Return ``environment`` in a realm whose KDC nobody reaches."""
-        return environment | self._changed("gone.conf", f":{self._port}\n", f":{free_port()}\n")
+        return self.with_other_kdc(environment, free_port())
+
+    def with_other_kdc(self, environment: dict[str, str], port: int) -> dict[str, str]:
+        """Return ``environment`` in a realm whose KDC is whatever listens on ``port``."""
+        changed = self._changed(f"at-{port}.conf", f":{self._port}\n", f":{port}\n")
+        return environment | changed
 
     def _changed(self, name: str, text: str, by: str) -> dict[str, str]:
         """Return what puts a program into a realm configured otherwise."""

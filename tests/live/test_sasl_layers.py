@@ -132,6 +132,18 @@ def situations(protected: Protected) -> Callable[[str], Mapping[str, str]]:
     return made.__getitem__
 
 
+def test_a_kdc_that_does_not_answer_costs_the_time_limit(
+    protected: Protected, open_in_colour: Open
+) -> None:
+    kdc = protected.kdc
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        in_environment(kdc.with_other_kdc(kdc.ticket(USER), silent.getsockname()[1])),
+        pytest.raises(virtproto.DeadlineError, match=r"authenticating .* within 0\.5 s: .* KDC"),
+    ):
+        open_in_colour(protected.uri("tcp", "GSSAPI"), timeout_s=0.5).__enter__()
+
+
 @pytest.mark.usefixtures("logged_in")
 def test_a_host_that_the_realm_does_not_know(protected: Protected, open_in_colour: Open) -> None:
     def connected() -> socket.socket:

@@ -90,7 +90,8 @@ async def _grant(
     from .asking import ask, compute
 
     if isinstance(wish, Work):
-        return await compute(wish.function, wish.args, may_block=wish.may_block)
+        function, args = wish.function, wish.args
+        return await compute(function, args, may_block=wish.may_block, timeout_s=timeout_s)
     if not isinstance(wish, tuple):
         return await ask(credentials, wish.requests)
     procedure, args = wish

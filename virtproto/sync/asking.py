@@ -6,8 +6,11 @@ what its namesake does in an event loop.
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+
 from virtproto.errors import UsageError
 from virtproto.model.credentials import Concealed
+from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from virtproto.model.credentials import Asker, CredentialRequest
 
 __all__ = ["ask", "compute"]
+
+# A lock cannot be waited for longer than this.
+_LONGEST_WAIT_S = 86400.0
 
 
 def ask(asker: Asker, requests: Sequence[CredentialRequest]) -> list[Any] | None:
@@ -34,6 +40,30 @@ def ask(asker: Asker, requests: Sequence[CredentialRequest]) -> list[Any] | None
     return [Concealed(each) if isinstance(each, str) else each for each in answers]
 
 
-def compute(function: Callable[..., Any], args: tuple[Any, ...], *, may_block: bool) -> Any:
-    """Return what a function returns."""
-    return function(*args)
+def compute(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    *,
+    may_block: bool,
+    timeout_s: float | None = None,
+) -> Any:
+    """Return what a function returns; DeadlineError where it may block, and does for too long."""
+    limit_s = time_left(timeout_s) if may_block else None
+    if limit_s is None:
+        return function(*args)
+    from virtproto.transport.elsewhere import Outcome, do_elsewhere, too_late
+
+    outcomes: list[Outcome] = []
+    done = allocate_lock()
+    done.acquire()
+
+    def tell(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        done.release()
+
+    do_elsewhere(function, args, tell)
+    if limit_s > 0:
+        done.acquire(True, min(limit_s, _LONGEST_WAIT_S))
+    if not outcomes:
+        raise too_late(limit_s)
+    return outcomes[0].get()

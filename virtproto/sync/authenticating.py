@@ -88,7 +88,8 @@ def _grant(
     from .asking import ask, compute
 
     if isinstance(wish, Work):
-        return compute(wish.function, wish.args, may_block=wish.may_block)
+        function, args = wish.function, wish.args
+        return compute(function, args, may_block=wish.may_block, timeout_s=timeout_s)
     if not isinstance(wish, tuple):
         return ask(credentials, wish.requests)
     procedure, args = wish
