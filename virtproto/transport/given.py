@@ -67,11 +67,16 @@ def require_plain(endpoint: Endpoint) -> None:
 
 
 def taken(sock: object, endpoint: Endpoint) -> Road:
-    """Return the road over a socket, which is the caller's no longer. Raises UsageError.
+    """Return the road over a socket, which is the caller's no longer, nor after an error.
 
-    It is safe if it does not leave the machine, which nobody can tell of others than unix sockets.
+    Raises UsageError for one that cannot be used. It is safe if it does not leave the machine,
+    which nobody can tell of others than unix sockets.
     """
-    _check(sock)
+    try:
+        _check(sock)
+    except BaseException:
+        forsake(sock)
+        raise
     assert isinstance(sock, socket)
     family, kind, proto = sock.family, sock.type, sock.proto
     own = socket(family, kind, proto, sock.detach())

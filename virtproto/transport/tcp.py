@@ -135,6 +135,13 @@ def begin(family: int, proto: int) -> socket:
     return sock
 
 
+def _why(error: OSError) -> str:
+    # asyncio has words of its own for what the system said; not so for what is of this module.
+    if error.errno is None or isinstance(error, TimeoutError):
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
+
+
 def _within(limit_s: float | None) -> str:
     return f" within {shown_seconds(limit_s)} s" if limit_s is not None else ""
 
@@ -164,7 +171,7 @@ class Attempts:
         """Return the error for a host of which no address is left."""
         name = self._endpoint.name
         numbers = {error.errno for _, error in self._failed}
-        shown = "; ".join(f"{host}: {error.strerror or error}" for host, error in self._failed)
+        shown = "; ".join(f"{host}: {_why(error)}" for host, error in self._failed)
         if numbers == {errno.ECONNREFUSED}:
             return SocketRefusedError(
                 f"nobody listens on {name} ({shown}); see whether the daemon there listens, and "
