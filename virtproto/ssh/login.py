@@ -148,7 +148,7 @@ class Login(asyncssh.SSHClient):
     def refused(self, why: str) -> SSHConnectError:
         """Return the error for a host that took nothing of what was offered, in whose words."""
         endpoint = self._endpoint
-        tried = ", ".join(dict.fromkeys(self.tried)) or "nothing that the URI allows"
+        tried = ", ".join(dict.fromkeys(self.tried)) or "nothing, as it takes no way that the URI allows"
         where = ", ".join(self._questions.looked)
         asked = "" if self._questions.can_ask else ", and nobody could be asked"
         passwords = f"; a password was looked for in {where}{asked}" if where else ""
@@ -194,7 +194,10 @@ class Login(asyncssh.SSHClient):
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             self.tried.append(f"privkey ({path}: {why})")
-            return []
+            if self._endpoint.keyfile is None:
+                return []
+            # Named, and so meant: nobody is asked for a password in its place.
+            raise self.refused("the file of keyfile= cannot be used") from error
         self.tried.append(f"privkey ({path})")
         return keys
 
