@@ -248,6 +248,19 @@ def test_without_aliases_a_short_name_is_no_uri() -> None:
         resolve_uri("web", {}, config, aliases=False)
 
 
+def test_a_fault_says_who_wrote_the_uri() -> None:
+    config = parse_config('uri_default = "smoke"\nuri_aliases = [ "web=fire" ]', "/c/libvirt.conf")
+    for text, environ, place in (
+        (None, {}, r"uri_default in /c/libvirt\.conf"),
+        ("web", {}, r"uri_aliases in /c/libvirt\.conf"),
+        (None, {"LIBVIRT_DEFAULT_URI": "x"}, "the environment's LIBVIRT_DEFAULT_URI"),
+    ):
+        with pytest.raises(URIError, match=rf"it has no driver.*\(from {place}\)$"):
+            resolve_uri(text, environ, config)
+    with pytest.raises(URIError, match=":///system$"):
+        resolve_uri("smoke", {}, config)
+
+
 @pytest.mark.parametrize(
     ("host", "server"),
     [

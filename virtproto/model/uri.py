@@ -179,7 +179,18 @@ def resolve_uri(
     be used, ConfigFileError.
     """
     steps = meant_text(text, environ, config, aliases=aliases)
-    return parse_uri(steps[-1][1]) if steps else None
+    if not steps:
+        return None
+    source, meant = steps[-1]
+    try:
+        return parse_uri(meant)
+    except URIError as fault:
+        # Whoever did not write it himself is told where to look.
+        if source in ("uri_default", "uri_aliases") and config is not None:
+            raise URIError(f"{fault} (from {source} in {config.path})") from None
+        if source == "LIBVIRT_DEFAULT_URI":
+            raise URIError(f"{fault} (from the environment's {source})") from None
+        raise
 
 
 def meant_text(
