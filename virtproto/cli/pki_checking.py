@@ -151,8 +151,7 @@ def _check_side(
     if files.certificate is None or files.key is None:
         looked = files.missing_pair or ("", "")
         for path, what in zip(looked, ("certificate", "key"), strict=True):
-            there = "is there, but of no use alone" if os.path.exists(path) else "is not there"
-            report.say(NOTE, f"{role} {what} {path} {there}")
+            report.say(NOTE, f"{role} {what} {path} {_why_not(path)}")
         report.say(NOTE, f"this machine cannot act as a {role}")
         return
     label = f"{role} certificate {files.certificate}"
@@ -172,6 +171,14 @@ def _check_side(
     _check_key(report, files, role, policy)
     if hosts is not None:
         _check_hosts(report, chain[0], hosts, label, mismatch)
+
+
+def _why_not(path: str) -> str:
+    """Return why a certificate or key is not used."""
+    folder = os.path.dirname(path)
+    if os.path.isdir(folder) and not os.access(folder, os.X_OK):
+        return f"may be there, but user {os.geteuid()} may not enter {folder}"
+    return "is there, but of no use alone" if os.path.exists(path) else "is not there"
 
 
 def _check_trust(report: Report, files: TlsFiles) -> Trust | None:

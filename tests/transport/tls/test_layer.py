@@ -25,13 +25,13 @@ def packet(size: int) -> bytes:
 
 
 def read_all(peer: Peer, size: int) -> bytes:
-    found = b""
+    found = bytearray()
     while len(found) < size:
         found += peer.session.read(size)
-    return found
+    return bytes(found)
 
 
-@pytest.mark.parametrize("size", [1, 28, 16_380, 16_384, 16_385, 300_000, 4 << 20])
+@pytest.mark.parametrize("size", [1, 28, 16_380, 16_384, 16_385, 300_000, 1 << 20])
 def test_any_size_goes_both_ways(pair: tuple[Peer, TlsLayer], size: int) -> None:
     peer, layer = pair
     data = packet(size)
