@@ -140,6 +140,14 @@ def test_ssh_is_shown_with_every_word(
     assert "there is no program nix that could be run: connecting fails" in missing.text
 
 
+def test_the_helper_needs_a_name(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "where the host has it, add proxy=netcat"
+    assert said in Explained(capsys, "remote+ssh://web/system").text
+    assert said in Explained(capsys, "remote+libssh://web/system?proxy=native").text
+    assert said not in Explained(capsys, "qemu+ssh://web/system").text
+    assert said not in Explained(capsys, "remote+ssh://web/system?proxy=netcat").text
+
+
 def test_ext_is_a_program(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     told = Explained(capsys, "qemu+ext:///system?command=/bin/sh")
     assert told.json["road"]["argv"] == ["/bin/sh"]
@@ -165,9 +173,9 @@ def test_tls_shows_its_files(capsys: pytest.CaptureFixture[str], here: Path) -> 
         "key": f"{here}/clientkey.pem",
     }
     assert f"revoked certificates are listed in {here}/cacrl.pem" in told.text
-    assert "these files are not checked, as no_sanity is on" in told.text
+    assert "these files are not checked, as no_sanity is on (virtproto pki" in told.text
     assert "may be anybody's, as no_verify is on" in told.text
-    assert "speak TLS: NORMAL" in told.text
+    assert "speak TLS1.2 to TLS1.3, as the priority NORMAL allows" in told.text
 
 
 def test_ssh_within_the_process(capsys: pytest.CaptureFixture[str], here: Path) -> None:
@@ -241,6 +249,8 @@ def test_no_password_is_shown(capsys: pytest.CaptureFixture[str], uri: str) -> N
         (["qemu"], 2, "'qemu': it has no driver"),
         (["qemu+x://h/"], 2, "'x' is not a transport"),
         (["esx://fred:hunter2@host/"], 2, "libvirt's own library drives esx"),
+        (["qemu:///system?socket=/" + "x" * 200], 2, "and the system takes 107"),
+        (["qemu://h/?tls_priority=NONSENSE"], 1, "NONSENSE"),
         (["qemu:///", "lxc:///"], 2, "unexpected extra argument"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from virtproto.errors import ConfigFileError
 from virtproto.model.client_config import ClientConfig, parse_config
@@ -62,6 +64,7 @@ def test_what_is_not_there_is_none(text: str) -> None:
         ("a = [ 1,\n\n", 3, "not the end of the line"),
         ("a = [ , ]", 1, "not ', ]'"),
         ("a = [ 1, # one\n2 ]", 1, "not '# one'"),
+        ("a = " + "[" * 5000, 1, "none goes that deep"),
     ],
 )
 def test_a_file_that_is_not_in_order_is_named_with_the_line(
@@ -129,3 +132,15 @@ def test_entries_behind_the_one_that_fits_are_not_looked_at() -> None:
 def test_it_shows_what_it_holds() -> None:
     assert repr(read("a = 1")) == "<ClientConfig /etc/some.conf: a>"
     assert repr(read("")) == "<ClientConfig /etc/some.conf: nothing>"
+
+
+@given(st.text(alphabet="ab_-=[],;#'\"+ 1\n\r\t\x0c\0é\udc80", max_size=40))
+@example("a = \x0c")
+@example("a = 1 \x0cb")
+def test_any_text_is_read_or_refused(text: str) -> None:
+    said = ""
+    try:
+        read(text)
+    except ConfigFileError as error:
+        said = str(error)
+    assert said == "" or said.startswith("/etc/some.conf, line ")

@@ -257,7 +257,7 @@ def test_a_fault_says_who_wrote_the_uri() -> None:
     ):
         with pytest.raises(URIError, match=rf"it has no driver.*\(from {place}\)$"):
             resolve_uri(text, environ, config)
-    with pytest.raises(URIError, match=":///system$"):
+    with pytest.raises(URIError, match=r":///system$"):
         resolve_uri("smoke", {}, config)
 
 

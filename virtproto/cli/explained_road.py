@@ -18,6 +18,7 @@ from virtproto.model.endpoint import (
     TlsEndpoint,
     UnixEndpoint,
 )
+from virtproto.transport.unix import socket_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ _OPEN = "nothing on this way is secret or safe from change, unless SASL makes it
 
 
 def _unix(endpoint: UnixEndpoint) -> dict[str, Any]:
+    # A path that is too long is refused as it would be.
+    socket_address(endpoint.path)
     sockets = {path: _socket_state(path) for path in (endpoint.path, *endpoint.candidates)}
     steps = [f"connect to the socket {endpoint.path} ({sockets[endpoint.path]})"]
     others = [f"{path} ({sockets[path]})" for path in sockets if path != endpoint.path]
@@ -96,7 +99,10 @@ def _connecting(endpoint: TcpEndpoint) -> str:
 
 def _tls(endpoint: TlsEndpoint) -> dict[str, Any]:
     from virtproto.transport.tls.files import files_here
+    from virtproto.transport.tls.priority import read_priority
 
+    # Words that mean nothing here are refused as they would be.
+    policy = read_priority(endpoint.priority)
     files = files_here(endpoint.pkipath)
     pair = (files.certificate, files.key)
     named = {"ca": files.ca, "crl": files.crl, "certificate": pair[0], "key": pair[1]}
@@ -109,13 +115,13 @@ def _tls(endpoint: TlsEndpoint) -> dict[str, Any]:
         own = f"this side shows {pair[0]}, with the key {pair[1]}"
     steps = [
         _connecting(endpoint),
-        f"speak TLS: {endpoint.priority or 'whatever both sides have'}",
+        f"speak {policy.oldest} to {policy.newest}, as the priority {policy.text} allows",
         f"the CA's certificate is {files.ca}{there}",
         f"revoked certificates are listed in {files.crl}"
         if files.crl is not None
         else "no list of revoked certificates is there",
         own,
-        f"these files are {checks}",
+        f"these files are {checks} (virtproto pki check tells what is in them)",
         f"the host's certificate has to be right, and to name {endpoint.host}"
         if endpoint.verify
         else "the host's certificate may be anybody's, as no_verify is on",

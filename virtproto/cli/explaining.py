@@ -13,7 +13,7 @@ from virtproto.cli.explained_road import road_steps
 from virtproto.cli.table import visible
 from virtproto.errors import ConfigFileError
 from virtproto.model.endpoint import choose_endpoint
-from virtproto.model.uri import PARAMETERS, meant_text, parse_uri, shown
+from virtproto.model.uri import PARAMETERS, meant_text, parse_uri, resolve_uri, shown
 from virtproto.transport.resolve import config_path, environment, read_config
 
 TYPE_CHECKING = False
@@ -47,6 +47,9 @@ _USES: dict[str, tuple[tuple[str, ...], str]] = {
     "tls_priority": (("tls",), "is what TLS may use, in GnuTLS's words"),
     "no_sanity": (("tls",), "says whether this side's certificates go unchecked"),
 }
+_WITHOUT_A_NAME = [
+    "virt-ssh-helper refuses the empty name that it gets: where the host has it, add proxy=netcat"
+]
 _ENCRYPTING = "SASL has to encrypt what follows here: GSSAPI and DIGEST-MD5 do"
 
 
@@ -69,15 +72,20 @@ def explain(text: str | None, *, readonly: bool) -> dict[str, Any]:
     config = read_config("libvirt.conf", environ, euid)
     path = config_path("libvirt.conf", environ, euid)
     found = meant_text(text, environ, config)
+    real = resolve_uri(text, environ, config)
     # Read without its passwords, so that nothing that is made of it has one.
-    uri = parse_uri(shown(parse_uri(found[-1][1]).text)) if found else None
+    uri = parse_uri(shown(real.text)) if real is not None else None
     endpoint = choose_endpoint(
         uri, readonly=readonly, euid=euid, environ=environ, exists=os.path.exists, config=config
     )
+    road = road_steps(endpoint)
+    if uri is not None and uri.transport in _SSH and not uri.name_to_send():
+        command = road["remote_command"] if "remote_command" in road else road["argv"][-1]
+        road["steps"] += _WITHOUT_A_NAME if "virt-ssh-helper" in command else []
     return {
         "given": _given(found, environ, config, path),
         "uri": _uri(uri, environ) if uri is not None else None,
-        "road": road_steps(endpoint),
+        "road": road,
         "authentication": _authentication(uri),
         "open": _opening(uri, readonly=readonly),
     }

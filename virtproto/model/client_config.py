@@ -22,6 +22,7 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _NAME = _LETTERS | _DIGITS | frozenset("_")
 _ALIAS = _NAME | frozenset("-")
 _ENDS = frozenset("\r\n")
+_DEPTH = 20
 _BLANKS = frozenset(" \t")
 
 
@@ -107,12 +108,13 @@ def parse_config(text: str, path: str) -> ClientConfig:
 class _Reader:
     """One pass over the text of a file."""
 
-    __slots__ = ("at", "path", "text")
+    __slots__ = ("at", "depth", "path", "text")
 
     def __init__(self, text: str, path: str) -> None:
         self.text = text
         self.path = path
         self.at = 0
+        self.depth = 0
 
     def read(self) -> dict[str, tuple[Value, int]]:
         settings: dict[str, tuple[Value, int]] = {}
@@ -213,6 +215,9 @@ class _Reader:
 
     def list_of_values(self) -> list[Value]:
         values: list[Value] = []
+        self.depth += 1
+        if self.depth > _DEPTH:
+            self.refuse("lists within lists within lists: none goes that deep")
         self.at += 1
         self.skip(lines=True)
         while self.here != "]":
@@ -224,4 +229,5 @@ class _Reader:
             elif self.here != "]":
                 self.refuse("expected , or ] in a list")
         self.at += 1
+        self.depth -= 1
         return values
