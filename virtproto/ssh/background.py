@@ -43,7 +43,8 @@ class _Kept:
         self.guard = RLock()
         self.users: set[_Order] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.thread: Thread | None = None
+        # The loop's, and those of earlier loops that are still about to end.
+        self.threads: list[Thread] = []
 
 
 _kept = _Kept()
@@ -169,7 +170,8 @@ def _join(order: _Order) -> asyncio.AbstractEventLoop:
             except RuntimeError as error:
                 loop.close()
                 raise TransportError(f"no thread for ssh can be had: {error}") from error
-            _kept.loop, _kept.thread = loop, thread
+            _kept.loop = loop
+            _kept.threads = [*filter(Thread.is_alive, _kept.threads), thread]
         return _kept.loop
 
 
@@ -180,7 +182,7 @@ def _leave(order: _Order) -> None:
         loop = _kept.loop
         if _kept.users or loop is None:
             return
-        _kept.loop = _kept.thread = None
+        _kept.loop = None
     loop.call_soon_threadsafe(loop.stop)
 
 
@@ -202,11 +204,12 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 def _end_all() -> None:
     """At the interpreter's end: have everything closed, and wait for that for a moment."""
     with _kept.guard:
-        loop, thread = _kept.loop, _kept.thread
-        _kept.loop = _kept.thread = None
-    if loop is not None and thread is not None:
+        loop, _kept.loop = _kept.loop, None
+    if loop is not None:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(loop.stop)
+    # One that went on while the interpreter is torn down would crash.
+    for thread in _kept.threads:
         thread.join(_LAST_WAIT_S)
 
 

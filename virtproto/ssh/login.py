@@ -148,7 +148,8 @@ class Login(asyncssh.SSHClient):
     def refused(self, why: str) -> SSHConnectError:
         """Return the error for a host that took nothing of what was offered, in whose words."""
         endpoint = self._endpoint
-        tried = ", ".join(dict.fromkeys(self.tried)) or "nothing, as it takes no way that the URI allows"
+        nothing = "nothing, as it takes no way that the URI allows"
+        tried = ", ".join(dict.fromkeys(self.tried)) or nothing
         where = ", ".join(self._questions.looked)
         asked = "" if self._questions.can_ask else ", and nobody could be asked"
         passwords = f"; a password was looked for in {where}{asked}" if where else ""
