@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.lab.daemon import PrivateDaemon
+from tests.lab.fixtures import private_daemon
 from tests.lab.place import repository
+from tests.lab.ports import free_port
 from virtproto.errors import UsageError
 from virtproto.model.calls import check_plain_call
 from virtproto.wire import find_procedure
@@ -30,6 +32,11 @@ COMMANDS_SHOWN = re.findall(r"^    (\S.*?)(?:\s+#.*)?$", _PROSE, re.MULTILINE)
 COMMANDS_NEEDING_A_GUEST = re.findall(
     r"^(virtproto \S.*?)(?:\s+#.*)?$",
     "".join(re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)),
+    re.MULTILINE,
+)
+CONSOLE = re.findall(
+    r"^\$ (.*)$",
+    "".join(re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)),
     re.MULTILINE,
 )
 LINKS = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", README)
@@ -58,6 +65,7 @@ def test_there_is_something_to_check() -> None:
     assert len(PROGRAMS_SHOWN) >= 2
     assert len(COMMANDS_SHOWN) >= 4
     assert len(COMMANDS_NEEDING_A_GUEST) >= 3
+    assert len(CONSOLE) >= 3
     assert len(LINKS) >= 1
 
 
@@ -83,6 +91,47 @@ def test_command_that_needs_a_guest_says_what_is_missing(
     _, *arguments = shlex.split(line)
     with pytest.raises(AssertionError, match=r"(there is no|not a terminal|No such file)"):
         _run_beside(libvirtd, sys.executable, "-W", "error", "-m", "virtproto", *arguments)
+
+
+@pytest.mark.lab
+def test_tls_takes_the_commands_that_are_shown(tmp_path: Path) -> None:
+    """Of what is shown only the name of the host is changed: it is this one, and another port."""
+    port = free_port()
+    made, *connecting = [
+        line.replace("tls://host.example", f"tls://localhost:{port}").replace(
+            "host.example", "localhost"
+        )
+        for line in CONSOLE
+    ]
+    _run_in(tmp_path, made)
+    server = tmp_path / "pki" / "server" / "localhost"
+    settings = {
+        "listen_tls": 1,
+        "listen_addr": "127.0.0.1",
+        "tls_port": str(port),
+        "auth_tls": "none",
+        "ca_file": str(server / "cacert.pem"),
+        "cert_file": str(server / "servercert.pem"),
+        "key_file": str(server / "serverkey.pem"),
+    }
+    with private_daemon("9.0.0", settings, listen=True):
+        for line in connecting:
+            assert _run_in(tmp_path, line)
+
+
+def _run_in(folder: Path, line: str) -> str:
+    """Run a line of the README's in ``folder``; return what it prints."""
+    command, *arguments = shlex.split(line)
+    assert command == "virtproto"
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "virtproto", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stderr) == (0, ""), f"{line}: {ended.stderr} {ended.stdout}"
+    return ended.stdout
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS_SHOWN if line.startswith("./")])
