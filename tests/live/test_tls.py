@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from tests.lab.pki import Lab
 from tests.lab.ports import free_port
 from tests.lab.roots import RELEASES, root_of
 from tests.live.volumes import MIB, content, volume
+from virtproto.cli import main
 from virtproto.errors import CertificateError, TLSError
 
 pytestmark = pytest.mark.lab
@@ -298,3 +300,41 @@ def test_replies_may_be_longer_than_a_record(plain: Listening, open_in_colour: O
         large = connection.define_domain(xml)
         assert description in large.get_xml_description()
         large.undefine()
+
+
+def _settings_printed(text: str, port: int) -> dict[str, str | int]:
+    """Return the settings that a command told to put into libvirtd.conf."""
+    lines = re.findall(r"^    (\w+) = (.+)$", text, re.MULTILINE)
+    settings: dict[str, str | int] = {name: json.loads(value) for name, value in lines}
+    return {**settings, "tls_port": str(port), "listen_addr": "127.0.0.1", "auth_tls": "none"}
+
+
+def test_what_the_command_makes_is_accepted(
+    tmp_path: Path, open_in_colour: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From nothing to a connection by what the command makes and says, and to a revocation."""
+    pki, port = tmp_path / "pki", free_port()
+    made = ["pki", "create", str(pki), "--host=localhost,127.0.0.1", "--client=web", "--client=ci"]
+    assert main(made) == 0
+    settings = _settings_printed(capsys.readouterr().out, port)
+    assert settings["listen_tls"] == 1
+    web, ci = (
+        f"test+tls://127.0.0.1:{port}/default?pkipath={pki}/client/{name}" for name in ("web", "ci")
+    )
+    with PrivateDaemon(settings=settings, listen=True):
+        for uri in (web, ci):
+            _assert_serves(open_in_colour, uri)
+            assert main(["pki", "check", "--connect", uri]) == 0
+        assert _their_verdict(web)
+    assert "takes this client, and is who it should be" in capsys.readouterr().out
+
+    assert main(["pki", "revoke", str(pki), "web"]) == 0
+    settings["crl_file"] = str(pki / "cacrl.pem")
+    with PrivateDaemon(settings=settings, listen=True):
+        assert "refused the client certificate" in _refused(open_in_colour, web)
+        _assert_serves(open_in_colour, ci)
+        capsys.readouterr()
+        assert main(["pki", "check", "--connect", web]) == 1
+    said = capsys.readouterr().out
+    assert "FAULT client certificate" in said
+    assert re.search(r"^The daemon\n  FAULT .* refused the client certificate", said, re.MULTILINE)
