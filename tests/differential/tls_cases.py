@@ -79,52 +79,56 @@ class Case:
     query: str = ""
 
 
+# Which host is asked for, and which names its certificate has.
+_BY_ALTERNATIVE: list[tuple[str, tuple[str, ...]]] = [
+    ("localhost", ("localhost",)),
+    ("LOCALHOST", ("localhost",)),
+    ("localhost", ("LocalHost",)),
+    ("localhost", ("other.example.org",)),
+    ("localhost", ("127.0.0.1",)),
+    ("127.0.0.1", ("localhost",)),
+    ("127.0.0.1", ("127.0.0.2", "127.0.0.1")),
+    ("127.0.0.1", ("dns:127.0.0.1",)),
+    ("host.example.org", ("*.example.org",)),
+    ("host.example.org", ("*.org",)),
+    ("host.example.org", ("*",)),
+    ("host.example.org", ("h*.example.org",)),
+    ("host.example.org", ("*t.example.org",)),
+    ("host.example.org", ("host.*.org",)),
+    ("host.example.org", ("*.EXAMPLE.org",)),
+    ("host.example.org", ("*host.example.org",)),
+    ("a.host.example.org", ("*.example.org",)),
+    ("a.host.example.org", ("*.host.example.org",)),
+    ("a.host.example.org", ("*.*.example.org",)),
+    ("example.org", ("*.example.org",)),
+    ("example.org", ("*example.org",)),
+    ("host", ("*",)),
+    ("host", ("host",)),
+    ("host.example.org", ("email:host.example.org",)),
+    ("host.example.org", ("uri:https://host.example.org/",)),
+]
+
+_BY_COMMON_NAME: list[tuple[str, tuple[str, ...], tuple[str, ...] | None]] = [
+    ("localhost", ("localhost",), None),
+    ("localhost", ("elsewhere", "localhost"), None),
+    ("localhost", ("localhost", "elsewhere"), None),
+    ("localhost", ("localhost",), ("127.0.0.1",)),
+    ("localhost", ("localhost",), ("other.example.org",)),
+    ("localhost", ("localhost",), ("email:a@example.org",)),
+    ("localhost", ("localhost",), ("uri:https://example.org/",)),
+    ("localhost", (), None),
+    ("127.0.0.1", ("127.0.0.1",), None),
+    ("host.example.org", ("*.example.org",), None),
+]
+
+
 def _names() -> list[Case]:
     """Cases of which name is whose."""
     cases = []
-    by_alternative: list[tuple[str, tuple[str, ...]]] = [
-        ("localhost", ("localhost",)),
-        ("LOCALHOST", ("localhost",)),
-        ("localhost", ("LocalHost",)),
-        ("localhost", ("other.example.org",)),
-        ("localhost", ("127.0.0.1",)),
-        ("127.0.0.1", ("localhost",)),
-        ("127.0.0.1", ("127.0.0.2", "127.0.0.1")),
-        ("127.0.0.1", ("dns:127.0.0.1",)),
-        ("host.example.org", ("*.example.org",)),
-        ("host.example.org", ("*.org",)),
-        ("host.example.org", ("*",)),
-        ("host.example.org", ("h*.example.org",)),
-        ("host.example.org", ("*t.example.org",)),
-        ("host.example.org", ("host.*.org",)),
-        ("host.example.org", ("*.EXAMPLE.org",)),
-        ("host.example.org", ("*host.example.org",)),
-        ("a.host.example.org", ("*.example.org",)),
-        ("a.host.example.org", ("*.host.example.org",)),
-        ("a.host.example.org", ("*.*.example.org",)),
-        ("example.org", ("*.example.org",)),
-        ("example.org", ("*example.org",)),
-        ("host", ("*",)),
-        ("host", ("host",)),
-        ("host.example.org", ("email:host.example.org",)),
-        ("host.example.org", ("uri:https://host.example.org/",)),
-    ]
-    for host, alternatives in by_alternative:
+    for host, alternatives in _BY_ALTERNATIVE:
         server = replace(SERVER, names=("elsewhere",), alternatives=alternatives)
         cases.append(Case(f"{host} by {alternatives}", host=host, server=server))
-    by_common_name: list[tuple[str, tuple[str, ...], tuple[str, ...] | None]] = [
-        ("localhost", ("localhost",), None),
-        ("localhost", ("elsewhere", "localhost"), None),
-        ("localhost", ("localhost", "elsewhere"), None),
-        ("localhost", ("localhost",), ("127.0.0.1",)),
-        ("localhost", ("localhost",), ("other.example.org",)),
-        ("localhost", ("localhost",), ("email:a@example.org",)),
-        ("localhost", ("localhost",), ("uri:https://example.org/",)),
-        ("localhost", (), None),
-        ("127.0.0.1", ("127.0.0.1",), None),
-        ("host.example.org", ("*.example.org",), None),
-    ]
-    for host, names, others in by_common_name:
+    for host, names, others in _BY_COMMON_NAME:
         server = replace(SERVER, names=names, alternatives=others)
         cases.append(Case(f"{host} by CN {names} {others}", host=host, server=server))
     for purposes in ((_ANY,), (_CLIENT,), (_CODE,)):
