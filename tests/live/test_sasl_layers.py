@@ -33,6 +33,8 @@ pytestmark = pytest.mark.lab
 _MECHANISMS = ["DIGEST-MD5", "GSSAPI"]
 _TRANSPORTS = ["unix", "tls", "tcp"]
 _SIZE = 20 * MIB + 4321
+# Whose words somebody meddles with.
+_OURS, _THEIRS = 0, 1
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +203,11 @@ def test_much_goes_up_and_down(protected: Protected, open_in_colour: Open, mecha
 
 
 class _Eavesdropper:
-    """Somebody between a client and a daemon, who listens, and may meddle with what that says."""
+    """Somebody between a client and a daemon, who listens, and may meddle."""
 
     def __init__(self, port: int) -> None:
         self.heard = bytearray()
-        self.meddles = False
+        self.meddles_with: int | None = None
         near, self.client = _pair()
         far = socket.create_connection(("127.0.0.1", port))
         self._ends = [near, far]
@@ -228,11 +230,14 @@ class _Eavesdropper:
             end.close()
 
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
-        while data := source.recv(65536):
-            self.heard += data
-            if self.meddles and source is self._ends[1]:
-                data = data[:-1] + bytes([data[-1] ^ 1])
-            target.sendall(data)
+        with contextlib.suppress(OSError):  # one of them has ended
+            while data := source.recv(65536):
+                self.heard += data
+                if self.meddles_with == self._ends.index(source):
+                    data = data[:-1] + bytes([data[-1] ^ 1])
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
@@ -263,15 +268,19 @@ def test_who_listens_learns_nothing(
 
 @pytest.mark.usefixtures("logged_in")
 @pytest.mark.parametrize("mechanism", _MECHANISMS)
+@pytest.mark.parametrize(
+    ("whose", "why"), [(_OURS, "the daemon closed it"), (_THEIRS, "{mechanism} protection")]
+)
 def test_who_meddles_ends_the_connection(
-    protected: Protected, open_in_colour: Open, mechanism: str
+    protected: Protected, open_in_colour: Open, mechanism: str, whose: int, why: str
 ) -> None:
     with _Eavesdropper(protected.tcp) as between:
         uri = protected.uri("tcp", mechanism)
         with open_in_colour(uri, sock=between.client, keepalive=None) as connection:
             assert connection.get_hostname()
-            between.meddles = True
-            with pytest.raises(virtproto.ConnectionLostError, match=f"{mechanism} protection"):
+            between.meddles_with = whose
+            expected = why.format(mechanism=mechanism)
+            with pytest.raises(virtproto.ConnectionLostError, match=expected):
                 connection.get_hostname()
             assert not connection.is_alive()
 
