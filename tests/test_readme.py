@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.daemon import PrivateDaemon
+from tests.lab.daemon import PrivateDaemon, Setting
 from tests.lab.fixtures import private_daemon
 from tests.lab.place import repository
 from tests.lab.ports import free_port
@@ -105,7 +105,7 @@ def test_tls_takes_the_commands_that_are_shown(tmp_path: Path) -> None:
     ]
     _run_in(tmp_path, made)
     server = tmp_path / "pki" / "server" / "localhost"
-    settings = {
+    settings: dict[str, Setting] = {
         "listen_tls": 1,
         "listen_addr": "127.0.0.1",
         "tls_port": str(port),
