@@ -7,7 +7,7 @@ Its twin of the other colour differs in ``async`` and ``await`` only.
 
 from __future__ import annotations
 
-from virtproto.errors import LibvirtError
+from virtproto.errors import DecodeError, LibvirtError
 from virtproto.model.recipes.opening import be_let_in
 from virtproto.wire.remote.auth import AUTH_TYPE_NONE, AUTH_TYPE_POLKIT
 
@@ -75,6 +75,9 @@ async def _carry_on(
     except StopIteration as done:
         outcome: T = done.value
         return outcome
+    finally:
+        # Whatever it ended by, what is secret is dropped.
+        talk.close()
 
 
 async def _grant(
@@ -97,4 +100,10 @@ async def _grant(
     procedure, args = wish
     packed = ConcealedBytes(pack_args(procedure, args))
     payload = ConcealedBytes(await channel.call(procedure, packed, timeout_s))
-    return unpack_ret(procedure, payload)
+    try:
+        return unpack_ret(procedure, payload)
+    except DecodeError as error:
+        failure = error.with_traceback(None)
+    # Without the frames of the decoder, before which lies what the daemon said.
+    failure.__cause__ = failure.__context__ = None
+    raise failure

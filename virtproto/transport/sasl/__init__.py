@@ -70,6 +70,9 @@ if TYPE_CHECKING:
         def layer(self) -> Layer | None:
             """Return the agreed security layer, None for none. Only once complete."""
 
+        def forget(self) -> None:
+            """Drop copies of the answers: what failed may be kept for long, by its traceback."""
+
 
 __all__ = ["MECHANISMS", "mechanism_class", "missing_extra"]
 

@@ -117,6 +117,10 @@ class DigestMD5:
         self.is_complete = True
         return None
 
+    def forget(self) -> None:
+        """Drop name and password."""
+        self._answers = {}
+
     def layer(self) -> Layer | None:
         """Return what protects everything that follows, None where nothing was agreed."""
         return self._layer

@@ -119,6 +119,9 @@ class GSSAPI:
             return self._advance(data or b"")
         return self._agree(data or b"")
 
+    def forget(self) -> None:
+        """Have nothing to drop: the ticket is the library's."""
+
     def layer(self) -> Layer | None:
         """Return what protects everything that follows, None where nothing was agreed."""
         return self._layer

@@ -45,3 +45,6 @@ class Layerless:
 
     def layer(self) -> None:
         """There is none."""
+
+    def forget(self) -> None:
+        """Drop what is secret; nothing is kept where the answers are not."""

@@ -130,6 +130,9 @@ def log_in(road: Road, uri: ConnectionURI | None, given: object) -> Talk[Layer |
         if error.code == _AUTH_FAILED:
             error.args = (f"{error}: {_whose(mechanism, knowledge)}",)
         raise
+    finally:
+        knowledge.answers.clear()
+        mechanism.forget()
     if mechanism.ssf < least_ssf(road.is_secure):
         raise AuthenticationError(
             f"the way to {road.name} is open to everybody on it, and {name} agreed on "

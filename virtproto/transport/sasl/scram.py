@@ -67,6 +67,10 @@ class Scram(Layerless):
         self.is_complete = True
         return None
 
+    def forget(self) -> None:
+        """Drop the library's copy of the password."""
+        self._client = None
+
     def _check_rounds(self, text: str) -> None:
         rounds = next((part[2:] for part in text.split(",") if part.startswith("i=")), "")
         if not rounds.isdecimal() or not _FEWEST_ROUNDS <= int(rounds[:9]) <= _MOST_ROUNDS:
