@@ -7,7 +7,7 @@ this machine comes in as arguments. Opens nothing and reads no environment of it
 from __future__ import annotations
 
 from virtproto.errors import URIError
-from virtproto.model.uri import shown
+from virtproto.model.uri import uri_fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,7 @@ __all__ = [
     "UnixEndpoint",
     "choose_endpoint",
     "session_folder",
-    "SSH_METHODS",
-    "SSH_PORT",
     "SYSTEM_FOLDER",
-    "TCP_PORT",
-    "TLS_PORT",
 ]
 
 # libvirt's clients say /var/run, not /run, and so the paths in messages agree with theirs.
@@ -43,12 +39,6 @@ _LEGACY = "libvirt"
 _PROBED_DRIVERS = ("xen", "qemu", "lxc", "vbox", "bhyve", "vz")
 # Where libvirt's packages put daemons.
 _DAEMONS = "/usr/sbin"
-TCP_PORT = 16509
-TLS_PORT = 16514
-SSH_PORT = 22
-# In the order in which they are tried.
-SSH_METHODS = ("agent", "privkey", "password", "keyboard-interactive")
-_HOST_KEY_CHECKS = ("normal", "auto", "ignore")
 # Drivers of libvirt's library itself: those of this machine, and those that speak to a hypervisor.
 _OWN_DRIVERS = ("openvz", "vmwareplayer", "vmwarews", "vmwarefusion")
 _HYPERVISOR_DRIVERS = ("esx", "gsx", "vpx", "hyperv")
@@ -240,33 +230,30 @@ def choose_endpoint(
         return _unix_endpoint(
             uri, mode, readonly=readonly, euid=euid, environ=environ, exists=exists
         )
-    if uri.transport == "tcp":
-        return TcpEndpoint(uri.server or "localhost", uri.port or TCP_PORT)
-    if uri.transport == "tls":
-        return _tls_endpoint(uri, config)
-    if uri.transport == "ext":
-        return _ext_endpoint(uri)
-    session = _is_session(uri, euid)
-    command, path = _far_command(
-        uri, mode, proxy, readonly=readonly, session=session, environ=environ
+    from virtproto.model.far_endpoint import choose_far_endpoint
+
+    return choose_far_endpoint(
+        uri,
+        mode=mode,
+        proxy=proxy,
+        priority=_priority(uri, config),
+        readonly=readonly,
+        session_sockets=session_folder(environ) if _is_session(uri, euid) else None,
     )
-    if uri.transport == "ssh":
-        return _ssh_endpoint(uri, command)
-    return _libssh_endpoint(uri, command, path)
 
 
 def _check_driver(uri: ConnectionURI) -> None:
     if uri.path == "/embed":
-        raise _fault(
-            uri,
+        raise uri_fault(
+            uri.text,
             "the path /embed asks for a driver within the client, and this client has none; "
             f"write {uri.driver}:///system or {uri.driver}:///session for a daemon's",
         )
     scheme = uri.scheme
     if scheme in (_HYPERVISOR_DRIVERS if uri.server else _OWN_DRIVERS + _HYPERVISOR_DRIVERS):
         where = f"{scheme}+tls://HOST/" if uri.server else f"{scheme}+unix:///system"
-        raise _fault(
-            uri,
+        raise uri_fault(
+            uri.text,
             f"libvirt's own library drives {scheme} within the client, and no daemon of libvirt "
             "need be there; this client speaks to daemons only. Where a daemon has that driver, "
             f"name the transport to it as well, as in {where}",
@@ -285,6 +272,13 @@ def _proxy(uri: ConnectionURI | None, config: ClientConfig | None) -> str | None
     if proxy is None and config is not None:
         proxy = config.choice("remote_proxy", ("auto", "netcat", "native"))
     return proxy
+
+
+def _priority(uri: ConnectionURI, config: ClientConfig | None) -> str | None:
+    priority = uri.parameter("tls_priority")
+    if priority is None and config is not None and uri.transport == "tls":
+        priority = config.text("tls_priority")
+    return priority
 
 
 def _unix_endpoint(
@@ -332,124 +326,10 @@ def _daemon(path: str, folder: str, suffix: str, environ: Mapping[str, str]) -> 
     return f"{place}/{program}" if place else program
 
 
-def _tls_endpoint(uri: ConnectionURI, config: ClientConfig | None) -> TlsEndpoint:
-    priority = uri.parameter("tls_priority")
-    if priority is None and config is not None:
-        priority = config.text("tls_priority")
-    return TlsEndpoint(
-        uri.server or "localhost",
-        uri.port or TLS_PORT,
-        pkipath=uri.parameter("pkipath"),
-        priority=priority,
-        verify=not uri.switch("no_verify"),
-        check_files=not uri.switch("no_sanity"),
-    )
-
-
-def _ext_endpoint(uri: ConnectionURI) -> CommandEndpoint:
-    program = uri.parameter("command")
-    if not program:
-        raise _fault(uri, "transport ext needs a program to run: command=PROGRAM")
-    return CommandEndpoint("ext", (program,), host=uri.server or "localhost")
-
-
-def _far_command(
-    uri: ConnectionURI,
-    mode: str,
-    proxy: str | None,
-    *,
-    readonly: bool,
-    session: bool,
-    environ: Mapping[str, str],
-) -> tuple[str, str]:
-    """Return what to run on the far host, and the socket there. Source: doRemoteOpen."""
-    path = uri.parameter("socket")
-    netcat = uri.parameter("netcat")
-    if proxy is None:
-        proxy = "netcat" if path is not None else "native" if session else "auto"
-    if path is None:
-        if mode == "direct":
-            raise _fault(
-                uri,
-                f"mode direct does not go with transport {uri.transport}, as nothing is known of "
-                "the sockets there; name one with socket=PATH",
-            )
-        # Of this machine's user, as libvirt has it: netcat on the far one cannot find out more.
-        folder = session_folder(environ) if session else SYSTEM_FOLDER
-        path = f"{folder}/{_LEGACY}-sock{'-ro' if readonly and not session else ''}"
-    if netcat is not None and proxy == "native":
-        raise _fault(
-            uri,
-            "netcat= names a program that is not used: the far side's virt-ssh-helper is, for a "
-            "session and wherever proxy is native; leave it out, or add proxy=netcat",
-        )
-    if netcat is not None:
-        proxy = "netcat"
-    from virtproto.model.ssh_command import remote_command
-
-    # The plain name, without mode= and socket=. Newer clients of libvirt leave those in, but old
-    # helpers pass over them: so a URI means the same daemon whatever the release over there.
-    command = remote_command(
-        proxy, netcat=netcat, socket_path=path, name=uri.name_to_send(), readonly=readonly
-    )
-    return command, path
-
-
-def _ssh_endpoint(uri: ConnectionURI, command: str) -> CommandEndpoint:
-    from virtproto.model.ssh_command import ssh_arguments
-
-    program = uri.parameter("command")
-    if program == "":
-        raise _fault(uri, "command= names no program to run in ssh's place")
-    host = uri.server or "localhost"
-    tty = not uri.switch("no_tty")
-    argv = ssh_arguments(
-        program or "ssh",
-        host,
-        command,
-        port=uri.port,
-        user=uri.user,
-        keyfile=uri.parameter("keyfile"),
-        tty=tty,
-        verify=not uri.switch("no_verify"),
-    )
-    return CommandEndpoint("ssh", argv, host=host, tty=tty)
-
-
-def _libssh_endpoint(uri: ConnectionURI, command: str, path: str) -> LibsshEndpoint:
-    verify = uri.parameter("known_hosts_verify")
-    if verify is not None and verify.lower() not in _HOST_KEY_CHECKS:
-        known = ", ".join(_HOST_KEY_CHECKS)
-        raise _fault(uri, f"known_hosts_verify={verify}: expected one of {known}")
-    named = uri.parameter("sshauth")
-    methods = tuple(named.lower().split(",")) if named is not None else SSH_METHODS
-    for method in methods:
-        if method not in SSH_METHODS:
-            known = ", ".join(SSH_METHODS)
-            raise _fault(uri, f"sshauth={named}: {method!r} is no way to log in; there are {known}")
-    return LibsshEndpoint(
-        uri.transport,
-        uri.server or "localhost",
-        uri.port or SSH_PORT,
-        uri.user or "root",
-        remote_command=command,
-        socket_path=path,
-        keyfile=uri.parameter("keyfile"),
-        known_hosts=uri.parameter("known_hosts"),
-        known_hosts_verify=(verify or "normal").lower(),
-        methods=methods,
-        uri=uri,
-    )
-
-
 def _checked_socket(uri: ConnectionURI, path: str) -> str:
     if path in ("", "@"):
-        raise _fault(uri, "socket= names no socket")
+        raise uri_fault(uri.text, "socket= names no socket")
     return path
-
-
-def _fault(uri: ConnectionURI, what: str) -> URIError:
-    return URIError(f"connection URI {shown(uri.text)!r}: {what}")
 
 
 def _is_session(uri: ConnectionURI | None, euid: int) -> bool:

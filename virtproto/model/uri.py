@@ -23,6 +23,7 @@ __all__ = [
     "parse_uri",
     "resolve_uri",
     "shown",
+    "uri_fault",
 ]
 
 # What may follow "+" in the scheme (remote_sockets.c).
@@ -317,16 +318,17 @@ def _find_any(text: str, marks: str, start: int) -> int:
     )
 
 
-def _fault(text: str, what: str) -> URIError:
+def uri_fault(text: str, what: str) -> URIError:
+    """Return the error that says what is wrong with a URI, without its passwords."""
     return URIError(f"connection URI {shown(text)!r}: {what}")
 
 
 def _cut_scheme(text: str) -> tuple[str, str]:
     scheme, colon, rest = text.partition(":")
     if not colon or any(mark in scheme for mark in "/?#"):
-        raise _fault(text, "it has no driver; expected something like qemu:///system")
+        raise uri_fault(text, "it has no driver; expected something like qemu:///system")
     if scheme[:1] not in _ALPHA or not (_ALNUM | frozenset("+-.")).issuperset(scheme):
-        raise _fault(text, f"{scheme!r} is not a driver name")
+        raise uri_fault(text, f"{scheme!r} is not a driver name")
     return scheme, rest
 
 
@@ -338,9 +340,9 @@ def _read_authority(uri: ConnectionURI, authority: str) -> None:
     if host.startswith("["):
         host, bracket, port = host[1:].partition("]")
         if not bracket or (port and port[0] != ":"):
-            raise _fault(text, "the IPv6 address in brackets does not end as it should")
+            raise uri_fault(text, "the IPv6 address in brackets does not end as it should")
         if ":" not in host:
-            raise _fault(text, f"[{host}] is no IPv6 address; brackets are for those alone")
+            raise uri_fault(text, f"[{host}] is no IPv6 address; brackets are for those alone")
         # A zone may follow the address, as %eth0 or %25eth0.
         _check(text, "server", host.replace("%", ""), _USER)
         server, colon, port = _unescape_some(text, host), port[:1], port[1:]
@@ -351,7 +353,7 @@ def _read_authority(uri: ConnectionURI, authority: str) -> None:
         if not port or not _DIGITS.issuperset(port) or len(port) > 8 or int(port) > 65535:
             # Where an "@" follows, this is rather the start of a password than a port.
             what = "what follows the server" if "@" in text else repr(port)
-            raise _fault(text, f"{what} is not a port number")
+            raise uri_fault(text, f"{what} is not a port number")
         # Without a server a port means nothing, and libvirt forgets it.
         uri.port = int(port) if server else 0
     uri.server = server or None
@@ -364,20 +366,20 @@ def _split_scheme(uri: ConnectionURI) -> None:
         transport = "tls" if uri.server else "unix"
     elif transport not in TRANSPORTS:
         known = ", ".join(TRANSPORTS)
-        raise _fault(uri.text, f"{transport!r} is not a transport; there are {known}")
+        raise uri_fault(uri.text, f"{transport!r} is not a transport; there are {known}")
     uri.driver = driver
     uri.transport = transport
 
 
 def _check_meaning(uri: ConnectionURI) -> None:
     if uri.path is None and uri.server in ("system", "session") and uri.scheme in _PATH_DRIVERS:
-        raise _fault(
+        raise uri_fault(
             uri.text,
             f"{uri.server!r} stands where a server name goes; "
             f"did you mean {uri.scheme}:///{uri.server} with three slashes?",
         )
     if uri.transport == "unix" and uri.server:
-        raise _fault(
+        raise uri_fault(
             uri.text, f"transport unix is for this machine, but a server {uri.server!r} is named"
         )
     if _CHECKED.isdisjoint([key.lower() for key, _ in uri.params]):
@@ -388,11 +390,11 @@ def _check_meaning(uri: ConnectionURI) -> None:
     if auth is not None and auth.lower() not in ("sasl", "polkit"):
         kind, _dot, mechanism = auth.partition(".")
         if kind.lower() != "sasl" or not mechanism:
-            raise _fault(uri.text, f"auth={auth}: expected sasl, sasl.MECHANISM or polkit")
+            raise uri_fault(uri.text, f"auth={auth}: expected sasl, sasl.MECHANISM or polkit")
     for name, choices in _CHOICES.items():
         value = uri.parameter(name)
         if value is not None and value not in choices:
-            raise _fault(uri.text, f"{name}={value}: expected one of {', '.join(choices)}")
+            raise uri_fault(uri.text, f"{name}={value}: expected one of {', '.join(choices)}")
 
 
 def _split_query(text: str, query: str) -> list[tuple[str, str]]:
@@ -417,7 +419,7 @@ def _check(text: str, part: str, raw: str, allowed: frozenset[str]) -> None:
         if char == "%" and len(raw) > index + 2 and _HEX.issuperset(raw[index + 1 : index + 3]):
             continue
         escaped = "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
-        raise _fault(text, f"{char!r} may not stand in its {part} as it is; write {escaped}")
+        raise uri_fault(text, f"{char!r} may not stand in its {part} as it is; write {escaped}")
 
 
 def _decoded(text: str, part: str, raw: str, allowed: frozenset[str]) -> str:
@@ -434,7 +436,7 @@ def _unescape(text: str, raw: str) -> str:
         data.append(int(piece[:2], 16))
         data += piece[2:].encode()
     if 0 in data:
-        raise _fault(text, "%00 may not stand in it")
+        raise uri_fault(text, "%00 may not stand in it")
     return data.decode("utf-8", "surrogateescape")
 
 
