@@ -147,7 +147,7 @@ async def _unix_socket(endpoint: UnixEndpoint, timeout_s: float | None, autostar
             raise
     from virtproto.transport.autostart import attempts
 
-    trying = attempts(endpoint)
+    trying = attempts(endpoint, timeout_s)
     try:
         while True:
             await asyncio.sleep(next(trying))

@@ -117,7 +117,7 @@ def _started(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:
 
     from virtproto.transport.autostart import attempts
 
-    trying = attempts(endpoint)
+    trying = attempts(endpoint, timeout_s)
     try:
         while True:
             sleep(next(trying))

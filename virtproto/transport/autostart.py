@@ -12,8 +12,9 @@ from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, lockf
 from time import monotonic
 
-from virtproto.errors import ConnectError
+from virtproto.errors import ConnectError, DeadlineError
 from virtproto.transport.command import plain_environment, start_process
+from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,13 +35,16 @@ _PASSED = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
 _DETACH = f'cd / && "$0" --timeout={_TIMEOUT_S} & exit 0'
 
 
-def attempts(endpoint: UnixEndpoint) -> Generator[float]:
+def attempts(endpoint: UnixEndpoint, timeout_s: float | None) -> Generator[float]:
     """Have the daemon of ``endpoint`` started, and yield how long to wait before each attempt.
 
     For who tried to connect and found nobody: he waits the seconds, tries again, and goes on until
-    he is connected, when he closes this. Raises ConnectError where the daemon cannot be started, or
-    nobody listens after five seconds. Source: virNetSocketNewConnectUNIX.
+    he is connected, when he closes this. ``timeout_s`` bounds it all, as blocks of `deadline` do.
+    Raises ConnectError where the daemon cannot be started, or nobody listens after five seconds,
+    and DeadlineError. Source: virNetSocketNewConnectUNIX.
     """
+    limit_s = time_left(timeout_s)
+    end = None if limit_s is None else monotonic() + limit_s
     program = endpoint.daemon
     assert program is not None
     if not os.access(program, os.X_OK):
@@ -62,14 +66,14 @@ def attempts(endpoint: UnixEndpoint) -> Generator[float]:
         # While another starts it, waiting for the lock and for the daemon is the same.
         until = monotonic() + _LIMIT_S
         while not _is_locked(lock):
-            yield _pause(endpoint, program, until)
+            yield _pause(endpoint, program, until, end)
         try:
             # Once more first: whoever had the lock may have started it.
             yield 0.0
             _start(program)
             until = monotonic() + _LIMIT_S
             while True:
-                yield _pause(endpoint, program, until)
+                yield _pause(endpoint, program, until, end)
         finally:
             with suppress(OSError):
                 os.unlink(lock_path)
@@ -85,8 +89,11 @@ def _is_locked(lock: int) -> bool:
     return True
 
 
-def _pause(endpoint: UnixEndpoint, program: str, until: float) -> float:
-    if monotonic() >= until:
+def _pause(endpoint: UnixEndpoint, program: str, until: float, end: float | None) -> float:
+    now = monotonic()
+    if end is not None and now >= end:
+        raise DeadlineError(f"{program} was started, and nobody listens on {endpoint.path} yet")
+    if now >= until:
         raise ConnectError(
             f"{program} was started, but nobody listens on {endpoint.path} after {_LIMIT_S:g} s; "
             "run it by hand to see what it says"
