@@ -33,7 +33,7 @@ class _Front:
                 assert isinstance(key.fileobj, socket.socket)
                 if key.fileobj is self.listener:
                     self._accept()
-                elif key.fileobj in self._selector.get_map():
+                elif key.fileobj.fileno() >= 0:
                     self._carry(key.fileobj, key.data)
 
     def _accept(self) -> None:
