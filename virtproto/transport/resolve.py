@@ -51,9 +51,11 @@ def environment() -> Mapping[str, str]:
     import pwd
 
     try:
-        return {**environ, "HOME": pwd.getpwuid(os.getuid()).pw_dir}
+        home = pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
-        return environ
+        # A user whom the system has only a number for, as in containers. Libvirt has it so.
+        home = "/"
+    return {**environ, "HOME": home}
 
 
 def read_config(name: str, environ: Mapping[str, str], euid: int) -> ClientConfig | None:
