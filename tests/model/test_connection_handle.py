@@ -9,8 +9,14 @@ from virtproto.model.connection_handle import ConnectionHandle
 from virtproto.model.recipes.opening import Opened
 
 
+class Way:
+    is_secure = True
+    is_encrypted = False
+
+
 class Road:
     def __init__(self) -> None:
+        self._road = Way()
         self.is_open = True
         self.abandoned = 0
 

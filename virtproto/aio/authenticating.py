@@ -8,8 +8,7 @@ Its twin of the other colour differs in ``async`` and ``await`` only.
 from __future__ import annotations
 
 from virtproto.errors import DecodeError, LibvirtError
-from virtproto.model.recipes.opening import be_let_in
-from virtproto.wire.remote.auth import AUTH_TYPE_NONE, AUTH_TYPE_POLKIT
+from virtproto.wire.remote.auth import AUTH_TYPE_POLKIT
 
 from .calls import run_recipe
 
@@ -33,20 +32,19 @@ __all__ = ["authenticate"]
 async def authenticate(
     channel: Channel,
     road: Road,
+    kind: int,
     uri: ConnectionURI | None,
     credentials: Credentials | Asker | AsyncAsker | None,
     timeout_s: float | None,
 ) -> None:
     """Have the daemon let this client in; ``timeout_s`` bounds each call that it takes.
 
+    ``kind`` is the AUTH_TYPE to use, which is not that of none: as `be_let_in` found it.
     What ``credentials`` leave out is read from ``auth.conf``; a function is asked for what neither
     told, and may take its time. A security layer that was agreed on is the channel's from then on.
     Raises AuthenticationError (CredentialsMissingError), ConfigFileError, UsageError for answers
     that are none, and the LibvirtError of a daemon that is not convinced.
     """
-    kind = await run_recipe(channel, be_let_in(uri), timeout_s)
-    if kind == AUTH_TYPE_NONE:
-        return
     from virtproto.model.recipes.authentication import ask_polkit, patience
 
     if kind == AUTH_TYPE_POLKIT:

@@ -24,6 +24,7 @@ from virtproto.model.opening_options import (
 )
 from virtproto.model.recipes.opening import (
     Opened,
+    be_let_in,
     keepalive_question,
     open_connection,
 )
@@ -31,10 +32,10 @@ from virtproto.model.refs import check_timeout
 from virtproto.model.replies import silent
 from virtproto.transport.resolve import resolve
 from virtproto.wire import remote as wire
+from virtproto.wire.remote.auth import AUTH_TYPE_NONE
 
 from ._methods.of_connection import ConnectionMethods
 from .along import Along
-from .authenticating import authenticate
 from .calls import run_recipe
 from .channel import Channel
 from .connecting import connect
@@ -234,7 +235,12 @@ class Entrance:
     ) -> Opened:
         if self._long_calls != channel.long_calls:
             channel.long_calls = self._long_calls
-        await authenticate(channel, channel._road, where, self._credentials, timeout_s)
+        kind = await run_recipe(channel, be_let_in(where), timeout_s)
+        if kind != AUTH_TYPE_NONE:
+            from .authenticating import authenticate
+
+            road, credentials = channel._road, self._credentials
+            await authenticate(channel, road, kind, where, credentials, timeout_s)
         question = None
         # Asking for keepalive is a promise to answer the daemon, too.
         if channel.answers_pings or self.keepalive is not None:
