@@ -173,94 +173,96 @@ def _unknown() -> x509.UnrecognizedExtension:
     return x509.UnrecognizedExtension(_UNHEARD_OF, b"\x05\x00")
 
 
-def _authorities() -> list[Case]:
-    between = replace(CA, names=("between",))
-    second = replace(CA, names=("second",))
-    bad_usage = frozenset({"digital_signature"})
-    return [
-        Case("CA expired", ca=replace(CA, since=-9 * _DAY, until=-_DAY)),
-        Case("CA not yet", ca=replace(CA, since=_DAY)),
-        Case("CA that is none", ca=replace(CA, ca=False)),
-        Case("CA without constraints", ca=replace(CA, ca=None)),
-        Case("CA that must not sign", ca=replace(CA, usage=bad_usage)),
-        Case("CA that should not sign", ca=replace(CA, usage=bad_usage, usage_critical=False)),
-        Case("CA without usage", ca=replace(CA, usage=None)),
-        Case("CA with purposes", ca=replace(CA, purposes=(_CODE,), purposes_critical=True)),
-        Case("CA of 1024 bits", ca=replace(CA, key="rsa1024")),
-        Case("no sanity, CA expired", ca=replace(CA, until=-_DAY / 2), query="&no_sanity=1"),
-        Case("no sanity, CA that is none", ca=replace(CA, ca=False), query="&no_sanity=1"),
-        Case("no verify, CA expired", ca=replace(CA, until=-_DAY / 2), query="&no_verify=1"),
-        Case("a CA between", chain=(between,), server_signer="between"),
-        Case("a CA between, not sent", chain=(between,), server_signer="between", sent=False),
-        Case("two between", chain=(between, second), server_signer="second"),
-        Case(
-            "path too long",
-            ca=replace(CA, path_length=0),
-            chain=(between,),
-            server_signer="between",
-        ),
-        Case(
-            "path as long as it may be",
-            ca=replace(CA, path_length=1),
-            chain=(between,),
-            server_signer="between",
-        ),
-        Case(
-            "one between expired",
-            chain=(replace(between, until=-_DAY / 2),),
-            server_signer="between",
-        ),
-        Case("one between is none", chain=(replace(between, ca=False),), server_signer="between"),
-        Case(
-            "one between must not sign",
-            chain=(replace(between, usage=bad_usage),),
-            server_signer="between",
-        ),
-        Case(
-            "one between is trusted, and not sent",
-            chain=(between,),
-            server_signer="between",
-            trusted="between",
-            client=None,
-            sent=False,
-        ),
-        Case("daemon's of a rogue CA", server_signer="rogue"),
-        Case("daemon's of a rogue CA, no verify", server_signer="rogue", query="&no_verify=1"),
-        Case("daemon's of a CA of the same name", server_signer="twin"),
-        Case("client's of a rogue CA", client_signer="rogue"),
-        Case("client's of a rogue CA, no sanity", client_signer="rogue", query="&no_sanity=1"),
-        Case("no client's", client=None),
-        Case("daemon's revoked", revokes="server"),
-        Case("daemon's revoked, no verify", revokes="server", query="&no_verify=1"),
-        Case("another revoked", revokes="client"),
-        Case("old list", revokes="client", list_until=-_DAY / 4),
-        Case("daemon's revoked by an old list", revokes="server", list_until=-_DAY / 4),
-        Case("daemon's revoked by a forged list", revokes="server", list_signer="twin"),
-        Case("another revoked by a forged list", revokes="client", list_signer="twin"),
-        Case("daemon's revoked by a rogue's list", revokes="server", list_signer="rogue"),
-        Case(
-            "revoked by a CA between",
-            chain=(between,),
-            server_signer="between",
-            revokes="server",
-            list_signer="between",
-        ),
-        Case("one between revoked", chain=(between,), server_signer="between", revokes="between"),
-        Case(
-            "CA for other names",
-            ca=replace(CA, extra=(_only_below("example.com"), True)),
-        ),
-        Case(
-            "CA for this name",
-            host="host.example.org",
-            server=replace(SERVER, alternatives=("host.example.org",)),
-            ca=replace(CA, extra=(_only_below("example.org"), True)),
-        ),
-    ]
-
-
 def _only_below(domain: str) -> x509.NameConstraints:
     return x509.NameConstraints([x509.DNSName(domain)], None)
+
+
+_BETWEEN = replace(CA, names=("between",))
+_SECOND = replace(CA, names=("second",))
+_BAD_USAGE = frozenset({"digital_signature"})
+# Cases of who signed what.
+_AUTHORITIES = [
+    Case("CA expired", ca=replace(CA, since=-9 * _DAY, until=-_DAY)),
+    Case("CA not yet", ca=replace(CA, since=_DAY)),
+    Case("CA that is none", ca=replace(CA, ca=False)),
+    Case("CA without constraints", ca=replace(CA, ca=None)),
+    Case("CA that must not sign", ca=replace(CA, usage=_BAD_USAGE)),
+    Case("CA that should not sign", ca=replace(CA, usage=_BAD_USAGE, usage_critical=False)),
+    Case("CA without usage", ca=replace(CA, usage=None)),
+    Case("CA with purposes", ca=replace(CA, purposes=(_CODE,), purposes_critical=True)),
+    Case("CA of 1024 bits", ca=replace(CA, key="rsa1024")),
+    Case("no sanity, CA expired", ca=replace(CA, until=-_DAY / 2), query="&no_sanity=1"),
+    Case("no sanity, CA that is none", ca=replace(CA, ca=False), query="&no_sanity=1"),
+    Case("no verify, CA expired", ca=replace(CA, until=-_DAY / 2), query="&no_verify=1"),
+    Case("a CA between", chain=(_BETWEEN,), server_signer="between"),
+    Case("a CA between, not sent", chain=(_BETWEEN,), server_signer="between", sent=False),
+    Case("two between", chain=(_BETWEEN, _SECOND), server_signer="second"),
+    Case(
+        "path too long",
+        ca=replace(CA, path_length=0),
+        chain=(_BETWEEN,),
+        server_signer="between",
+    ),
+    Case(
+        "path as long as it may be",
+        ca=replace(CA, path_length=1),
+        chain=(_BETWEEN,),
+        server_signer="between",
+    ),
+    Case(
+        "one between expired",
+        chain=(replace(_BETWEEN, until=-_DAY / 2),),
+        server_signer="between",
+    ),
+    Case("one between is none", chain=(replace(_BETWEEN, ca=False),), server_signer="between"),
+    Case(
+        "one between must not sign",
+        chain=(replace(_BETWEEN, usage=_BAD_USAGE),),
+        server_signer="between",
+    ),
+    Case(
+        "one between is trusted, and not sent",
+        chain=(_BETWEEN,),
+        server_signer="between",
+        trusted="between",
+        client=None,
+        sent=False,
+    ),
+    Case("daemon's own is trusted", trusted="server", client=None),
+    Case("daemon's own is trusted, no sanity", trusted="server", client=None, query="&no_sanity=1"),
+    Case("daemon's of a rogue CA", server_signer="rogue"),
+    Case("daemon's of a rogue CA, no verify", server_signer="rogue", query="&no_verify=1"),
+    Case("daemon's of a CA of the same name", server_signer="twin"),
+    Case("client's of a rogue CA", client_signer="rogue"),
+    Case("client's of a rogue CA, no sanity", client_signer="rogue", query="&no_sanity=1"),
+    Case("no client's", client=None),
+    Case("daemon's revoked", revokes="server"),
+    Case("daemon's revoked, no verify", revokes="server", query="&no_verify=1"),
+    Case("another revoked", revokes="client"),
+    Case("old list", revokes="client", list_until=-_DAY / 4),
+    Case("daemon's revoked by an old list", revokes="server", list_until=-_DAY / 4),
+    Case("daemon's revoked by a forged list", revokes="server", list_signer="twin"),
+    Case("another revoked by a forged list", revokes="client", list_signer="twin"),
+    Case("daemon's revoked by a rogue's list", revokes="server", list_signer="rogue"),
+    Case(
+        "revoked by a CA between",
+        chain=(_BETWEEN,),
+        server_signer="between",
+        revokes="server",
+        list_signer="between",
+    ),
+    Case("one between revoked", chain=(_BETWEEN,), server_signer="between", revokes="between"),
+    Case(
+        "CA for other names",
+        ca=replace(CA, extra=(_only_below("example.com"), True)),
+    ),
+    Case(
+        "CA for this name",
+        host="host.example.org",
+        server=replace(SERVER, alternatives=("host.example.org",)),
+        ca=replace(CA, extra=(_only_below("example.org"), True)),
+    ),
+]
 
 
 def _constrained() -> list[Case]:
@@ -292,7 +294,7 @@ CASES = [
     *_names(),
     *(Case(f"daemon's: {what}", server=wanted) for what, wanted in _variants(SERVER)),
     *(Case(f"client's: {what}", client=wanted) for what, wanted in _variants(CLIENT)),
-    *_authorities(),
+    *_AUTHORITIES,
     *_constrained(),
 ]
 

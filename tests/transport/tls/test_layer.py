@@ -76,6 +76,7 @@ def test_hanging_up_is_an_end_without_a_word(pair: tuple[Peer, TlsLayer]) -> Non
     assert layer.unwrap(peer.outgoing.read()) == b"last words"
     assert layer.unwrap(b"") == b""
     assert not layer.has_ended
+    assert layer.wrap(b"") == b""
 
 
 def test_what_was_changed_on_the_way_is_found(pair: tuple[Peer, TlsLayer]) -> None:

@@ -117,17 +117,21 @@ def _find_way(
     helping: Sequence[x509.Certificate],
     trusted: Sequence[x509.Certificate],
 ) -> list[x509.Certificate] | None:
-    """Return the certificates from this one to a trusted one, None where there is no way."""
+    """Return the certificates from this one to a trusted one, None where there is no way.
+
+    It is one of the shortest, and each certificate is looked at once, whoever signed whom.
+    """
     if certificate in trusted:
         return [certificate]
-    for issuer in trusted:
-        if _signed(certificate, issuer):
-            return [certificate, issuer]
-    for issuer in helping:
-        if issuer != certificate and _signed(certificate, issuer):
-            rest = [each for each in helping if each != issuer]
-            if (way := _find_way(issuer, rest, trusted)) is not None:
-                return [certificate, *way]
+    ways = [[certificate]]
+    left = [each for each in helping if each != certificate]
+    for way in ways:
+        for issuer in trusted:
+            if _signed(way[-1], issuer):
+                return [*way, issuer]
+        found = [each for each in left if _signed(way[-1], each)]
+        left = [each for each in left if each not in found]
+        ways += [[*way, each] for each in found]
     return None
 
 

@@ -91,8 +91,10 @@ class TlsLayer:
         except ssl.SSLZeroReturnError:
             self._has_ended = True
         except ssl.SSLError as error:
-            # The socket's end may come without a word before it: so libvirtd ends connections.
-            if not is_hanging_up(error):
+            if is_hanging_up(error):
+                # So libvirtd ends connections. Nobody is there for an alert about it.
+                self._outgoing.read()
+            else:
                 self._failure = _failure(error)
                 if not pieces:
                     raise self._failure from None
