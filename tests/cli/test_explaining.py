@@ -188,6 +188,17 @@ def test_ssh_within_the_process(capsys: pytest.CaptureFixture[str], here: Path) 
     assert set(told.json["authentication"]["known"]) == {"libvirt", "ssh"}
 
 
+def test_what_is_special_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "driver test, the daemon's; " in Explained(capsys, "test:///default").text
+    assert "driver test\n" in Explained(capsys, "test+unix:///default").text
+    root = "root has no session of its own"
+    assert root not in Explained(capsys, "qemu:///session").text
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert root in Explained(capsys, "qemu:///session").text
+
+
 @pytest.mark.parametrize(
     ("uri", "said"),
     [

@@ -146,6 +146,10 @@ def _uri(uri: ConnectionURI, environ: Mapping[str, str]) -> dict[str, Any]:
     steps = [f"{part} {value}" for part, value in parts.items() if value is not None]
     if "+" not in uri.scheme:
         steps[1] += ", as a server is named" if uri.server else ", as no server is named"
+    if uri.scheme == "test" and uri.server is None:
+        steps[0] += ", the daemon's; libvirt's own client would take the one in its library"
+    if uri.path == "/session" and os.geteuid() == 0:
+        steps.append("root has no session of its own, so this means the system")
     steps += [f"parameter {each['name']}={each['value']} {each['effect']}" for each in parameters]
     return {"text": uri.text, **parts, "parameters": parameters, "steps": steps}
 
