@@ -15,6 +15,31 @@ from virtproto.errors import CertificateError
 from virtproto.transport.tls import chain as tls_chain
 from virtproto.transport.tls.chain import Strength, Trust, verify_chain
 
+# Nothing makes such a signature any more that Python has; these are OpenSSL's, valid until 2126.
+CA_OF_SHA1 = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBgjCCASegAwIBAgIUKusvmKFcZqQHRkk5ZLmGuLhVHrowCgYIKoZIzj0EAwIw
+DTELMAkGA1UEAwwCY2EwIBcNMjYxMTIzMDAyNDI5WhgPMjEyNjEwMzAwMDI0Mjla
+MA0xCzAJBgNVBAMMAmNhMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAELyqECJLE
+xgHQKZICQHKBXO+1bdXTmGnglGjq1zIhvlSpxDe8xMjoTFHyS0A9IZVUpBxdr1z1
+ksnJzuYWE0clAKNjMGEwHQYDVR0OBBYEFFvonBZlz5HFwQYzBwyPy4+w5YSlMB8G
+A1UdIwQYMBaAFFvonBZlz5HFwQYzBwyPy4+w5YSlMA8GA1UdEwEB/wQFMAMBAf8w
+DgYDVR0PAQH/BAQDAgIEMAoGCCqGSM49BAMCA0kAMEYCIQDuKKIbTtuzMZiSskX9
+MPWeurtN0GuuCW1bmcUw7MOkOQIhAOFEAaLAJg+49KJ15/fGu75e0ohPiTKqtT4/
+HS9vVN0N
+-----END CERTIFICATE-----
+"""
+SIGNED_BY_SHA1 = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBFzCBvgIUFJTjfu3sEi26brRD28Ipk8w/oP0wCQYHKoZIzj0EATANMQswCQYD
+VQQDDAJjYTAgFw0yNjExMjMwMDI0MjlaGA8yMTI2MTAzMDAwMjQyOVowDzENMAsG
+A1UEAwwEbGVhZjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABPOK7JKcuHge32yL
+QB/wuDOc0KN0maeM8uOzQSeKwWUZfzbLZCO3RoWf7IgnMD0KpmEqmo3NnpjBC9wo
+zvdzh0AwCQYHKoZIzj0EAQNJADBGAiEA2S4+CuVWRgeECHyq8yLv2aEuVtEbVJGp
+wJPceI1tgL4CIQDMgup49XLAfdc3mlJ6HTXYKue0dtFAEhAaSD56B6KQ1g==
+-----END CERTIFICATE-----
+"""
+
 KEYS = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -80,12 +105,18 @@ def test_keys_have_to_be_strong_enough() -> None:
         verify_chain(chain, trust(root), "it", Strength("MORE", 0, 384))
 
 
-def test_signatures_that_can_be_forged(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nothing here makes such a signature any more, so another stands in for them.
-    assert set(tls_chain._BROKEN_HASHES) == {hashes.MD5, hashes.SHA1}
+def test_signatures_that_can_be_forged() -> None:
+    chain = x509.load_pem_x509_certificates(SIGNED_BY_SHA1)
+    ca = x509.load_pem_x509_certificate(CA_OF_SHA1)
+    with pytest.raises(CertificateError, match="it: signatureAlgorithm: sha1 can be forged; have"):
+        verify_chain(chain, trust(ca), "it")
+    # A trusted one is not trusted for its signature.
+    verify_chain(chain, trust(chain[0]), "it")
+
+
+def test_signatures_that_can_be_checked_but_forged(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Some releases of the library still check those of SHA-1, so SHA-256 stands in for it.
     monkeypatch.setattr(tls_chain, "_BROKEN_HASHES", (hashes.SHA256,))
     chain = [certificate("leaf", "root", ca=False)]
     with pytest.raises(CertificateError, match="it: signatureAlgorithm: sha256 can be forged"):
         verify_chain(chain, trust(certificate("root", "root")), "it")
-    # A trusted one is not trusted for its signature.
-    verify_chain(chain, trust(chain[0]), "it")

@@ -152,6 +152,9 @@ def _no_way(chain: Sequence[x509.Certificate], trust: Trust) -> str:
             last = each
     wanted = distinguished_name(last.issuer)
     if any(each.subject == last.issuer for each in trust.certificates):
+        # Whoever signed it, a signature of that kind is not looked at.
+        if (fault := _forgeable(last)) is not None:
+            return fault
         return (
             f"issuer: it says {wanted}, but the CA of that name in {trust.path} did not sign it;"
             " one side has an older or another CA: give both the same"
@@ -226,15 +229,21 @@ def _check_names(first: x509.Certificate, signer: x509.Certificate, below: str) 
 
 
 def _check_signature(certificate: x509.Certificate, below: str) -> None:
+    if (fault := _forgeable(certificate)) is not None:
+        raise CertificateError(f"{below}{fault}")
+
+
+def _forgeable(certificate: x509.Certificate) -> str | None:
+    """Return what is wrong with the algorithm of a signature, None for nothing."""
     try:
         algorithm = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
-        algorithm = hashes.MD5()
+        name = certificate.signature_algorithm_oid.dotted_string
+        return f"signatureAlgorithm: {name} is not known here; have it signed anew with SHA-256"
     if isinstance(algorithm, _BROKEN_HASHES):
-        raise CertificateError(
-            f"{below}signatureAlgorithm: {algorithm.name} can be forged; have it signed anew with"
-            " SHA-256"
-        )
+        name = algorithm.name
+        return f"signatureAlgorithm: {name} can be forged; have it signed anew with SHA-256"
+    return None
 
 
 def _check_revocation(
