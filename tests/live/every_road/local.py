@@ -107,7 +107,14 @@ def as_nobody() -> Iterator[None]:
     """Be another user for a block, as far as daemons see; what he may not read is loaded before."""
     with contextlib.suppress(virtproto.ConnectError):
         virtproto.open("test+unix:///default?socket=/nowhere&auth=polkit").close()
-    os.seteuid(NOBODY)
+    with as_user(NOBODY):
+        yield
+
+
+@contextlib.contextmanager
+def as_user(user: int) -> Iterator[None]:
+    """Be that user for a block, as far as the system sees."""
+    os.seteuid(user)
     try:
         yield
     finally:

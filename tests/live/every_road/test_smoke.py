@@ -34,6 +34,13 @@ every_open_road = pytest.mark.parametrize(
 every_watching_road = pytest.mark.parametrize(
     "way", [name for name in ROADS if "read-only" in name], indirect=True, scope="module"
 )
+# One socket is one connection: where only one is given, none comes after it.
+every_lasting_road = pytest.mark.parametrize(
+    "way",
+    [name for name in ROADS if "sock=" not in name or "function" in name],
+    indirect=True,
+    scope="module",
+)
 
 DOMAIN = """\
 <domain type='test'><name>{name}</name><title>Straße &amp; 道</title>
@@ -234,6 +241,35 @@ def test_a_time_limit(connection: Any) -> None:
     with virtproto.deadline(1e-9), pytest.raises(virtproto.DeadlineError):
         connection.get_hostname()
     assert connection.get_hostname()
+
+
+@every_lasting_road
+def test_what_was_lost_comes_back(way: Way, open_in_colour: Open) -> None:
+    """The daemon drops the client; whatever it took to be let in is there once more."""
+    with local.as_user(way.owner):
+        administration = virtproto.admin.open(way.daemon.admin_uri)
+    with (
+        administration,
+        way.opened(open_in_colour, "test:///default", reconnect=True) as connection,
+        way.during(),
+    ):
+        hostname = connection.get_hostname()
+        server = administration.get_server_by_name("libvirtd")
+        ours = max(server.list_clients(), key=lambda client: client.get_id())
+        ours.disconnect()
+        until(connection, lambda: answer_of(connection) == hostname)
+        clients = {client.get_id() for client in server.list_clients()}
+        assert ours.get_id() not in clients
+        assert max(clients) > ours.get_id()
+
+
+def answer_of(connection: Any) -> str | None:
+    """A call's answer; one that was on its way when the connection was lost has none."""
+    try:
+        answer: str = connection.get_hostname()
+    except virtproto.ConnectionLostError:
+        return None
+    return answer
 
 
 @every_road
