@@ -105,6 +105,8 @@ class Channel(asyncio.BufferedProtocol):
         self._gone = loop.create_future()
         # Why no call can be made any more, None while calls can be made.
         self._closed: str | None = None
+        # Whether it has ended, and what its carrier says to that is being waited for.
+        self._hearing = False
         self._waiting: dict[int, Waiting] = {}
         self._flush_due = False
         self._streams: dict[int, StreamEnd] = {}
@@ -146,7 +148,7 @@ class Channel(asyncio.BufferedProtocol):
     @property
     def is_open(self) -> bool:
         """Whether calls can be made, as far as is known without asking the daemon."""
-        return self._closed is None and not self._loop.is_closed()
+        return self._closed is None and not self._hearing and not self._loop.is_closed()
 
     @property
     def long_calls(self) -> int | None:
@@ -370,9 +372,6 @@ class Channel(asyncio.BufferedProtocol):
         self._dispatch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._road.carrier is not None and self._road.said is None and self._closed is None:
-            hear(self, exc)
-            return
         if self._large is not None:
             self._large.give_up(self._session)
         self._session.receive_eof()
@@ -482,7 +481,9 @@ class Channel(asyncio.BufferedProtocol):
             self._release_senders()
 
     def _end(self, why: str, error: VirtprotoError | None, bytes_held: int = 0) -> None:
-        if self._closed is None:
+        if self._closed is None and not (
+            self._road.carrier is not None and hear(self, why, error, bytes_held)
+        ):
             end(self, why, error, bytes_held)
 
     def _require_usable(self) -> None:

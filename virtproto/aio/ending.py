@@ -29,25 +29,32 @@ if TYPE_CHECKING:
 __all__ = ["end", "free", "hear", "misplaced"]
 
 
-def hear(channel: Channel, exc: Exception | None) -> None:
+def hear(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: int) -> bool:
     """Have a connection that was lost end when its carrier's last words are known.
 
-    They are waited for elsewhere: this loop has other connections.
+    They are waited for elsewhere, as this loop has other connections. Returns whether they are, or
+    it is to end at once.
     """
+    if why is CLOSED_HERE:
+        return False
+    if not channel._hearing:
 
-    def told(_: object) -> None:
-        # Asked for once only, whatever there was.
-        channel._road.said = channel._road.said or ""
-        channel.connection_lost(exc)
+        def told(_: object) -> None:
+            if channel._closed is None:
+                end(channel, channel._road.hear(why), error, bytes_held)
 
-    hearing = channel._loop.run_in_executor(None, channel._road.hear, "")
-    hearing.add_done_callback(told)
+        try:
+            hearing = channel._loop.run_in_executor(None, channel._road.hear, why)
+        except RuntimeError:
+            # The loop, or the interpreter, is about to end.
+            return False
+        channel._hearing = True
+        hearing.add_done_callback(told)
+    return True
 
 
 def end(channel: Channel, why: str, error: VirtprotoError | None, bytes_held: int) -> None:
     """Make no more calls; fail those that wait, with ``error`` if there is one. Once."""
-    if channel._road.said and why is not CLOSED_HERE:
-        why = channel._road.hear(why)
     channel._closed = why
     channel._session.close()
     channel._deadlines.stop()

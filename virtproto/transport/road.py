@@ -114,7 +114,7 @@ class Road:
         self.carrier = carrier
         self.by = by or _BY.get(sock.family) or f"a socket of family {int(sock.family)}"
         self.failure = failure
-        # What the carrier said at the end.
+        # What the carrier said at the end, once it was asked.
         self.said: str | None = None
 
     def __repr__(self) -> str:
@@ -137,7 +137,7 @@ class Road:
     def hear(self, why: str) -> str:
         """Return why the road has ended, with the carrier's last words; waits briefly for them."""
         if self.carrier is not None and self.said is None:
-            self.said = self.carrier.last_words()
+            self.said = self.carrier.last_words() or ""
         return f"{why} ({self.said})" if self.said else why
 
     def led_nowhere(self, error: Exception) -> ConnectError:
