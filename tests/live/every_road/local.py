@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import socket
@@ -10,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
-import virtproto
 from tests.lab.daemon import NOBODY, PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from tests.lab.polkit import polkit_daemon
@@ -18,6 +18,8 @@ from tests.live.every_road.scene import Scene
 from tests.live.every_road.way import Way, road
 
 _CHUNK = 1 << 16
+_PR_SET_SECUREBITS = 28  # linux/prctl.h
+_NO_SETUID_FIXUP = 4  # linux/securebits.h
 _WELCOME = "polkit.addRule(function(action, subject) { return polkit.Result.YES; });"
 
 
@@ -61,7 +63,10 @@ def session(scene: Scene) -> Way:
 def polkit(scene: Scene) -> Way:
     daemon = scene.having(asking_daemon)
     return Way(
-        daemon, "unix", parameters=f"socket={daemon.socket_path}&auth=polkit", during=as_nobody
+        daemon,
+        "unix",
+        parameters=f"socket={daemon.socket_path}&auth=polkit",
+        during=lambda: as_user(NOBODY),
     )
 
 
@@ -103,22 +108,20 @@ def socket_pair(scene: Scene) -> Way:
 
 
 @contextlib.contextmanager
-def as_nobody() -> Iterator[None]:
-    """Be another user for a block, as far as daemons see; what he may not read is loaded before."""
-    with contextlib.suppress(virtproto.ConnectError):
-        virtproto.open("test+unix:///default?socket=/nowhere&auth=polkit").close()
-    with as_user(NOBODY):
-        yield
-
-
-@contextlib.contextmanager
 def as_user(user: int) -> Iterator[None]:
-    """Be that user for a block, as far as the system sees."""
+    """Be that user for a block, as far as daemons see; our own files can be read all the same."""
+    _keep_rights(True)
     os.seteuid(user)
     try:
         yield
     finally:
         os.seteuid(0)
+        _keep_rights(False)
+
+
+def _keep_rights(keep: bool) -> None:
+    """Have root's capabilities outlast a change of user, or not."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_SECUREBITS, _NO_SETUID_FIXUP * keep, 0, 0, 0)
 
 
 def _carry(near: socket.socket, path: str) -> None:
