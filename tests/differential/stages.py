@@ -63,7 +63,7 @@ def open_stage(name: str) -> Iterator[Stage]:
             daemon, uri = _hosting_daemon(), _QEMU_URI
         else:
             daemon, uri = (
-                private_daemon(name.removeprefix(TEST).strip() or "9.0.0", **_PATIENT),
+                private_daemon(name.removeprefix(TEST).strip() or "9.0.0", _PATIENT),
                 _TEST_URI,
             )
         if name == QEMU:

@@ -34,7 +34,7 @@ class Hosts:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
         settings = {"max_clients": 4 * COUNT, "max_anonymous_clients": 2 * COUNT}
-        self.daemon = stack.enter_context(private_daemon("9.0.0", **settings))
+        self.daemon = stack.enter_context(private_daemon("9.0.0", settings))
         self.other = stack.enter_context(private_daemon("9.0.0"))
         for number in range(COUNT):
             self.path(number).symlink_to(self.daemon.socket_path)
