@@ -66,7 +66,7 @@ def observation(**changes: Any) -> dict[str, Any]:
     """Return what is observed of an opening that went well, but for ``changes``."""
     opened = {"way": "unix:/s", "calls": [66, 1], "name": "test:///default", "flags": 0}
     usual = {"refused": None, "connects": ["unix:/s"], "opened": [opened], "ran": [], "tls": []}
-    return {**usual, "ssh": [], "asked": [], **changes}
+    return {**usual, "ssh": [], "remembered": [], "asked": [], **changes}
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,7 @@ def observation(**changes: Any) -> dict[str, Any]:
         ({"ran": [{"argv": [], "environment": []}]}, {"ran", "environment"}),
         ({"tls": [{"client": "one", "version": "TLSv1.3"}]}, {"tls"}),
         ({"ssh": [{"user": "root"}]}, {"ssh"}),
+        ({"remembered": [["/known", "box"]]}, {"remembered"}),
         ({"asked": [[5]]}, {"asked"}),
     ],
 )
@@ -100,3 +101,9 @@ def test_a_name_and_read_only_differ_but_other_flags_do_not() -> None:
     ):
         ours = essence(observation(opened=[{**usual, **change}]))
         assert parts_that_differ(theirs, ours) == parts
+
+
+def test_the_usual_port_may_be_written() -> None:
+    theirs = essence(observation(remembered=[["/known", "[box]:22"]]))
+    assert theirs == essence(observation(remembered=[["/known", "box"]]))
+    assert theirs != essence(observation(remembered=[["/known", "[box]:2222"]]))

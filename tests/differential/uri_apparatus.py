@@ -29,8 +29,9 @@ from tests.differential.uri_place import (
     lay_out,
     write_config,
 )
-from tests.differential.uri_ssh_host import SshHost, lay_out_keys
+from tests.differential.uri_ssh_host import SshHost, known_hosts, lay_out_keys
 from tests.differential.uri_trace import STRACE, connects_by_case
+from tests.lab.place import repository
 
 __all__ = ["observe"]
 
@@ -38,6 +39,14 @@ _TRACE = PLACE / "trace"
 _PARTY = Path(__file__).with_name("uri_party.py")
 # Debian's package of the binding is for Debian's interpreter.
 _INTERPRETERS = {"c": "/usr/bin/python3", "sync": sys.executable, "aio": sys.executable}
+
+
+def _environment(way: str) -> dict[str, str]:
+    """Return the environment of a client's process: only ours is to find virtproto."""
+    if way == "c":
+        return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    sources = filter(None, [str(repository), os.environ.get("PYTHONPATH")])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sources)}
 
 
 class _Party:
@@ -48,6 +57,7 @@ class _Party:
             [*STRACE, str(_TRACE), _INTERPRETERS[way], str(_PARTY), way],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=_environment(way),
             text=True,
         )
         self._read()
@@ -116,11 +126,16 @@ def observe(way: str, cases: list[Case]) -> dict[str, Any]:
     party = _Party(way)
     observed: dict[str, Any] = {}
     for number, case in enumerate(cases):
-        began = time.monotonic()
+        known, began = known_hosts(), time.monotonic()
         watching = listening.watching(case.sockets, case.offers, case.started)
         with _configured(case), watching as seen:
             answer = party.ask(number, case)
-        observed[case.name] = {**answer, **seen, "took_s": time.monotonic() - began}
+        observed[case.name] = {
+            **answer,
+            **seen,
+            "remembered": sorted(known_hosts() - known),
+            "took_s": time.monotonic() - began,
+        }
     party.end()
     connects = connects_by_case(_TRACE.read_text().splitlines())
     for number, case in enumerate(cases):

@@ -29,7 +29,7 @@ _READ_ONLY = 1
 
 # What virtproto's programs are given of the environment and those of libvirt 9.0.0 are not.
 TOLERATED_ENVIRONMENT = {
-    "SSH_ASKPASS_REQUIRE": "later releases of libvirt pass it to ssh as well",
+    "SSH_ASKPASS_REQUIRE": "libvirt passes it to ssh since 11.3",
     "PWD": "a daemon is started by a shell in between, which sets it",
     "OLDPWD": "the same",
 }
@@ -38,8 +38,11 @@ TOLERATED_ENVIRONMENT = {
 # reached, what it was asked first, and the name that was sent; ran: programs and arguments;
 # environment: what the programs are given of it; tls: the certificate shown and the version; ssh:
 # user, ways of proving who he is, and the remote command; agent: whether ssh's agent was looked
-# for; asked: the credentials that the caller was asked for.
-PARTS = ("refused", "connects", "opened", "ran", "environment", "tls", "ssh", "agent", "asked")
+# for; remembered: hosts that are known from now on; asked: the credentials that are asked for.
+PARTS = (
+    *("refused", "connects", "opened", "ran", "environment"),
+    *("tls", "ssh", "remembered", "agent", "asked"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,11 @@ def essence(observed: dict[str, Any]) -> dict[str, Any]:
         # A host that is refused may be refused before or after it knows what was agreed.
         "tls": [] if observed["refused"] else observed["tls"],
         "ssh": observed["ssh"],
+        # libssh2 writes the port even where it is the usual one.
+        "remembered": [
+            (path, name[1:-4] if name.endswith("]:22") else name)
+            for path, name in observed["remembered"]
+        ],
         "agent": _AGENT in observed["connects"],
         "asked": observed["asked"],
     }

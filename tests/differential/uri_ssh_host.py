@@ -19,12 +19,18 @@ import asyncssh
 
 from tests.differential.uri_place import HOMES, PLACE, USERS
 
-__all__ = ["SSH_PORTS", "SshHost", "lay_out_keys"]
+__all__ = ["SSH_PORTS", "SshHost", "known_hosts", "lay_out_keys"]
 
 SSH_PORTS = (22, 26522)
 
 # A host of the network 127.0.0.0/8 that no file knows; all others are known.
 _KNOWN = ("localhost", "127.0.0.1", "box", "127.0.0.8", "::1", "six")
+# Files that know a host by one name; each case that may add to one has its own.
+_ONE_HOST = {
+    **{f"known_22_{number}": "[box]:22" for number in range(8)},
+    **{f"known_plain_{number}": "box" for number in range(8)},
+    **{f"known_port_{number}": "[box]:26522" for number in range(8)},
+}
 _PASSWORD = "secret"
 _SIGNATURES = (
     "ssh-ed25519",
@@ -48,8 +54,13 @@ def lay_out_keys() -> None:
     publics = [key.export_public_key().decode().strip() for key in keys.values()]
     known = "".join(f"{name} {key}\n" for name in _known_names() for key in publics)
     (folder / "known").write_text(known)
-    other = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key().decode()
-    (folder / "changed").write_text("".join(f"{name} {other}" for name in _known_names()))
+    for name, written in _ONE_HOST.items():
+        (folder / name).write_text("".join(f"{written} {key}\n" for key in publics))
+    (folder / "known_22_changed").write_text(f"[box]:22 {_stranger()}\n")
+    # With a name that cannot be read, and with a remark.
+    hashed = "|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg="
+    (folder / "known_odd").write_text(f"# Hosts\n\n{hashed} {publics[0]}\n" + known)
+    (folder / "changed").write_text("".join(f"{name} {_stranger()}\n" for name in _known_names()))
     for user, home in HOMES.items():
         shutil.copy(folder / "usual", Path(home, ".ssh/id_rsa"))
         shutil.copy(folder / "usual.pub", Path(home, ".ssh/id_rsa.pub"))
@@ -58,11 +69,29 @@ def lay_out_keys() -> None:
     subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
 
 
+def known_hosts() -> set[tuple[str, str]]:
+    """Return what clients remember by now: pairs of a file and a host's name as it is written."""
+    files = [Path(home, ".config/libvirt/known_hosts") for home in HOMES.values()]
+    files += (PLACE / "ssh").glob("known*")
+    return {
+        (str(path), line.split()[0])
+        for path in files
+        if path.exists()
+        for line in path.read_text().splitlines()
+        if line
+    }
+
+
 def _make_key(path: Path) -> None:
     """Write an RSA key as every SSH library reads it, and its public half."""
     key = asyncssh.generate_private_key("ssh-rsa", comment=path.name)
     key.write_private_key(path, "pkcs1-pem")
     key.write_public_key(f"{path}.pub")
+
+
+def _stranger() -> str:
+    key = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key()
+    return key.decode().strip()
 
 
 def _known_names() -> list[str]:

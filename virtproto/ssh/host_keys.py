@@ -131,9 +131,17 @@ class HostKeys:
             raise HostKeyError(f"{self.path}: cannot be read: {why}") from error
         except ValueError as error:
             raise HostKeyError(f"{self.path}: {error}") from error
-        # By the name in the URI only: an address can be anybody's tomorrow.
-        keys, authorities, revoked, *_ = known.match(self.name, "", self._port)
-        return list(keys), list(authorities), list(revoked)
+        keys: list[SSHKey] = []
+        authorities: list[SSHKey] = []
+        revoked: list[SSHKey] = []
+        # libssh2 writes "[host]:22" for the usual port, and "host" is right for it as well.
+        for port in (self._port,) if self._port is not None else (_SSH_PORT, None):
+            # By the name in the URI only: an address can be anybody's tomorrow.
+            found = known.match(self.name, "", port)
+            keys += found[0]
+            authorities += found[1]
+            revoked += found[2]
+        return keys, authorities, revoked
 
 
 def _private(path: str, flags: int) -> int:
