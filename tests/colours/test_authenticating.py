@@ -271,6 +271,8 @@ def test_a_coroutine_function_is_awaited(
         (["fred", None], CredentialsMissingError),
         (["fred"], UsageError),
         ("fred", UsageError),
+        (5, UsageError),
+        (FRED, UsageError),
         (["fred", 5], UsageError),
     ],
 )

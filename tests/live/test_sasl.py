@@ -198,6 +198,16 @@ def test_the_user_s_file(
     use(open_in_colour, daemons.uri(road, "scram-sha-256"))
 
 
+@pytest.mark.parametrize("name", PROVING)
+def test_acting_as_oneself_and_as_somebody_else(
+    daemons: Daemons, name: str, open_in_colour: Open
+) -> None:
+    uri = daemons.uri("unix", name.lower())
+    use(open_in_colour, uri, credentials=Credentials("fred", USERS["fred"], username="fred"))
+    with pytest.raises((LibvirtError, AuthenticationError)):
+        use(open_in_colour, uri, credentials=Credentials("fred", USERS["fred"], username="a,b=c"))
+
+
 def test_the_file_of_the_uri_and_that_of_the_environment(
     daemons: Daemons, tmp_path: Path, open_in_colour: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

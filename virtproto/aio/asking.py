@@ -42,8 +42,9 @@ def _answers(asker: Callable[..., Any], requests: Sequence[CredentialRequest]) -
 def _concealed(answers: Any) -> list[Any] | None:
     if answers is None:
         return None
-    if isinstance(answers, str):
-        raise UsageError("credentials: the function answered with one text, not with a list")
+    if isinstance(answers, str) or not hasattr(answers, "__iter__"):
+        kind = type(answers).__name__
+        raise UsageError(f"credentials: the function answered with one {kind}, not with a list")
     # From here on no repr shows them.
     return [Concealed(each) if isinstance(each, str) else each for each in answers]
 

@@ -34,8 +34,9 @@ def ask(asker: Asker, requests: Sequence[CredentialRequest]) -> list[Any] | None
         if hasattr(answers, "close"):
             answers.close()
         raise UsageError("credentials: a coroutine function, for which only virtproto.aio waits")
-    if isinstance(answers, str):
-        raise UsageError("credentials: the function answered with one text, not with a list")
+    if isinstance(answers, str) or not hasattr(answers, "__iter__"):
+        kind = type(answers).__name__
+        raise UsageError(f"credentials: the function answered with one {kind}, not with a list")
     # From here on no repr shows them.
     return [Concealed(each) if isinstance(each, str) else each for each in answers]
 

@@ -108,6 +108,12 @@ def test_a_message_too_many_or_too_few() -> None:
         mechanism.step(None)
 
 
+def test_acting_as_oneself_goes_without_saying() -> None:
+    said = attempt("SCRAM-SHA-1").start({**FRED, CredentialType.USERNAME: "fred"})
+    assert said is not None
+    assert said.startswith(b"n,,n=fred,")
+
+
 def test_acting_as_somebody_else_is_not_possible() -> None:
     with pytest.raises(AuthenticationError, match="username"):
         attempt("SCRAM-SHA-1").start({**FRED, CredentialType.USERNAME: "boss"})

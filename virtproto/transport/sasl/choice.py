@@ -21,6 +21,9 @@ __all__ = ["MOST_SSF", "choose_mechanism", "least_ssf"]
 _LEAST_SSF: Final = 56
 MOST_SSF: Final = 100_000
 
+# What is longer is no list of names.
+_LONGEST_LIST: Final = 4096
+
 # Those that can encrypt what follows, and do not show the password themselves.
 _ENCRYPTING: Final = frozenset(("GSSAPI", "DIGEST-MD5"))
 
@@ -38,6 +41,7 @@ def choose_mechanism(offered: str, wanted: str | None, *, is_secure: bool, road:
     The daemon's order does not count: nothing weaker is taken for being offered first. Raises
     AuthenticationError, which says what stands against each.
     """
+    offered = offered[:_LONGEST_LIST]
     if wanted is not None and wanted not in offered:
         raise AuthenticationError(
             f"the URI wants SASL mechanism {wanted}; the daemon offers {_listed(offered)}"

@@ -38,13 +38,13 @@ class Scram(Layerless):
         from scramp import ScramClient
 
         authname, password = (answers[kind] for kind in self.wanted)
-        self._client = self._asked(ScramClient, [self.name], authname, password)
-        first: str = self._asked(self._client.get_client_first)
-        acts_as = answers.get(CredentialType.USERNAME)
-        if acts_as:
+        if answers.get(CredentialType.USERNAME, authname) != authname:
+            # libvirt's daemons let nobody act as somebody else anyway.
             raise AuthenticationError(
                 f"username: {self.name} here logs in as oneself only; leave it out"
             )
+        self._client = self._asked(ScramClient, [self.name], authname, password)
+        first: str = self._asked(self._client.get_client_first)
         return first.encode()
 
     def step(self, data: bytes | None) -> bytes | None:
