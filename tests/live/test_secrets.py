@@ -21,7 +21,9 @@ from typing import Any
 import pytest
 
 import virtproto
-from tests.lab.daemon import PrivateDaemon
+from tests.lab.daemon import Setting
+from tests.lab.pki import Lab
+from tests.lab.ports import free_port
 from tests.lab.sasl import auth_file, sasl_daemon, users
 from tests.live.baring import forms, reachable, seen, shown
 from virtproto import Credentials
@@ -49,15 +51,24 @@ def traces(*texts: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, PrivateDaemon]]:
-    """A daemon for each mechanism, where fred's password is RIGHT."""
+def uris(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The URIs of daemons where fred's password is RIGHT, by mechanism, for some "tcp" or "tls"."""
     folder = tmp_path_factory.mktemp("secrets")
     database = users(folder, {"fred": RIGHT})
+    certificates = Lab(folder / "pki")
+    found = {}
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(sasl_daemon(folder / name, database, [name]))
-            for name in MECHANISMS
-        }
+        for name in MECHANISMS:
+            tls, tcp = free_port(), free_port()
+            settings: dict[str, Setting] = {**certificates.settings(), "listen_tcp": 1}
+            settings |= {"tls_port": str(tls), "tcp_port": str(tcp)}
+            daemon = sasl_daemon(folder / name, database, [name], **settings)
+            stack.enter_context(daemon)
+            found[name] = daemon.uri("test:///default")
+            found[f"{name} tcp"] = f"test+tcp://localhost:{tcp}/default?x=1"
+            pki = certificates.client("good")
+            found[f"{name} tls"] = f"test+tls://localhost:{tls}/default?pkipath={pki}"
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -111,12 +122,12 @@ def told(source: str, folder: Path, user: str, password: str) -> tuple[Any, str]
     return lambda _requests: [user, password], ""
 
 
-@pytest.mark.parametrize("name", MECHANISMS)
+@pytest.mark.parametrize("name", [*MECHANISMS, "plain tls", "digest-md5 tls", "digest-md5 tcp"])
 @pytest.mark.parametrize(
     ("user", "password"), [("fred", RIGHT), ("fred", WRONG), ("nobody-here", WRONG)]
 )
 def test_no_password_is_seen(
-    daemons: dict[str, PrivateDaemon],
+    uris: dict[str, str],
     opener: Opener,
     name: str,
     user: str,
@@ -124,7 +135,7 @@ def test_no_password_is_seen(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    uri = daemons[name].uri("test:///default")
+    uri = uris[name]
     for source in SOURCES:
         given, added = told(source, tmp_path, user, password)
         with seen() as kept:
@@ -190,11 +201,11 @@ def test_no_password_is_seen_where_it_breaks_off(
     ],
 )
 def test_no_password_is_seen_where_a_file_is_wrong(
-    daemons: dict[str, PrivateDaemon], opener: Opener, text: str, tmp_path: Path
+    uris: dict[str, str], opener: Opener, text: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "wrong.conf"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    uri = daemons["plain"].uri("test:///default")
+    uri = uris["plain"]
     error, _ = opener(f"{uri}&authfile={path}", None)
     assert isinstance(error, ConfigFileError)
     assert traces(shown(error), *reachable(error)) == []
@@ -203,9 +214,9 @@ def test_no_password_is_seen_where_a_file_is_wrong(
 @pytest.mark.parametrize("bad", [f"{RIGHT}\x07", f"{RIGHT}\0", f"\u0627{RIGHT}"])
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_no_password_is_seen_where_a_mechanism_cannot_take_it(
-    daemons: dict[str, PrivateDaemon], opener: Opener, name: str, bad: str
+    uris: dict[str, str], opener: Opener, name: str, bad: str
 ) -> None:
-    error, _ = opener(daemons[name].uri("test:///default"), Credentials("fred", bad))
+    error, _ = opener(uris[name], Credentials("fred", bad))
     assert isinstance(error, VirtprotoError)
     assert traces(shown(error), *reachable(error)) == []
 
