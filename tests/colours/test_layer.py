@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import virtproto
-from tests.colours.driving import OVER_ROADS
+from tests.colours.driving import OVER_ROADS, until
 from tests.colours.streaming import END, UPLOAD, opened, sent_to
+from tests.colours.test_keepalive import hanging, pings
 from tests.colours.toy_layer import ToyLayer, ToySocket, carried, front
 from virtproto.errors import (
     ConnectionClosedError,
@@ -137,6 +138,21 @@ def test_streams_pass_both_ways(server: ScriptedServer, connection: virtproto.Co
     up.finish()
     assert sent_to(server) == sent
     assert connection.get_hostname() == "h"
+
+
+def test_a_silent_daemon_is_given_up_and_a_living_one_is_not(
+    server: ScriptedServer, connection: virtproto.Connection
+) -> None:
+    reasons: list[int] = []
+    connection._opened.keepalive = True
+    connection._opened.close_callbacks = False
+    connection.register_close_callback(lambda conn, reason: reasons.append(reason))
+    connection.set_keep_alive(0.05, 5)
+    until(connection, lambda: pings(server) >= 3)
+    assert reasons == []
+    with hanging(server):
+        until(connection, lambda: reasons)
+    assert reasons == [2]
 
 
 @pytest.mark.parametrize("cut", [1, 3, 5, 9])

@@ -79,7 +79,7 @@ class Fleet:
     ``uris`` are connection URIs, each of them once. ``at_once`` is on how many hosts a run is busy
     at a time. ``timeout_s`` is the time for each host in each run, in seconds above 0, connecting
     included; None is no limit. The other options are those of ``virtproto.aio.open``, for every
-    connection.
+    connection, but for ``sock``: one socket, or one function, is no road to many hosts.
 
     A host is connected to when a run first comes to it, and its connection is kept for later runs.
     One that could not be reached, or whose connection was lost, is connected to anew by the next

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LayeredSocket"]
 
+# As in `reading`, and what is read at once of a large packet's rest.
 _READ_SIZE = 65536
+_LARGE_READ_SIZE = 1 << 18
 # More would only lie here while the socket takes the first of it.
 _PIECE = 65536
 _SEND_FLAGS = (MSG_NOSIGNAL | MSG_DONTWAIT,)
@@ -119,7 +121,7 @@ class LayeredSocket:
         for what the layer cannot go on from.
         """
         if self._plain is None:
-            self._read(max(size, _READ_SIZE), flags)
+            self._read(_READ_SIZE if size <= _READ_SIZE else _LARGE_READ_SIZE, flags)
         # Without a call in between: what is taken from here is given.
         plain, self._plain = self._plain, None
         return plain or b"", [], 0, None

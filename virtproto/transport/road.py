@@ -117,6 +117,13 @@ class Road:
         # What the carrier said at the end, once it was asked.
         self.said: str | None = None
 
+    def __del__(self) -> None:
+        # Of one that nobody came to use: a signal may come before its channel is made. Absent where
+        # __init__ was torn.
+        carrier: Carrier | None = getattr(self, "carrier", None)
+        if carrier is not None:
+            carrier.end()
+
     def __repr__(self) -> str:
         return f"<Road to {self.name}>"
 
