@@ -27,7 +27,13 @@ from tests.lab.ports import free_port
 from tests.lab.sasl import auth_file, sasl_daemon, users
 from tests.live.baring import forms, reachable, seen, shown
 from virtproto import Credentials
-from virtproto.errors import ConfigFileError, DecodeError, LibvirtError, VirtprotoError
+from virtproto.errors import (
+    ConfigFileError,
+    DecodeError,
+    LibvirtError,
+    UsageError,
+    VirtprotoError,
+)
 from virtproto.testing import CloseConnection, NoReply, ScriptedServer
 from virtproto.wire import remote
 
@@ -219,6 +225,20 @@ def test_no_password_is_seen_where_a_mechanism_cannot_take_it(
     error, _ = opener(uris[name], Credentials("fred", bad))
     assert isinstance(error, VirtprotoError)
     assert traces(shown(error), *reachable(error)) == []
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [RIGHT, RIGHT.encode(), [RIGHT], ["fred", RIGHT, ""], ["fred", RIGHT.encode()], {RIGHT: ""}],
+    ids=["text", "bytes", "few", "many", "list of bytes", "dict"],
+)
+def test_no_password_is_seen_where_answers_are_none(
+    uris: dict[str, str], opener: Opener, answers: Any
+) -> None:
+    with seen() as kept:
+        error, _ = opener(uris["plain"], lambda _requests: answers)
+    assert isinstance(error, UsageError)
+    assert traces(kept.text, shown(error), *reachable(error)) == []
 
 
 # What is looked with sees what there is.

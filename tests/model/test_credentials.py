@@ -15,6 +15,7 @@ from virtproto.model.credentials import (
     Credentials,
     CredentialType,
     check_credentials,
+    concealed_answers,
 )
 
 
@@ -59,6 +60,15 @@ def test_what_open_takes(given: object) -> None:
 def test_what_open_does_not_take() -> None:
     with pytest.raises(ArgumentTypeError, match=r"credentials: expected Credentials.*not tuple"):
         check_credentials(("fred", "s3cret"))
+
+
+@pytest.mark.parametrize(
+    "answers", [None, 5, "s3cret", b"s3cret", ["a", None, b"s3cret", "s3cret"]]
+)
+def test_answers_are_kept_and_not_seen(answers: Any) -> None:
+    concealed = concealed_answers(answers)
+    assert concealed == answers
+    assert "s3cret" not in repr(concealed)
 
 
 def test_what_must_not_be_seen_while_it_is_typed() -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 from inspect import isawaitable, iscoroutinefunction
 
-from virtproto.errors import UsageError
-from virtproto.model.credentials import Concealed
+from virtproto.model.credentials import concealed_answers
 from virtproto.transport.deadline import time_left
 from virtproto.transport.elsewhere import Outcome, do_elsewhere, too_late
 
@@ -25,28 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["ask", "compute"]
 
 
-async def ask(asker: Any, requests: Sequence[CredentialRequest]) -> list[Any] | None:
-    """Ask for all that is wanted at once; None where nothing is told."""
+async def ask(asker: Any, requests: Sequence[CredentialRequest]) -> Any:
+    """Ask for all that is wanted at once; return whatever is answered, concealed."""
     if iscoroutinefunction(asker) or iscoroutinefunction(getattr(asker, "__call__", None)):  # noqa: B004
-        return _concealed(await asker(requests))
+        return concealed_answers(await asker(requests))
     # He may take his time.
     answers = await _elsewhere(_answers, (asker, requests), None)
-    return _concealed(await answers) if isawaitable(answers) else answers
+    return concealed_answers(await answers) if isawaitable(answers) else answers
 
 
 def _answers(asker: Callable[..., Any], requests: Sequence[CredentialRequest]) -> Any:
-    answers = asker(requests)
-    return answers if isawaitable(answers) else _concealed(answers)
+    return _unless_later(asker(requests))
 
 
-def _concealed(answers: Any) -> list[Any] | None:
-    if answers is None:
-        return None
-    if isinstance(answers, str) or not hasattr(answers, "__iter__"):
-        kind = type(answers).__name__
-        raise UsageError(f"credentials: the function answered with one {kind}, not with a list")
-    # From here on no repr shows them.
-    return [Concealed(each) if isinstance(each, str) else each for each in answers]
+def _unless_later(answers: Any) -> Any:
+    """Return what is to be awaited as it is, and answers concealed."""
+    return answers if isawaitable(answers) else concealed_answers(answers)
 
 
 async def compute(

@@ -13,7 +13,7 @@ from virtproto.errors import ArgumentTypeError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     # What is asked with all questions of one round, and answers each of them; None gives up.
     Answers: TypeAlias = "Sequence[str | None] | None"
@@ -27,6 +27,7 @@ __all__ = [
     "CredentialType",
     "Credentials",
     "check_credentials",
+    "concealed_answers",
 ]
 
 
@@ -149,3 +150,17 @@ def check_credentials(given: object) -> None:
             f"credentials: expected Credentials, a function that answers questions, or None, "
             f"not {kind}"
         )
+
+
+def concealed_answers(answers: Any) -> Any:
+    """Return what a function answered, whatever that is, so that no repr shows it.
+
+    Nothing is said of what is no list of answers: a traceback would hold whoever has them here.
+    """
+    if isinstance(answers, str):
+        return Concealed(answers)
+    if isinstance(answers, bytes):
+        return ConcealedBytes(answers)
+    if answers is None or not hasattr(answers, "__iter__"):
+        return answers
+    return [concealed_answers(each) if isinstance(each, str | bytes) else each for each in answers]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from virtproto.errors import UsageError
-from virtproto.model.credentials import Concealed
+from virtproto.model.credentials import concealed_answers
 from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
@@ -25,20 +25,17 @@ __all__ = ["ask", "compute"]
 _LONGEST_WAIT_S = 86400.0
 
 
-def ask(asker: Asker, requests: Sequence[CredentialRequest]) -> list[Any] | None:
-    """Ask for all that is wanted at once; None where nothing is told."""
-    answers = asker(requests)
-    if answers is None:
-        return None
+def ask(asker: Asker, requests: Sequence[CredentialRequest]) -> Any:
+    """Ask for all that is wanted at once; return whatever is answered, concealed."""
+    return _answers(asker(requests))
+
+
+def _answers(answers: Any) -> Any:
     if hasattr(answers, "__await__"):
         if hasattr(answers, "close"):
             answers.close()
         raise UsageError("credentials: a coroutine function, for which only virtproto.aio waits")
-    if isinstance(answers, str) or not hasattr(answers, "__iter__"):
-        kind = type(answers).__name__
-        raise UsageError(f"credentials: the function answered with one {kind}, not with a list")
-    # From here on no repr shows them.
-    return [Concealed(each) if isinstance(each, str) else each for each in answers]
+    return concealed_answers(answers)
 
 
 def compute(

@@ -215,7 +215,10 @@ def _request(kind: CredentialType, knowledge: Knowledge) -> CredentialRequest:
     return CredentialRequest(kind, prompt, host=knowledge.host)
 
 
-def _check_answers(missing: list[CredentialType], answers: Sequence[Any]) -> None:
+def _check_answers(missing: list[CredentialType], answers: object) -> None:
+    if not isinstance(answers, list):
+        kind = "text" if isinstance(answers, str) else type(answers).__name__
+        raise UsageError(f"credentials: the function answered with one {kind}, not with a list")
     if len(answers) != len(missing):
         raise UsageError(
             f"credentials: the function was asked {len(missing)} questions and returned "
@@ -223,7 +226,7 @@ def _check_answers(missing: list[CredentialType], answers: Sequence[Any]) -> Non
         )
     for answer in answers:
         if answer is not None and not isinstance(answer, str):
-            kind = type(answer).__name__
+            kind = "bytes" if isinstance(answer, bytes) else type(answer).__name__
             raise UsageError(f"credentials: the function answered with {kind}, not with a text")
 
 
