@@ -53,6 +53,6 @@ def connection(way: Way, open_in_colour: Open) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def storage(way: Way, open_in_colour: Open) -> Iterator[Any]:
-    """A connection to the real drivers, which have volumes."""
-    with way.opened(open_in_colour, f"qemu://{way.qemu}") as opened:
+    """A connection to the driver that has volumes."""
+    with way.opened(open_in_colour, way.storage) as opened:
         yield opened

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from tests.lab.daemon import PrivateDaemon, Setting
@@ -31,8 +32,20 @@ def certificates(scene: Scene) -> Iterator[Lab]:
     yield Lab(scene.folder / "pki")
 
 
+def listening_daemon(scene: Scene) -> AbstractContextManager[Host]:
+    return listening(scene, "9.0.0")
+
+
+def oldest_daemon(scene: Scene) -> AbstractContextManager[Host]:
+    return listening(scene, "7.0.0")
+
+
+def newest_daemon(scene: Scene) -> AbstractContextManager[Host]:
+    return listening(scene, "12.8.0")
+
+
 @contextlib.contextmanager
-def listening_daemon(scene: Scene) -> Iterator[Host]:
+def listening(scene: Scene, version: str) -> Iterator[Host]:
     lab = scene.having(certificates)
     tcp, tls = free_port(), free_port()
     ports: dict[str, Setting] = {
@@ -41,7 +54,9 @@ def listening_daemon(scene: Scene) -> Iterator[Host]:
         "tcp_port": str(tcp),
         "tls_port": str(tls),
     }
-    with private_daemon("9.0.0", {**lab.settings(), **ports}, listen=True) as daemon:
+    settings = {**lab.settings(), **ports}
+    seen = [(lab.folder, str(lab.folder))]
+    with private_daemon(version, settings, listen=True, binds=seen) as daemon:
         yield Host(daemon, tcp, tls)
 
 
@@ -57,17 +72,35 @@ def tcp(scene: Scene) -> Way:
 
 @road("tls")
 def tls(scene: Scene) -> Way:
-    host = scene.having(listening_daemon)
-    pki = f"pkipath={scene.having(certificates).client('good')}"
-    return Way(host.daemon, "tls", f"localhost:{host.tls}", pki, encrypted=True)
+    return tls_way(scene, listening_daemon)
+
+
+@road("tls, the oldest daemon")
+def tls_to_the_oldest(scene: Scene) -> Way:
+    return tls_way(scene, oldest_daemon, version="7.0.0")
+
+
+@road("tls, the newest daemon")
+def tls_to_the_newest(scene: Scene) -> Way:
+    return tls_way(scene, newest_daemon, version="12.8.0")
 
 
 @road("tls 1.2")
 def tls_1_2(scene: Scene) -> Way:
-    host = scene.having(listening_daemon)
-    pki = f"pkipath={scene.having(certificates).client('good')}"
-    older = f"{pki}&tls_priority=NORMAL:-VERS-TLS1.3"
-    return Way(host.daemon, "tls", f"127.0.0.1:{host.tls}", older, encrypted=True)
+    return tls_way(scene, listening_daemon, more="&tls_priority=NORMAL:-VERS-TLS1.3")
+
+
+def tls_way(
+    scene: Scene,
+    daemon: Callable[[Scene], AbstractContextManager[Host]],
+    *,
+    more: str = "",
+    version: str = "9.0.0",
+) -> Way:
+    host = scene.having(daemon)
+    parameters = f"pkipath={scene.having(certificates).client('good')}{more}"
+    name = f"localhost:{host.tls}"
+    return Way(host.daemon, "tls", name, parameters, encrypted=True, version=version)
 
 
 @road("sock=, tcp")

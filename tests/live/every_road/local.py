@@ -54,7 +54,7 @@ def session(scene: Scene) -> Way:
         daemon,
         "unix",
         parameters=f"socket={daemon.socket_path}",
-        qemu="/session",
+        storage="storage:///session",
         owner=NOBODY,
     )
 

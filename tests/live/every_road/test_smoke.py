@@ -110,7 +110,8 @@ def test_it_is_open_and_says_how_safe_it_is(connection: Any, way: Way) -> None:
     assert connection.is_secure() is way.secure
     assert connection.is_encrypted() is way.encrypted
     assert connection.get_hostname()
-    assert connection.get_library_version() == 9_000_000
+    major, minor, micro = map(int, way.version.split("."))
+    assert connection.get_library_version() >= major * 1_000_000 + minor * 1000 + micro
 
 
 @every_road
@@ -157,7 +158,8 @@ def test_what_the_daemon_refuses(connection: Any) -> None:
     assert error.domain == ErrorDomain.TEST
     assert error.level == ErrorLevel.ERROR
     assert error.message == "Domain not found"
-    assert (error.str1, error.str2, error.str3) == ("Domain not found", None, None)
+    # What filled the text: nothing, which a daemon of 7.0.0 says in another way.
+    assert (error.str1, error.str2 or None, error.str3) == ("Domain not found", None, None)
     assert (error.int1, error.int2) == (-1, -1)
     assert error.procedure == "DOMAIN_LOOKUP_BY_NAME"
     assert connection.is_alive()

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tests.colours.driving import Open
@@ -26,7 +26,8 @@ class Way:
     ``transport``, ``host`` (with its port) and ``parameters`` are those of the URI; ``options``
     makes what else ``open`` is told, anew each time; ``during`` is a block to open a connection in.
     ``secure`` and ``encrypted`` is what the connection has to say of itself. ``readonly`` roads
-    lead to a door for those who only watch; ``qemu`` is the path of the daemon's QEMU driver.
+    lead to a door for those who only watch; ``storage`` is the daemon's driver for volumes, and
+    ``owner`` the user that it runs as; ``version`` is its release.
     """
 
     daemon: PrivateDaemon
@@ -38,8 +39,9 @@ class Way:
     secure: bool = True
     encrypted: bool = False
     readonly: bool = False
-    qemu: str = "/system"
-    owner: int = field(default=0)
+    storage: str = "storage:///system"
+    owner: int = 0
+    version: str = "9.0.0"
 
     def uri(self, name: str) -> str:
         """Return the URI by which driver ``name`` ("test:///default") is reached."""
