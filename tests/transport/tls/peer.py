@@ -36,12 +36,15 @@ class Peer:
         wants_certificate: bool = False,
         newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
         ciphers: str | None = None,
+        group: str | None = None,
     ) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "servercert.pem", folder / "serverkey.pem")
         context.maximum_version = newest
         if ciphers is not None:
             context.set_ciphers(ciphers)
+        if group is not None:
+            context.set_ecdh_curve(group)
         if wants_certificate:
             context.load_verify_locations(folder / "cacert.pem")
             context.verify_mode = ssl.CERT_REQUIRED

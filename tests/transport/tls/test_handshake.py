@@ -151,13 +151,13 @@ def test_nothing_in_common_is_told(lab: Lab) -> None:
 def test_a_cipher_that_is_not_allowed_is_refused_when_chosen(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint = endpoint_of(lab, priority="SECURE256")
+    endpoint = endpoint_of(lab, priority="NORMAL:-AES-128-GCM")
     layer, _ = server(lab).shake(endpoint)
     assert layer.cipher == "TLS_AES_256_GCM_SHA384"
     # Python cannot have a server choose another.
     monkeypatch.setattr(ssl.SSLObject, "cipher", lambda _: ("TLS_AES_128_GCM_SHA256", "", 128))
     said = failure(lab, server(lab), endpoint=endpoint)
-    assert "chose cipher TLS_AES_128_GCM_SHA256, which TLS priority 'SECURE256' does not" in said
+    assert "chose cipher TLS_AES_128_GCM_SHA256, which TLS priority 'NORMAL:-A" in said
 
 
 def test_files_are_looked_at_before_anything_is_sent(lab: Lab) -> None:
@@ -175,3 +175,17 @@ def test_another_hosts_certificate(lab: Lab) -> None:
     assert "subjectAltName: it is for wrong.example, 192.0.2.1, not for localhost;" in said
     layer, _ = Peer(lab.folder / "elsewhere").shake(endpoint_of(lab, verify=False))
     assert layer.version == "TLSv1.3"
+
+
+def test_a_key_that_is_not_strong_enough(lab: Lab) -> None:
+    with pytest.raises(CertificateError, match="subjectPublicKey: 256 bits are too few, 384"):
+        server(lab).shake(endpoint_of(lab, priority="SECURE256"))
+
+
+@pytest.mark.parametrize("newest", VERSIONS)
+def test_a_group_that_is_chosen(lab: Lab, newest: ssl.TLSVersion) -> None:
+    endpoint = endpoint_of(lab, priority="NORMAL:-GROUP-ALL:+GROUP-SECP256R1")
+    server(lab, newest=newest, group="prime256v1").shake(endpoint)
+    said = failure(lab, server(lab, newest=newest, group="secp521r1"), endpoint=endpoint)
+    assert "no version or cipher of TLS that both sides allow" in said
+    server(lab, newest=newest, group="secp521r1").shake(endpoint_of(lab))

@@ -38,7 +38,9 @@ def test_without_one_it_is_what_gnutls_has() -> None:
         ("normal:-vers-tls-all:+vers-tls1.3", ("TLS1.3", "TLS1.3")),
         ("NORMAL:-VERS-TLS1.0:-VERS-TLS1.1", ("TLS1.2", "TLS1.3")),
         ("SECURE128:-VERS-DTLS-ALL", ("TLS1.2", "TLS1.3")),
-        ("NORMAL,-VERS-TLS1.3", ("TLS1.2", "TLS1.2")),
+        ("NORMAL:+VERS-TLS1.1", ("TLS1.2", "TLS1.3")),
+        # The first suite of TLS 1.3 cannot be left out, the version can.
+        ("NORMAL:-AES-256-GCM", ("TLS1.2", "TLS1.2")),
         ("@LIBVIRT,SYSTEM", ("TLS1.2", "TLS1.3")),
         ("@LIBVIRT,SYSTEM:-VERS-TLS1.3", ("TLS1.2", "TLS1.2")),
         ("NORMAL:-VERS-TLS1.3:+VERS-TLS1.3", ("TLS1.2", "TLS1.3")),
@@ -94,7 +96,10 @@ def test_suites(text: str, gone: str, left: str) -> None:
         "NORMAL:-ARCFOUR-128:-3DES-CBC:-MD5:-CAMELLIA-128-CBC",
         "NORMAL:-ANON-ECDH:-SRP:-PSK:-DHE-PSK:-DHE-DSS",
         "NORMAL:+CTYPE-X509:+COMP-NULL:-CTYPE-OPENPGP:-COMP-DEFLATE",
-        "NORMAL:+SIGN-ALL:+GROUP-ALL:+CURVE-ALL",
+        "NORMAL:+SIGN-ALL:+GROUP-ALL:+CURVE-ALL:+GROUP-FFDHE2048",
+        "NORMAL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-SIGN-RSA-MD5:-SIGN-DSA-SHA256",
+        "NORMAL:-COMP-ALL:-CTYPE-ALL",
+        "NORMAL:+ANON-ECDH:+3DES-CBC:+VERS-TLS1.0",
         "LEGACY",
         "PERFORMANCE",
         "SECURE",
@@ -102,6 +107,28 @@ def test_suites(text: str, gone: str, left: str) -> None:
 )
 def test_what_makes_no_difference_is_taken(text: str) -> None:
     assert suites(read_priority(text)) == suites(read_priority(None))
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("NORMAL", None),
+        ("SECURE128", None),
+        ("SECURE192", "secp384r1"),
+        ("SECURE256:-VERS-TLS1.3", "secp384r1"),
+        ("SECURE256:+GROUP-ALL", None),
+        ("NORMAL:-GROUP-ALL:+GROUP-SECP384R1", "secp384r1"),
+        ("NORMAL:-CURVE-ALL:+CURVE-SECP256R1:+GROUP-SECP256R1", "prime256v1"),
+        (
+            "NORMAL:-GROUP-ALL:+GROUP-SECP256R1:+GROUP-SECP521R1:-GROUP-SECP256R1:-GROUP-X25519",
+            "secp521r1",
+        ),
+    ],
+)
+def test_groups(text: str, group: str | None) -> None:
+    policy = read_priority(text)
+    assert policy.group == group
+    make_context(TlsFiles("none"), policy)
 
 
 def test_tickets_and_strength() -> None:
@@ -116,19 +143,29 @@ def test_tickets_and_strength() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("NORMAL:+VERS-TLS1.1", "'\\+VERS-TLS1.1': this is not spoken here"),
-        ("NORMAL:-VERS-ALL:+VERS-TLS1.0", "not spoken here"),
+        ("NORMAL:-VERS-ALL:+VERS-TLS1.0", "leaves no version of TLS"),
         ("NORMAL:-VERS-ALL", "leaves no version of TLS"),
         ("NONE", "leaves no version of TLS"),
         ("-VERS-TLS1.3", "leaves no version of TLS"),
-        ("", "leaves no version of TLS"),
+        ("", "it has an empty word"),
+        ("NORMAL::-RSA", "it has an empty word"),
+        ("NORMAL,-VERS-TLS1.3", "'NORMAL,-VERS-TLS1.3': no priority string"),
+        ("NORMAL -VERS-TLS1.3", "'NORMAL -VERS-TLS1.3': no priority string"),
+        ("SYSTEM", "'SYSTEM': no priority string"),
         ("NORMAL:-VERS-TLS1.3:-KX-ALL", "leaves no cipher suite of TLS 1.2"),
-        ("NORMAL:-SIGN-RSA-SHA1", "'-SIGN-RSA-SHA1': SIGN cannot be chosen here"),
-        ("NORMAL:-GROUP-X25519", "GROUP cannot be chosen here"),
-        ("NORMAL:-CURVE-ALL:+CURVE-SECP256R1", "'-CURVE-ALL': CURVE cannot"),
-        ("NORMAL:-AES-256-GCM", "'-AES-256-GCM': .* add -VERS-TLS1.3"),
-        ("NORMAL:+ANON-ECDH", "'\\+ANON-ECDH': this is not spoken here"),
-        ("NORMAL:+3DES-CBC", "not spoken here"),
+        ("NORMAL:-SIGN-RSA-SHA256", "'-SIGN-RSA-SHA256': signatures cannot be chosen here"),
+        ("NORMAL:-GROUP-X25519", "'-GROUP-X25519': no single group can be left out here"),
+        ("NORMAL:-GROUP-FFDHE2048", "'-GROUP-FFDHE2048': no single group"),
+        ("NORMAL:-CURVE-ALL:+CURVE-X448", "'\\+CURVE-X448': of groups that can be chosen"),
+        (
+            "NORMAL:-GROUP-ALL:+GROUP-SECP384R1:+GROUP-SECP256R1",
+            "not GROUP-SECP384R1 and GROUP-SECP256R1",
+        ),
+        ("NORMAL:-GROUP-ALL", "or all of them, not none"),
+        (
+            "NORMAL:-VERS-TLS1.2:-AES-256-GCM",
+            "'-AES-256-GCM': AES-256-GCM cannot be left out of TLS 1.3",
+        ),
         ("NORMAL:%FORCE_ETM", "'%FORCE_ETM': this option cannot be had"),
         ("NORMAL:%VERIFY_ALLOW_SIGN_WITH_SHA1", "this option cannot be had"),
         ("NORMAL:%UNSAFE_RENEGOTIATION", "this option cannot be had"),

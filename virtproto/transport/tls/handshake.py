@@ -100,6 +100,8 @@ def make_context(files: TlsFiles, policy: Policy, role: str = "client") -> ssl.S
         context.options |= ssl.OP_NO_TICKET
     context.minimum_version = _VERSIONS[policy.oldest]
     context.maximum_version = _VERSIONS[policy.newest]
+    if policy.group is not None:
+        context.set_ecdh_curve(policy.group)
     try:
         context.set_ciphers(policy.ciphers)
     except ssl.SSLError:

@@ -13,6 +13,7 @@ from virtproto.transport.tls.chain import LOW, Strength
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import TypeAlias
 
     # What may be used of one kind ("VERS", "CIPHER" ...), by GnuTLS' names.
@@ -23,11 +24,7 @@ __all__ = ["DEFAULT", "Policy", "read_priority"]
 DEFAULT = "NORMAL"
 
 _VERSIONS = ("TLS1.2", "TLS1.3")
-_TOO_OLD = {"TLS1.0", "TLS1.1", "SSL3.0", "DTLS1.0", "DTLS1.2", "DTLS0.9"}
 _EXCHANGES = ("ECDHE-ECDSA", "ECDHE-RSA", "DHE-RSA", "RSA")
-_UNSPOKEN_EXCHANGES = re.compile(
-    r"(ECDHE-|DHE-|RSA-)?PSK|SRP(-\w+)?|ANON-\w+|DHE-DSS|GOST-\w+|VKO\S+"
-)
 # Each with its name in OpenSSL, and the MACs that it goes with there.
 _STRONG = {
     "AES-256-GCM": ("AES256-GCM-SHA384", "AEAD"),
@@ -56,11 +53,15 @@ _TLS13 = {
     "AES-128-GCM": "TLS_AES_128_GCM_SHA256",
 }
 
-_SECURE192: dict[str, object] = {"CIPHER": set(_STRONG), "strength": "HIGH"}
+_SECURE192: dict[str, object] = {
+    "CIPHER": set(_STRONG),
+    "strength": "SECURE192",
+    "group": "GROUP-SECP384R1",
+}
 # The words that a string begins with: what each allows at first.
 _LEVELS: dict[str, dict[str, object]] = {
     "NORMAL": {},
-    "SYSTEM": {},
+    "@SYSTEM": {},
     "PERFORMANCE": {},
     "LEGACY": {},
     "SECURE": {},
@@ -76,6 +77,7 @@ _STRENGTHS = {
     "LEGACY": (1, Strength("LEGACY", 1776, 192)),
     "MEDIUM": (2, Strength("MEDIUM", 2048, 224)),
     "HIGH": (3, Strength("HIGH", 3072, 256)),
+    "SECURE192": (3, Strength("HIGH", 3072, 384)),
     "ULTRA": (4, Strength("ULTRA", 8192, 384)),
     "FUTURE": (5, Strength("FUTURE", 15360, 512)),
 }
@@ -93,29 +95,44 @@ _HARMLESS = {
     "STATELESS_COMPRESSION",
 }
 _NO_TICKETS = {"NO_TICKETS", "NO_TICKETS_TLS12"}
-# Kinds of words of which everything is allowed here, and nothing can be taken away.
-_FIXED = re.compile(r"(SIGN|GROUP|CURVE|COMP|CTYPE)-(\S+)")
-# What of those is not spoken here anyhow, so that it may be taken away, and what is always there.
-_FIXED_ABSENT = re.compile(r"COMP-(?!NULL|ALL)\S+|CTYPE-(OPENPGP|OPGP|RAWPK|CLI-RAWPK|SRV-RAWPK)")
+# Groups for the key exchange, of which OpenSSL can be told one by Python, or all that it has.
+_GROUPS = {
+    "GROUP-SECP256R1": "prime256v1",
+    "GROUP-SECP384R1": "secp384r1",
+    "GROUP-SECP521R1": "secp521r1",
+}
+_GROUP = re.compile(r"(GROUP|CURVE)-(\S+)")
+# Words that make no difference here, whether they add or take away.
+_IDLE = re.compile(r"COMP-\S+|CTYPE-\S+|VERS-DTLS\S*")
+# What is not spoken here anyhow, so that taking it away is no matter; who allows it is not obeyed.
+_UNSPOKEN = re.compile(
+    r"VERS-(TLS1\.[01]|SSL3\.0)"
+    r"|(ECDHE-|DHE-|RSA-)?PSK|SRP(-\w+)?|ANON-\w+|DHE-DSS|VKO\S+"
+    r"|3DES-CBC|ARCFOUR-\d+|CAMELLIA-\S+|AES-(128|256)-CCM-8|AES-192-\S+|DES-CBC|RC2-40"
+    r"|SALSA20\S*|ESTREAM\S*|NULL|MD5|UMAC-\S+|SHA224|SHA512|AES-(CMAC|GMAC)-\S+|GOST\S+"
+    r"|STREEBOG\S+|IDEA\S*|SIGN-\S+-(SHA1|MD5)|SIGN-(DSA|GOST)\S*"
+)
 
 
 class Policy:
     """What may be agreed on with a daemon.
 
     ``oldest`` and ``newest`` are versions ("TLS1.2"), ``ciphers`` is for OpenSSL, without TLS 1.3;
-    ``tls13`` are the names in OpenSSL of the suites of TLS 1.3 that may be used; ``strength`` is
-    how large keys have to be; ``tickets`` tells whether session tickets are asked for.
+    ``tls13`` are the names in OpenSSL of the suites of TLS 1.3 that may be used; ``group`` is the
+    only one for the key exchange, None for any; ``strength`` is how large keys have to be;
+    ``tickets`` tells whether session tickets are asked for.
     """
 
-    __slots__ = ("ciphers", "newest", "oldest", "strength", "text", "tickets", "tls13")
+    __slots__ = ("ciphers", "group", "newest", "oldest", "strength", "text", "tickets", "tls13")
 
     def __init__(
         self,
         text: str,
         *,
-        versions: tuple[str, ...],
+        versions: Sequence[str],
         ciphers: str,
         tls13: tuple[str, ...],
+        group: str | None,
         strength: Strength,
         tickets: bool,
     ) -> None:
@@ -124,6 +141,7 @@ class Policy:
         self.newest = versions[-1]
         self.ciphers = ciphers
         self.tls13 = tls13
+        self.group = group
         self.strength = strength
         self.tickets = tickets
 
@@ -148,36 +166,54 @@ class _Reader:
         self._strength = "LOW"
         self._tickets = True
         self._allowed: Allowed = {"VERS": set(), "CIPHER": set(), "KX": set(), "MAC": set()}
+        # None is for all that there are.
+        self._groups: list[str] | None = None
         # The words that took away what TLS 1.3 would have, for the message.
         self._takers: dict[str, str] = {}
-        text = text.strip()
-        for word in filter(None, re.split(r":", _system_policy(text, self._refused))):
+        for word in _resolved(text).split(":"):
             self._take(word)
 
     def policy(self) -> Policy:
-        versions = tuple(each for each in _VERSIONS if each in self._allowed["VERS"])
-        if not versions:
-            raise self._refused(None, "it leaves no version of TLS that is spoken here (1.2, 1.3)")
         level, strength = _STRENGTHS[self._strength]
         names = self._suites()
-        if not names and versions[0] == "TLS1.2":
-            if versions[-1] == "TLS1.2":
-                raise self._refused(None, "it leaves no cipher suite of TLS 1.2")
-            versions = ("TLS1.3",)
-        tls13 = [cipher for cipher in _TLS13 if cipher in self._allowed["CIPHER"]]
-        if versions[-1] == "TLS1.3" and (not tls13 or tls13[0] != next(iter(_TLS13))):
-            first = next(iter(_TLS13))
-            word = self._takers.get(first)
-            why = f"{first} cannot be left out of TLS 1.3 here; add -VERS-TLS1.3 to use TLS 1.2"
-            raise self._refused(word, why)
+        versions = self._versions(names)
+        tls13 = [_TLS13[cipher] for cipher in _TLS13 if cipher in self._allowed["CIPHER"]]
         return Policy(
             self._text,
             versions=versions,
             ciphers=":".join([*(names or ["DEFAULT"]), f"@SECLEVEL={level}"]),
-            tls13=tuple(_TLS13[cipher] for cipher in tls13),
+            tls13=tuple(tls13),
+            group=self._group(),
             strength=strength,
             tickets=self._tickets,
         )
+
+    def _versions(self, names: list[str]) -> list[str]:
+        """Return the versions that are allowed, and of which a suite is left."""
+        versions = [each for each in _VERSIONS if each in self._allowed["VERS"]]
+        if not versions:
+            raise self._refused(None, "it leaves no version of TLS that is spoken here (1.2, 1.3)")
+        if "TLS1.2" in versions and not names:
+            versions.remove("TLS1.2")
+            if not versions:
+                raise self._refused(None, "it leaves no cipher suite of TLS 1.2")
+        # A daemon chooses the first suite of TLS 1.3, and Python cannot leave it out.
+        first = next(iter(_TLS13))
+        if "TLS1.3" in versions and first not in self._allowed["CIPHER"]:
+            versions.remove("TLS1.3")
+            if not versions:
+                why = f"{first} cannot be left out of TLS 1.3 here; allow it, or TLS 1.2"
+                raise self._refused(self._takers.get(first), why)
+        return versions
+
+    def _group(self) -> str | None:
+        if self._groups is None:
+            return None
+        if len(self._groups) != 1:
+            found = " and ".join(self._groups) or "none"
+            why = f"one group can be chosen here, or all of them, not {found}"
+            raise self._refused(None, why)
+        return _GROUPS[self._groups[0]]
 
     def _refused(self, word: str | None, why: str) -> TLSError:
         at = "" if word is None else f" at {word!r}"
@@ -187,6 +223,8 @@ class _Reader:
         upper = word.upper()
         if upper in _LEVELS:
             self._begin(upper)
+        elif not word:
+            raise self._refused(None, "it has an empty word")
         elif word[0] in "+-!":
             self._change(word, upper[1:], add=word[0] == "+")
         elif word[0] == "%":
@@ -209,49 +247,59 @@ class _Reader:
             assert isinstance(given, set)
             self._allowed[kind] = set(given)
         self._strength = str(differing.get("strength", "LOW"))
+        group = differing.get("group")
+        self._groups = None if group is None else [str(group)]
         for cipher in set(_CIPHERS) - self._allowed["CIPHER"]:
             self._takers[cipher] = level
 
     def _change(self, word: str, name: str, *, add: bool) -> None:
-        if (fixed := _FIXED.fullmatch(name)) is not None:
-            if not add and _FIXED_ABSENT.fullmatch(name) is None:
-                raise self._refused(word, f"{fixed[1]} cannot be chosen here; leave the word out")
-            return
-        kind, names = self._named(word, name, add=add)
-        for each in names:
-            if add:
-                self._allowed[kind].add(each)
-            else:
-                self._allowed[kind].discard(each)
-                self._takers[each] = word
+        if (group := _GROUP.fullmatch(name)) is not None:
+            self._change_group(word, f"GROUP-{group[2]}", add=add)
+        elif _IDLE.fullmatch(name) is None and _UNSPOKEN.fullmatch(name) is None:
+            kind, names = self._named(word, name, add=add)
+            for each in names:
+                if add:
+                    self._allowed[kind].add(each)
+                else:
+                    self._allowed[kind].discard(each)
+                    self._takers[each] = word
+
+    def _change_group(self, word: str, name: str, *, add: bool) -> None:
+        if name == "GROUP-ALL":
+            self._groups = None if add else []
+        elif self._groups is None:
+            if not add:
+                why = "no single group can be left out here; take -GROUP-ALL and add the one wanted"
+                raise self._refused(word, why)
+        elif not add:
+            self._groups = [each for each in self._groups if each != name]
+        elif name not in _GROUPS:
+            known = ", ".join(_GROUPS)
+            raise self._refused(word, f"of groups that can be chosen here there are {known}")
+        elif name not in self._groups:
+            self._groups.append(name)
 
     def _named(self, word: str, name: str, *, add: bool) -> tuple[str, tuple[str, ...]]:
         """Return which kind of thing ``name`` is, and what it stands for."""
         everything = {
             "VERS-ALL": ("VERS", _VERSIONS),
             "VERS-TLS-ALL": ("VERS", _VERSIONS),
-            "VERS-DTLS-ALL": ("VERS", ()),
             "CIPHER-ALL": ("CIPHER", tuple(_CIPHERS)),
             "KX-ALL": ("KX", _EXCHANGES),
             "MAC-ALL": ("MAC", _MACS),
         }
         if name in everything:
             return everything[name]
-        version = name.removeprefix("VERS-")
         for kind, known in (("CIPHER", _CIPHERS), ("KX", _EXCHANGES), ("MAC", _MACS)):
             if name in known:
                 return kind, (name,)
+        version = name.removeprefix("VERS-")
         if version != name and version in _VERSIONS:
             return "VERS", (version,)
-        known_elsewhere = (
-            (version != name and version in _TOO_OLD)
-            or _UNSPOKEN_EXCHANGES.fullmatch(name) is not None
-            or _UNSPOKEN_CIPHERS.fullmatch(name) is not None
-        )
-        if not known_elsewhere:
+        if not name.startswith("SIGN-"):
             raise self._refused(word, "GnuTLS has nothing of this name, or it is not known here")
-        if add:
-            raise self._refused(word, "this is not spoken here; leave the word out")
+        if not add:
+            raise self._refused(word, "signatures cannot be chosen here; leave the word out")
         return "KX", ()
 
     def _option(self, word: str, name: str) -> None:
@@ -284,30 +332,24 @@ class _Reader:
         return sorted(found, key=lambda name: name.startswith("AES"))
 
 
-_UNSPOKEN_CIPHERS = re.compile(
-    r"3DES-CBC|ARCFOUR-\d+|CAMELLIA-\S+|AES-(128|256)-CCM-8|AES-192-\S+|DES-CBC|RC2-40|SALSA20\S*"
-    r"|ESTREAM\S*|NULL|MD5|UMAC-\S+|SHA224|SHA512|AES-(CMAC|GMAC)-\S+|GOST\S+|STREEBOG\S+|IDEA\S*"
-)
-
-
 def _exists(cipher: str, exchange: str) -> bool:
     if cipher.endswith("-CCM"):
         return exchange != "ECDHE-RSA"
     return cipher != "CHACHA20-POLY1305" or exchange != "RSA"
 
 
-def _system_policy(text: str, refused: object) -> str:
+def _resolved(text: str) -> str:
     """Return ``text`` with a reference to the machine's policy, such as @LIBVIRT,SYSTEM, resolved.
 
     What the administrator wrote for GnuTLS is not read here; where SYSTEM may stand in for it, it
     is taken to be the usual.
     """
     if not text.startswith("@"):
-        return text.replace(",", ":").replace(" ", ":")
+        return text
     names, colon, rest = text.partition(":")
     if "SYSTEM" not in names[1:].upper().split(","):
         raise TLSError(
             f"TLS priority {text!r} at {names!r}: this refers to the machine's policy for GnuTLS,"
             " which is not read here; write the priority itself"
         )
-    return f"SYSTEM{colon}{rest}"
+    return f"@SYSTEM{colon}{rest}"
