@@ -67,21 +67,18 @@ class _Order:
         # What the thread is told: a question, or what came of it all.
         self._told: SimpleQueue[tuple[str, Any, Any]] = SimpleQueue()
         self._task: asyncio.Task[None] | None = None
-        self._was_given_up = False
 
     def start(self) -> None:
         """Begin, on the loop's thread."""
-        if self._was_given_up:
-            self._sock.close()
-            _leave(self)
-        else:
-            self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._task = asyncio.get_running_loop().create_task(self._serve())
 
     def give_up(self) -> None:
-        """End it before it has come to anything, on the loop's thread."""
-        self._was_given_up = True
+        """End it, whether it has begun or not, on the loop's thread."""
         if self._task is not None:
             self._task.cancel()
+        else:
+            self._sock.close()
+            _leave(self)
 
     def wait(self) -> Road:
         """Wait for what comes of it, and answer questions meanwhile."""
@@ -142,19 +139,20 @@ def connect_there(
 ) -> Road:
     """Return a road by the SSH server at the other end of ``sock``, served by the thread."""
     order = _Order(endpoint, sock, timeout_s, credentials)
+    loop: asyncio.AbstractEventLoop | None = None
     try:
         loop = _join(order)
         # In this thread's context: its time limits count there.
         loop.call_soon_threadsafe(order.start, context=copy_context())
-    except BaseException:
-        _leave(order)
-        sock.close()
-        raise
-    try:
         return order.wait()
     except BaseException:
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(order.give_up)
+        if loop is None:
+            sock.close()
+            _leave(order)
+        else:
+            # Behind the start, if that was ordered. A loop that has ended has ended all of its own.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(order.give_up)
         raise
 
 
@@ -163,15 +161,18 @@ def _join(order: _Order) -> asyncio.AbstractEventLoop:
     with _kept.guard:
         _kept.users.add(order)
         if _kept.loop is None:
-            loop = asyncio.new_event_loop()
-            thread = Thread(target=_run, args=(loop,), name=_NAME, daemon=True)
+            made: SimpleQueue[asyncio.AbstractEventLoop | OSError] = SimpleQueue()
+            thread = Thread(target=_run, args=(_kept, made), name=_NAME, daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:
-                loop.close()
                 raise TransportError(f"no thread for ssh can be had: {error}") from error
-            _kept.loop = loop
+            loop = made.get()
+            if isinstance(loop, OSError):
+                raise TransportError(f"no event loop for ssh can be had: {loop}") from loop
             _kept.threads = [*filter(Thread.is_alive, _kept.threads), thread]
+            # Last: where a signal came before it there is none, as the thread finds out itself.
+            _kept.loop = loop
         return _kept.loop
 
 
@@ -186,7 +187,18 @@ def _leave(order: _Order) -> None:
     loop.call_soon_threadsafe(loop.stop)
 
 
-def _run(loop: asyncio.AbstractEventLoop) -> None:
+def _run(kept: _Kept, made: SimpleQueue[asyncio.AbstractEventLoop | OSError]) -> None:
+    try:
+        # Here, where no signal is in its way.
+        loop = asyncio.new_event_loop()
+    except OSError as error:
+        made.put(error)
+        return
+    made.put(loop)
+    with kept.guard:
+        if kept.loop is not loop:
+            loop.close()
+            return
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()

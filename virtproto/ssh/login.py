@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asyncssh import SSHAgentClient, SSHKey, SSHKeyPair
+    from asyncssh import SSHAgentClient, SSHClientConnection, SSHKey, SSHKeyPair
 
     from virtproto.model.endpoint import LibsshEndpoint
 
@@ -51,9 +51,8 @@ class Login(asyncssh.SSHClient):
         self.tried: list[str] = []
         # What the caller's function raised, or a file of his is to blame for.
         self.failure: BaseException | None = None
-        # Why the connection ended, once it has.
-        self.lost: Exception | None = None
-        self.has_ended = False
+        # Whether asyncssh has the socket, and sees to its end.
+        self.is_connected = False
 
     @property
     def preferred(self) -> list[str]:
@@ -61,8 +60,8 @@ class Login(asyncssh.SSHClient):
         names = [_SSH_NAMES.get(method, method) for method in self._methods]
         return list(dict.fromkeys(names))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost, self.has_ended = exc, True
+    def connection_made(self, conn: SSHClientConnection) -> None:
+        self.is_connected = True
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: SSHKey) -> bool:
         return self._keys.judge(key, self._questions.can_ask)

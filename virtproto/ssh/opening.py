@@ -69,7 +69,7 @@ async def open_bridge(
         if connection is not None:
             connection.close()
             await _gone(connection)
-        else:
+        elif login is None or not login.is_connected:
             tcp.close()
         raise
     return bridge
