@@ -232,6 +232,34 @@ def test_priorities_that_a_client_asks_for(
     _assert_serves(open_in_colour, plain.uri(query=f"&tls_priority={priority}"))
 
 
+@pytest.mark.parametrize(
+    "priority",
+    [
+        "SECURE256",  # of which the lab's keys are too short
+        "NORMAL:-ECDHE-ECDSA",
+        "NORMAL:-ECDHE-ECDSA:-VERS-TLS1.3",
+        "NONE:+VERS-TLS1.2:+ECDHE-ECDSA:+AES-128-GCM:+AEAD:+SIGN-ALL:+COMP-NULL:+GROUP-ALL",
+        "NONE:+VERS-TLS1.2:+ECDHE-RSA:+AES-128-GCM:+AEAD:+SIGN-ALL:+COMP-NULL:+GROUP-ALL",
+        "NORMAL:+VERS-TLS1.1:+ANON-ECDH:%COMPAT:%NO_TICKETS",
+        "NORMAL:%PROFILE_HIGH",
+        "NORMAL:%PROFILE_FUTURE",
+        "NORMAL:-VERS-ALL",
+        "NORMAL,-VERS-TLS1.3",
+        "NORMAL::-RSA",
+        "NORMAL:-NOSUCH",
+        "SYSTEM",
+    ],
+)
+def test_priorities_are_those_of_the_c_client(plain: Listening, priority: str) -> None:
+    uri = plain.uri(query=f"&tls_priority={priority.replace('%', '%25')}")
+    try:
+        with virtproto.open(uri):
+            ours = True
+    except TLSError:
+        ours = False
+    assert ours == _their_verdict(uri)
+
+
 def test_a_priority_that_cannot_be_had_is_refused(plain: Listening, open_in_colour: Open) -> None:
     with pytest.raises(TLSError, match=r"at '-SIGN-RSA-SHA256': signatures cannot be chosen"):
         open_in_colour(plain.uri(query="&tls_priority=NORMAL:-SIGN-RSA-SHA256")).__enter__()
