@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.differential.uri_likeness import essence, parts_that_differ
+from tests.differential.uri_likeness import contradictions, essence, parts_that_differ
 from tests.differential.uri_trace import connects_by_case
 
 MARK = 'connect(3, {sa_family=AF_UNIX, sun_path=@"virtproto-uri-case-%d"}, 23) = -1 ECONNREFUSED'
@@ -107,3 +107,34 @@ def test_the_usual_port_may_be_written() -> None:
     theirs = essence(observation(remembered=[["/known", "[box]:22"]]))
     assert theirs == essence(observation(remembered=[["/known", "box"]]))
     assert theirs != essence(observation(remembered=[["/known", "[box]:2222"]]))
+
+
+@pytest.mark.parametrize(
+    ("road", "changes", "contradicted"),
+    [
+        ({"kind": "unix", "path": "/s"}, {}, []),
+        ({"kind": "unix", "path": "/t"}, {}, ["path"]),
+        ({"kind": "unix", "path": "/t"}, {"connects": []}, []),
+        ({"kind": "tcp", "port": 7}, {"connects": ["tcp:[::1]:7", "tcp:127.0.0.1:7"]}, []),
+        ({"kind": "tls", "port": 7}, {"connects": ["tcp:[::1]:7", "tcp:127.0.0.1:8"]}, ["port"]),
+        ({"kind": "ssh", "argv": ["ssh", "h"], "program": "/ssh"}, {}, []),
+        (
+            {"kind": "ext", "argv": ["x", "h"], "program": "/x"},
+            {"ran": [{"argv": ["/y", "i"], "environment": []}]},
+            ["argv", "program"],
+        ),
+        (
+            {"kind": "libssh", "remote_command": "nc", "user": "root", "port": 22},
+            {"ssh": [{"command": "sh", "user": "fred", "at": ["::1", 23]}]},
+            ["remote_command", "user", "port"],
+        ),
+    ],
+)
+def test_contradictions_are_seen(
+    road: dict[str, Any], changes: dict[str, Any], contradicted: list[str]
+) -> None:
+    told = {"road": road, "open": {"name": "test:///default"}}
+    found = contradictions(told, observation(**changes))
+    assert [what for what, _told, _seen in found] == contradicted
+    told["open"] = {"name": "test:///other"}
+    assert "name" in [what for what, _told, _seen in contradictions(told, observation(**changes))]

@@ -20,6 +20,7 @@ import pytest
 from tests.differential.uri_cases import Case, read_cases
 from tests.differential.uri_likeness import (
     TOLERATED_ENVIRONMENT,
+    contradictions,
     essence,
     intended_differences,
     parts_that_differ,
@@ -70,8 +71,8 @@ def _observing(way: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def observed() -> Iterator[dict[str, dict[str, Any]]]:
-    """What came of every case, by its name, for "c", "sync" and "aio"."""
-    processes = {way: _observing(way) for way in ("c", *COLOURS)}
+    """What came of every case, by its name, for "c", "sync", "aio" and "told"."""
+    processes = {way: _observing(way) for way in ("c", *COLOURS, "told")}
     found = {}
     try:
         for way, process in processes.items():
@@ -126,6 +127,22 @@ def test_nobody_is_refused_by_accident(observed: dict[str, dict[str, Any]], colo
                 refused,
             )
             assert refused["text"]
+
+
+# The command line knows no way to leave aliases alone, and shows no password.
+TOLD = [case for case in CASES if case.aliases and "fred:pw@" not in (case.uri or "")]
+
+
+@pytest.mark.parametrize("case", TOLD, ids=lambda case: case.name)
+def test_what_is_told_is_what_happens(observed: dict[str, dict[str, Any]], case: Case) -> None:
+    """The command line explains a URI as it is opened, and opens nothing for it."""
+    told, done = (observed[way][case.name] for way in ("told", "sync"))
+    assert not any(told[part] for part in ("connects", "opened", "ran", "tls", "ssh", "asked"))
+    if told["refused"]:
+        assert done["refused"] == told["refused"]
+        assert done["connects"] == done["ran"] == []
+    else:
+        assert not contradictions(told["told"], done)
 
 
 def test_what_is_tolerated_happens(observed: dict[str, dict[str, Any]]) -> None:

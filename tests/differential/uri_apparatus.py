@@ -1,8 +1,8 @@
 """All URIs of the table given to one client, and everything noted that comes of each.
 
-Run as a program with the client's name ("c", "sync" or "aio"), in mount and network namespaces
-that nobody else is in. Prints one JSON object: by a case's name, what was observed. It must not
-judge: every client is observed in exactly the same manner.
+Run as a program with the client's name ("c", "sync", "aio" or "told"), in mount and network
+namespaces that nobody else is in. Prints one JSON object: by a case's name, what was observed. It
+must not judge: every client is observed in exactly the same manner.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["observe"]
 _TRACE = PLACE / "trace"
 _PARTY = Path(__file__).with_name("uri_party.py")
 # Debian's package of the binding is for Debian's interpreter.
-_INTERPRETERS = {"c": "/usr/bin/python3", "sync": sys.executable, "aio": sys.executable}
+_BINDINGS_PYTHON = "/usr/bin/python3"
 
 
 def _environment(way: str) -> dict[str, str]:
@@ -53,8 +53,9 @@ class _Party:
     """The client's process, under strace."""
 
     def __init__(self, way: str) -> None:
+        python = _BINDINGS_PYTHON if way == "c" else sys.executable
         self._process = subprocess.Popen(
-            [*STRACE, str(_TRACE), _INTERPRETERS[way], str(_PARTY), way],
+            [*STRACE, str(_TRACE), python, str(_PARTY), way],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(way),

@@ -17,6 +17,7 @@ from tests.differential.uri_place import PLACE
 __all__ = [
     "PARTS",
     "TOLERATED_ENVIRONMENT",
+    "contradictions",
     "Intended",
     "essence",
     "intended_differences",
@@ -101,3 +102,31 @@ def intended_differences() -> dict[str, Intended]:
                 raise ValueError(f"{_INTENDED.name} has {case!r} twice")
             found[case] = intended
     return found
+
+
+def contradictions(told: dict[str, Any], done: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return what ``virtproto uri`` tells and what was observed of it, where they are not equal.
+
+    Each with the name of what is told. What did not come to pass contradicts nothing.
+    """
+    road = told["road"]
+    pairs = [("name", told["open"]["name"], _each(done["opened"], "name"))]
+    match road["kind"]:
+        case "unix":
+            paths = [path.split(" and ")[0] for path in done["connects"]]
+            pairs.append(("path", f"unix:{road['path']}", paths))
+        case "tcp" | "tls":
+            ports = [int(address.rpartition(":")[2]) for address in done["connects"]]
+            pairs.append(("port", road["port"], ports))
+        case "ssh" | "ext":
+            pairs.append(("argv", road["argv"][1:], [ran["argv"][1:] for ran in done["ran"]]))
+            pairs.append(("program", road["program"], [ran["argv"][0] for ran in done["ran"]]))
+        case _:
+            pairs.append(("remote_command", road["remote_command"], _each(done["ssh"], "command")))
+            pairs.append(("user", road["user"], _each(done["ssh"], "user")))
+            pairs.append(("port", road["port"], [visit["at"][1] for visit in done["ssh"]]))
+    return [(what, one, each) for what, one, seen in pairs for each in seen if each != one]
+
+
+def _each(notes: list[dict[str, Any]], name: str) -> list[Any]:
+    return [note[name] for note in notes if name in note]

@@ -1,13 +1,14 @@
 """The process in which a client opens connections: one fork of it for each, so that none is alike.
 
 Run as a program, under whichever interpreter has the client: by ``/usr/bin/python3`` for the C
-binding ("c"), by the tests' own for virtproto ("sync", "aio"). Reads one case a line, a JSON
+binding ("c"), by the tests' own for virtproto ("sync", "aio", and "told" for what the command line
+tells without opening anything). Reads one case a line, a JSON
 object, and answers each with what the caller of the client saw. It must not judge, and it must not
 import anything of the tests: the other interpreter has none of that.
 
 Case: "number", "uri", "readonly", "aliases", "autostart", "environment", "uid". Answer: "refused"
-(None, or the kind and the text of the error) and "asked" (the kinds of credentials it was asked
-for, each round a list).
+(None, or the kind and the text of the error), "asked" (the kinds of credentials it was asked for,
+each round a list) and "told" (what the command line tells).
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 _PATIENCE_S = 10
 _ALL_CREDENTIALS = [1, 2, 5, 6, 7, 8, 9]
 _READ_ONLY, _NO_ALIASES = 1, 2
+_NOT_LOADED = ("virtproto.__main__", "virtproto.testing")
 _VALUES = {6: "y", 5: "secret", 7: "secret", 1: "fred", 2: "fred"}
 
 
@@ -61,6 +64,14 @@ def open_in_loop(case: dict[str, Any], asked: list[list[int]]) -> None:
     asyncio.run(opening())
 
 
+def tell(case: dict[str, Any], asked: list[list[int]]) -> dict[str, Any]:
+    """Return what ``virtproto uri`` tells, which asks nobody."""
+    from virtproto.cli.explaining import explain
+
+    assert not asked
+    return explain(case["uri"], readonly=case["readonly"])
+
+
 def _settings(case: dict[str, Any], asked: list[list[int]]) -> dict[str, Any]:
     def answer(questions: Any) -> Any:
         asked.append([int(question.kind) for question in questions])
@@ -80,7 +91,7 @@ def _load_everything() -> None:
     import virtproto
 
     for module in pkgutil.walk_packages(virtproto.__path__, "virtproto."):
-        if not module.name.startswith(("virtproto.cli", "virtproto.testing")):
+        if not module.name.startswith(_NOT_LOADED):
             importlib.import_module(module.name)
 
 
@@ -104,15 +115,20 @@ def _try(case: dict[str, Any], way: str) -> dict[str, Any]:
         os.setresgid(case["uid"], case["uid"], case["uid"])
         os.setresuid(case["uid"], case["uid"], case["uid"])
     asked: list[list[int]] = []
-    refused = None
+    refused = told = None
     try:
-        _WAYS[way](case, asked)
+        told = _WAYS[way](case, asked)
     except Exception as error:
         refused = {"kind": _kind(error), "text": str(error)}
-    return {"refused": refused, "asked": asked}
+    return {"refused": refused, "asked": asked, "told": told}
 
 
-_WAYS = {"c": open_by_binding, "sync": open_blocking, "aio": open_in_loop}
+_WAYS: dict[str, Callable[[dict[str, Any], list[list[int]]], dict[str, Any] | None]] = {
+    "c": open_by_binding,
+    "sync": open_blocking,
+    "aio": open_in_loop,
+    "told": tell,
+}
 
 
 def _answer_of(case: dict[str, Any], way: str) -> str:

@@ -57,6 +57,23 @@ _ENVIRONMENT = {
     "VIRTPROTO_SOMETHING": "else",
 }
 
+# Who logs in where: the SSH host takes the password "secret".
+_AUTH = {
+    "auth.conf": """
+[credentials-right]
+username=fred
+password=secret
+[auth-ssh-box]
+credentials=right
+""",
+    "default.conf": "[credentials-x]\npassword=secret\n[auth-ssh-default]\ncredentials=x\n",
+    "nothing.conf": "[credentials-x]\npassword=secret\n[auth-libvirt-box]\ncredentials=x\n",
+    "lost.conf": "[auth-ssh-box]\ncredentials=nobody\n",
+    "bare.conf": "[auth-ssh-box]\n",
+    "broken.conf": "credentials=right\n",
+    "pathless.conf": "[credentials-x]\nusername=fred\n[auth-ssh-box]\ncredentials=x\n",
+}
+
 # What stands for ssh, for a command of the user's and for a daemon: says how it was run, hands its
 # standard input to whoever watches, and stays until that is over.
 _PROGRAM = """#!/usr/bin/python3 -ISE
@@ -90,6 +107,8 @@ def lay_out() -> None:
         program = PLACE / "bin" / name
         program.write_text(_PROGRAM)
         program.chmod(0o755)
+    for name, text in _AUTH.items():
+        (PLACE / name).write_text(text)
     for user, home in HOMES.items():
         folders = [Path(home, ".ssh"), Path(home, ".config/libvirt"), Path(home, ".cache")]
         for folder in (*folders, Path(f"/run/user/{USERS[user]}/libvirt")):
