@@ -360,13 +360,28 @@ def _refused_here(endpoint: TlsEndpoint, files: TlsFiles, how: str) -> str:
             f"{endpoint.name} refused this client, which has no certificate ({how}): there is not"
             f" both {looked}; put them there, or name another folder by ?pkipath="
         )
-    try:
-        own = read_certificates(files.certificate, "client certificate", size_at_most=None)[0]
-        name = distinguished_name(own.subject)
-    except (CertificateError, ValueError):
-        name = "unknown"
-    return (
-        f"{endpoint.name} refused the client certificate {files.certificate} ({name}; {how}): its"
-        " log says why; see that the daemon's ca_file has the CA that signed it, that its crl_file"
-        " does not list it, and that its tls_allowed_dn_list, if any, allows that name"
+    name, fault = _own_certificate(files)
+    cause = (
+        "its log says why; see that the daemon's ca_file has the CA that signed it, that its"
+        " crl_file does not list it, and that its tls_allowed_dn_list, if any, allows that name"
     )
+    return (
+        f"{endpoint.name} refused the client certificate {files.certificate} ({name}; {how}):"
+        f" {fault or cause}"
+    )
+
+
+def _own_certificate(files: TlsFiles) -> tuple[str, str | None]:
+    """Return the name in this side's certificate, and what is known here to be wrong with it."""
+    assert files.certificate is not None
+    try:
+        chain = read_certificates(files.certificate, "client certificate", size_at_most=None)
+        name = distinguished_name(chain[0].subject)
+    except (CertificateError, ValueError):
+        return "unknown", None
+    try:
+        check(chain[0], "client", "it")
+        verify_chain(chain, _read_trust(files), "it")
+    except CertificateError as error:
+        return name, str(error).removeprefix("it: ")
+    return name, None
