@@ -1,59 +1,49 @@
-"""The virtual environment: made when it is missing or out of date, and only then."""
+"""What the environment borrows from Debian: packages that are there for this very Python."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from setup import environment
-from setup.progress import SetupError
+
+VERSION = sys.version_info
+BUILT = f"names.cpython-{VERSION.major}{VERSION.minor}-x86_64-linux-gnu.so"
 
 
 @pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
-    """What would have been run; the environment's folder appears as if it had been."""
-    (tmp_path / "pyproject.toml").write_text("[project]\n")
-    monkeypatch.setattr(environment, "PROJECT", tmp_path)
-    monkeypatch.setattr(environment, "_ENVIRONMENT", tmp_path / ".venv")
-    seen: list[list[str]] = []
-
-    def run(command: list[str]) -> None:
-        seen.append(command)
-        (tmp_path / ".venv").mkdir(exist_ok=True)
-
-    monkeypatch.setattr(environment, "_run", run)
-    return seen
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The environment's folder of packages; Debian's has the package, built for nobody."""
+    folder = tmp_path / "venv/lib" / f"python{VERSION.major}.{VERSION.minor}" / "site-packages"
+    debian = tmp_path / "debian"
+    (debian / "gssapi" / "raw").mkdir(parents=True)
+    (debian / "decorator.py").touch()
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(environment, "_ENVIRONMENT", tmp_path / "venv")
+    monkeypatch.setattr(environment, "_DEBIAN_PACKAGES", debian)
+    return folder
 
 
-def test_made_once(commands: list[list[str]], tmp_path: Path) -> None:
-    python = environment.ready_environment("dev")
-    assert python == tmp_path / ".venv" / "bin" / "python"
-    assert commands[-1][-2:] == ["--editable", f"{tmp_path}[dev]"]
-    count = len(commands)
-    assert environment.ready_environment("dev") == python
-    assert environment.ready_environment("cli") == python  # "dev" has all of it
-    assert len(commands) == count
+def test_what_debian_has_for_this_python_is_there(site: Path) -> None:
+    (environment._DEBIAN_PACKAGES / "gssapi" / "raw" / BUILT).touch()
+    for _ in range(2):  # every run looks
+        environment._borrow()
+        assert (site / "gssapi" / "raw" / BUILT).exists()
+        assert (site / "decorator.py").exists()
 
 
-def test_made_again_when_the_project_asks_for_something_else(
-    commands: list[list[str]], tmp_path: Path
+@pytest.mark.parametrize("other", ["names.cpython-27-x86_64-linux-gnu.so", "names.py"])
+def test_what_it_has_for_another_is_not(site: Path, other: str) -> None:
+    (environment._DEBIAN_PACKAGES / "gssapi" / "raw" / other).touch()
+    environment._borrow()
+    assert list(site.iterdir()) == []
+
+
+def test_nothing_is_borrowed_where_debian_has_nothing(
+    site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment.ready_environment("cli")
-    count = len(commands)
-    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'other'\n")
-    environment.ready_environment("cli")
-    assert len(commands) == 2 * count
-    environment.ready_environment("dev")
-    assert len(commands) == 3 * count
-
-
-def test_failure_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"^-c .* failed: first / second$"):
-        environment._run(["python3", "-c", "print('first\\nsecond'); raise SystemExit(1)"])
-
-
-def test_failure_tells_the_cause_rather_than_pip_s_excuses() -> None:
-    said = "  ERROR: No matching distribution\nnote: not a problem with pip.\nIt did not run\n"
-    with pytest.raises(SetupError, match=r" failed: ERROR: No matching distribution$"):
-        environment._run(["python3", "-c", f"print({said!r}); raise SystemExit(1)"])
+    monkeypatch.setattr(environment, "_DEBIAN_PACKAGES", site / "nowhere")
+    environment._borrow()
+    assert list(site.iterdir()) == []
