@@ -21,16 +21,18 @@ from typing import Any
 import pytest
 
 import virtproto
-from tests.lab.daemon import Setting
+from tests.lab.daemon import PrivateDaemon, Setting
 from tests.lab.pki import Lab
 from tests.lab.ports import free_port
 from tests.lab.sasl import auth_file, sasl_daemon, users
+from tests.lab.ssh_passwords import PasswordHost
 from tests.live.baring import forms, reachable, seen, shown
 from virtproto import Credentials
 from virtproto.errors import (
     ConfigFileError,
     DecodeError,
     LibvirtError,
+    SSHConnectError,
     UsageError,
     VirtprotoError,
 )
@@ -239,6 +241,33 @@ def test_no_password_is_seen_where_answers_are_none(
         error, _ = opener(uris["plain"], lambda _requests: answers)
     assert isinstance(error, UsageError)
     assert traces(kept.text, shown(error), *reachable(error)) == []
+
+
+@pytest.mark.parametrize("method", ["password", "keyboard-interactive"])
+@pytest.mark.parametrize("password", [RIGHT, WRONG])
+def test_no_password_for_a_host_on_the_way_is_seen(
+    libvirtd: PrivateDaemon, opener: Opener, method: str, password: str, tmp_path: Path
+) -> None:
+    host = PasswordHost(libvirtd.socket_path, tmp_path, methods=(method,), password=RIGHT)
+    with host:
+        uri = f"test+libssh://fred@127.0.0.1:{host.port}/default?known_hosts={host.known_hosts}"
+        uri += "&sshauth=password,keyboard-interactive"
+        file = tmp_path / "auth.conf"
+        section = f"[credentials-x]\npassword={password}\n"
+        file.write_text(f"{section}[auth-ssh-127.0.0.1]\ncredentials=x\n")
+        for given, added in (
+            (Credentials(password=password), ""),
+            (None, f"&authfile={file}"),
+            (lambda _requests: [password], ""),
+        ):
+            with seen() as kept:
+                error, held = opener(uri + added, given)
+            if password == RIGHT:
+                assert error is None, shown(error)
+            else:
+                assert isinstance(error, SSHConnectError)
+                held = [shown(error), *reachable(error)]
+            assert traces(kept.text, *held) == []
 
 
 # What is looked with sees what there is.

@@ -9,13 +9,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 
-from virtproto.model.credentials import Concealed, CredentialRequest, Credentials, CredentialType
+from virtproto.model.credentials import (
+    CredentialRequest,
+    Credentials,
+    CredentialType,
+    concealed_answers,
+)
 from virtproto.transport.auth_files import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from virtproto.model.credentials import Answers, Asker, AsyncAsker
     from virtproto.model.endpoint import LibsshEndpoint
@@ -32,12 +37,16 @@ __all__ = ["Questions", "in_loop"]
 _TRIES = 3
 
 
-async def in_loop(asker: Asker | AsyncAsker, requests: Sequence[CredentialRequest]) -> Answers:
+async def in_loop(asker: Asker | AsyncAsker, requests: Sequence[CredentialRequest]) -> Any:
     """Ask by a function of either kind; one that blocks does so on a thread."""
     if inspect.iscoroutinefunction(asker):
-        answers: Answers = await asker(requests)
-        return answers
-    return await asyncio.to_thread(asker, requests)  # type: ignore[arg-type]
+        return concealed_answers(await asker(requests))
+    # What a future has for its result, asyncio's debug log shows.
+    return await asyncio.to_thread(_asked, asker, requests)
+
+
+def _asked(asker: Any, requests: Sequence[CredentialRequest]) -> Any:
+    return concealed_answers(asker(requests))
 
 
 class Questions:
@@ -82,9 +91,9 @@ class Questions:
             answers = await self._messenger(self._asker, requests)
         finally:
             self.resume()
-        if answers is None or len(answers) != len(requests):
+        if not isinstance(answers, list) or len(answers) != len(requests):
             return None
-        return [None if answer is None else Concealed(answer) for answer in answers]
+        return [each if isinstance(each, str) else None for each in answers]
 
     async def passwords(self) -> AsyncIterator[str]:
         """Yield passwords to try, the likeliest first. Raises ConfigFileError.

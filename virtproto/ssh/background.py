@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from threading import RLock, Thread
 
 from virtproto.errors import TransportError
+from virtproto.model.credentials import concealed_answers
 
 from .opening import open_bridge
 
@@ -91,7 +92,7 @@ class _Order:
                 raise told
             asker, requests = told
             try:
-                answers = asker(requests)
+                answers = concealed_answers(asker(requests))
             except Exception as error:
                 answer(None, error)
             else:
