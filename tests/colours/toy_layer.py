@@ -13,7 +13,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 __all__ = ["ToyLayer", "ToySocket", "carried", "front"]
 
@@ -115,14 +115,16 @@ class ToySocket:
 
 @contextlib.contextmanager
 def front(
-    plain: socket.socket, theirs: socket.socket | None = None
-) -> Iterator[tuple[socket.socket, ToySocket]]:
+    plain: socket.socket,
+    theirs: socket.socket | None = None,
+    make: Callable[[socket.socket], Any] = ToySocket,
+) -> Iterator[tuple[socket.socket, Any]]:
     """Have a toy in front of a plain socket: yields this side's end of it, and the other.
 
-    With ``theirs`` that is the other, and this side has its peer.
+    With ``theirs`` that is the other, and this side has its peer. ``make`` makes the toy.
     """
     ours, other = socket.socketpair()
-    toy = ToySocket(theirs or other)
+    toy = make(theirs or other)
     with _between((toy.recv, toy.sendall, toy.sock), (plain.recv, plain.sendall, plain)):
         yield ours, toy
     for each in (ours, other, toy, plain):
