@@ -270,6 +270,24 @@ def test_no_password_for_a_host_on_the_way_is_seen(
             assert traces(kept.text, *held) == []
 
 
+@pytest.mark.parametrize("client", ["good", "rogue", "expired", "revoked"])
+def test_no_private_key_is_seen(
+    uris: dict[str, str], opener: Opener, client: str, tmp_path: Path
+) -> None:
+    uri = uris["plain tls"].removesuffix("/good") + f"/{client}"
+    key = Path(uri.partition("pkipath=")[2]) / "clientkey.pem"
+    lines = [line for line in key.read_text().splitlines() if "-" not in line]
+    assert lines
+    der = base64.b64decode("".join(lines))
+    looked_for = [*(line for line in lines if len(line) > 40), der.hex(), repr(der)[2:-1]]
+    with seen() as kept:
+        # Nobody of that name is let in, so that there is always an error.
+        error, _ = opener(uri, Credentials("nobody-here", WRONG))
+    assert isinstance(error, VirtprotoError)
+    texts = "\n".join([kept.text, shown(error), *reachable(error)])
+    assert [each for each in looked_for if each in texts] == []
+
+
 # What is looked with sees what there is.
 
 
