@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,29 @@ def test_over_tcp_no_password_leaves(
     with pytest.raises(AuthenticationError, match="is open to everybody on it") as caught:
         opened(open_in_colour, tcp_uri + auth, **options)
     assert "transport tls or ssh" in str(caught.value)
+    assert called(server) == [LIST, INIT]
+
+
+def test_a_socket_that_was_given_is_no_safer_than_it_is(
+    server: ScriptedServer, path: str, open_in_colour: Open
+) -> None:
+    ask_for_sasl(server, "PLAIN")
+    with tcp_front(path) as port:
+        sock = socket.create_connection(("127.0.0.1", port))
+        with pytest.raises(AuthenticationError, match="is open to everybody on it"):
+            opened(open_in_colour, "test+unix:///default", sock=sock, credentials=FRED)
+    assert called(server) == [LIST, INIT]
+
+
+def test_a_program_on_the_way_may_listen(
+    server: ScriptedServer, path: str, open_in_colour: Open, tmp_path: Path
+) -> None:
+    ask_for_sasl(server, "PLAIN")
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nexec nc -U {path}\n")
+    program.chmod(0o755)
+    with pytest.raises(AuthenticationError, match="is open to everybody on it"):
+        opened(open_in_colour, f"test+ext:///default?command={program}", credentials=FRED)
     assert called(server) == [LIST, INIT]
 
 
