@@ -83,11 +83,17 @@ class PasswordHost:
 
     async def _carry(self, process: Any) -> None:
         reader, writer = await asyncio.open_unix_connection(self._socket_path)
-        there = asyncio.create_task(_copy(process.stdin, writer))
+        both = {
+            asyncio.create_task(_copy(process.stdin, writer)),
+            asyncio.create_task(_copy(reader, process.stdout)),
+        }
         try:
-            await _copy(reader, process.stdout)
+            # Whoever goes first: a client that has left takes nothing any more.
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            there.cancel()
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
             writer.close()
             process.exit(0)
 
