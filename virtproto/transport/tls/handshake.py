@@ -95,7 +95,7 @@ def make_context(files: TlsFiles, policy: Policy, role: str = "client") -> ssl.S
     context.verify_mode = ssl.CERT_NONE
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # Hanging up and taking leave are two things.
-    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # since OpenSSL 3
     if not policy.tickets:
         context.options |= ssl.OP_NO_TICKET
     context.minimum_version = _VERSIONS[policy.oldest]
