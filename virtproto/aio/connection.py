@@ -17,6 +17,7 @@ from virtproto.errors import (
 )
 from virtproto.model.arguments import to_flags, to_uint
 from virtproto.model.calls import unpack_ret
+from virtproto.model.endpoint import UnixEndpoint
 from virtproto.model.opening_options import (
     check_keepalive,
     check_long_calls,
@@ -151,6 +152,7 @@ class Entrance:
         "_readonly",
         "_sock",
         "_uri",
+        "goes_far",
         "keepalive",
         "timeout_s",
     )
@@ -173,6 +175,8 @@ class Entrance:
         self._sock: AnySocket | None = None
         self._autostart = False
         self._aliases = True
+        # Whether the road leads over more than a socket of this machine, as was found last.
+        self.goes_far = False
 
     def note(
         self,
@@ -203,6 +207,7 @@ class Entrance:
         """Return what the URI means at this time, and a channel to there."""
         try:
             where, endpoint = resolve(self._uri, readonly=self._readonly, aliases=self._aliases)
+            self.goes_far = not isinstance(endpoint, UnixEndpoint)
             road = await connect(
                 endpoint,
                 timeout_s,

@@ -9,8 +9,9 @@ first used, are this module's friends and use its inside.
 What holds:
 
 * ``_lock`` guards the core and everything that is kept here. It is held for a moment, never while
-  somebody waits for the daemon. What arrives is given to streams and to the listener under it: they
-  keep it and wake somebody, nothing more.
+  somebody waits for the daemon; only at the end of a road that a program carries it is held a
+  little longer, for what that says last. What arrives is given to streams and to the listener
+  under it: they keep it and wake somebody, nothing more.
 * ``_lead`` is the thread that reads, or None. It is taken under the lock and given back without.
   Only the leader reads from the socket, and only he fills and empties ``_inbox``. The lock is not
   his meanwhile: others send.

@@ -420,8 +420,11 @@ class Line:
         left_s = self._attempts.left_s(monotonic())
         if left_s is not None:
             limit_s = left_s if limit_s is None else min(limit_s, left_s)
-        # Nobody can wake a thread that connects; `close` waits for as long.
-        connect_s = CLOSE_TIMEOUT_S if limit_s is None else min(limit_s, CLOSE_TIMEOUT_S)
+        connect_s = limit_s
+        if not entrance.goes_far:
+            # Nobody can wake a thread that connects; `close` waits for as long. A far host may take
+            # its time, also where that leaves the thread behind for a while.
+            connect_s = CLOSE_TIMEOUT_S if limit_s is None else min(limit_s, CLOSE_TIMEOUT_S)
         where, channel = entrance.connect(connect_s, LastingChannel)
         outage.opening = channel
         try:
