@@ -6,6 +6,8 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from scramp import ScramMechanism
 from scramp.core import ScramServer
 
@@ -99,6 +101,28 @@ def test_odd_first_messages_get_no_proof(change: object) -> None:
     with pytest.raises(AuthenticationError) as caught:
         mechanism.step(",".join(change(parts)).encode())
     assert len(str(caught.value)) < 300
+
+
+WORDS = st.lists(
+    st.sampled_from(["r=", "s=", "i=", "v=", "e=", "m=", ",", "=", "4096", "QUFB", "\0", "é", "x"]),
+    max_size=8,
+)
+
+
+@given(WORDS.map("".join), st.booleans(), st.booleans())
+@example("", True, True)
+def test_whatever_a_daemon_says_it_is_at_most_a_refusal(
+    text: str, keeps_nonce: bool, is_first: bool
+) -> None:
+    mechanism, server = attempt("SCRAM-SHA-1"), daemon("SCRAM-SHA-1")
+    first = first_exchange(mechanism, server)
+    if not is_first:
+        mechanism.step(first)
+        said = text.encode()
+    else:
+        said = (first.partition(b",")[0] if keeps_nonce else b"") + text.encode()
+    with pytest.raises(AuthenticationError):
+        mechanism.step(said)
 
 
 def test_a_message_too_many_or_too_few() -> None:

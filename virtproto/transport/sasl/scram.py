@@ -74,9 +74,10 @@ class Scram(Layerless):
     def _check_rounds(self, text: str) -> None:
         rounds = next((part[2:] for part in text.split(",") if part.startswith("i=")), "")
         if not rounds.isdecimal() or not _FEWEST_ROUNDS <= int(rounds[:9]) <= _MOST_ROUNDS:
+            asked = rounds if rounds.isdecimal() and rounds.isascii() else "no number of"
             raise AuthenticationError(
-                f"{self.name}: the daemon asks for {rounds[:20] or 'no number of'} rounds of its "
-                f"hash; {_FEWEST_ROUNDS} to {_MOST_ROUNDS} are taken"
+                f"{self.name}: the daemon asks for {asked[:20]} rounds of its hash; "
+                f"{_FEWEST_ROUNDS} to {_MOST_ROUNDS} are taken"
             )
 
     def _asked(self, function: Callable[..., Any], *args: Any) -> Any:
