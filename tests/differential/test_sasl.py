@@ -18,7 +18,6 @@ import virtproto
 from tests.colours.tcp_front import tcp_front
 from tests.lab.c_binding import CBinding
 from virtproto.testing import ReplyError, ScriptedServer
-from virtproto.transport.sasl import missing_extra
 from virtproto.wire import remote
 
 pytestmark = pytest.mark.lab
@@ -197,7 +196,6 @@ def test_the_same_mechanism_is_taken(road: str, case: Callable[[str], tuple[Case
     assert len({one[0] for one in theirs if one}) == (6 if road == "unix" else 1)
 
 
-@pytest.mark.skipif(missing_extra("GSSAPI") is not None, reason="the extra gssapi is not there")
 def test_a_ticket_comes_first(case: Callable[[str], tuple[Case, str]]) -> None:
     # Without one both fail, though a password would do.
     daemon, path = case("SCRAM-SHA-256,GSSAPI,PLAIN")
