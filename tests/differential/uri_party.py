@@ -84,6 +84,7 @@ def _settings(case: dict[str, Any], asked: list[list[int]]) -> dict[str, Any]:
 def _load_everything() -> None:
     """Import all of virtproto now: another user may not be able to read it."""
     import asyncio  # noqa: F401
+    import concurrent.futures.thread  # noqa: F401
     import encodings.idna  # noqa: F401
     import importlib
     import pkgutil

@@ -97,7 +97,7 @@ def lay_out() -> None:
         subprocess.run(command.split(), check=True, stdin=subprocess.DEVNULL)
     for folder in (PLACE / "bin", PLACE / "lib", PLACE / "etc", Path("/run/libvirt")):
         folder.mkdir(parents=True)
-    shutil.copytree("/etc", PLACE / "etc", symlinks=True, dirs_exist_ok=True)
+    subprocess.run(["cp", "-a", "/etc/.", str(PLACE / "etc")], check=True)
     subprocess.run(["mount", "--bind", str(PLACE / "etc"), "/etc"], check=True)
     Path("/etc/hosts").write_text(_NAMES)
     Path("/etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
