@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests.sync.test_torn_anywhere import Peer, check, in_thread, tear
 from virtproto.errors import ConnectionClosedError, ConnectionLostError
 from virtproto.sync.channel import Channel
 from virtproto.sync.layered_socket import LayeredSocket
+from virtproto.sync.packets import FilePart, LargePacket, Memory, OpenFile
 from virtproto.testing import ScriptedServer
 from virtproto.transport.road import Road
 from virtproto.wire.remote import CONNECT_GET_HOSTNAME as OTHER
@@ -116,9 +119,44 @@ def test_a_piece_counts_when_it_has_left() -> None:
         with contextlib.suppress(BlockingIOError):
             count += layered_socket.send(data[count:])
     assert count == len(data)
-    layered_socket.close()
+    layered_socket.shutdown(socket.SHUT_WR)
     thread.join(10)
+    layered_socket.close()
     assert bytes(came) == data
+    toy.close()
+
+
+@pytest.mark.parametrize("payload", ["file", "memory"])
+def test_a_large_packet_passes_through_it(tmp_path: Path, payload: str) -> None:
+    """What the system sends of a file by itself no layer would have seen."""
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+    layered_socket = LayeredSocket(ours, ToyLayer())
+    content = os.urandom(300_000)
+    (tmp_path / "disk").write_bytes(content)
+    with open(tmp_path / "disk", "rb") as file:
+        part = FilePart(OpenFile(file.fileno()), 0, len(content))
+    packet = LargePacket(b"head", part if payload == "file" else Memory(memoryview(content)))
+    toy = ToySocket(theirs)
+    came = bytearray()
+
+    def read() -> None:
+        while data := toy.recv(65536):
+            came.extend(data)
+
+    thread, _ = in_thread(read)
+    ready = select.poll()
+    ready.register(layered_socket, select.POLLOUT)
+    counts: list[int] = []
+    while sum(counts) < len(packet):
+        ready.poll(10_000)
+        with contextlib.suppress(BlockingIOError):
+            packet.send(layered_socket, sum(counts), counts)
+    assert sum(counts) == len(packet)
+    layered_socket.shutdown(socket.SHUT_WR)
+    thread.join(10)
+    layered_socket.close()
+    assert bytes(came) == b"head" + content
     toy.close()
 
 
