@@ -169,7 +169,8 @@ def test_a_ca_with_anothers_key_signs_nothing(pki: Command, made: Path, tmp_path
         (["--host=.."], "server '..'"),
         (["--host=h", "--days=0"], "days 0"),
         (["--host=h", "--days=99999999"], "days"),
-        (["--client=" + "x" * 65], "name 'xxx"),
+        (["--client=" + "x" * 65], "client 'xxx"),
+        (["--client=web", "--organization="], "organization ''"),
         (["--key=dsa"], "--key"),
     ],
 )
@@ -180,6 +181,13 @@ def test_names_that_cannot_be(
     assert said.code == 2
     assert named in said.err
     assert len(said.err.splitlines()) == 1
+    assert not (tmp_path / "pki").exists()
+
+
+def test_a_long_name_of_a_host(pki: Command, tmp_path: Path) -> None:
+    host = ".".join(["part-of-a-long-name"] * 6)
+    assert pki("create", tmp_path, f"--host={host}", "--key=ec").code == 0
+    assert is_for(certificate(tmp_path / "server" / host / "servercert.pem"), host)
 
 
 def test_a_folder_that_cannot_be_written(pki: Command, tmp_path: Path) -> None:

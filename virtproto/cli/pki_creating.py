@@ -72,6 +72,7 @@ def create(
     """
     if days < 1:
         raise UsageError(f"days {days}: expected at least 1")
+    making.check_name("organization", organization)
     folder = _Folder(path)
     wanted = [*_servers(folder, hosts), *_clients(folder, clients)]
     if not wanted and folder.ca.exists():
@@ -86,7 +87,7 @@ def create(
             pair = making.issue(
                 authority,
                 role,
-                place.name,
+                place.name[: making.NAME_AT_MOST],  # a host's own name is with the others
                 organization=organization,
                 days=days,
                 hosts=names,
@@ -113,6 +114,7 @@ def _servers(folder: _Folder, hosts: Sequence[str]) -> Iterator[tuple[Path, Role
 
 def _clients(folder: _Folder, names: Sequence[str]) -> Iterator[tuple[Path, Role, list[str]]]:
     for name in names:
+        making.check_name("client", name)
         yield folder.of("client", name), "client", []
 
 
@@ -127,7 +129,7 @@ def _authority(folder: _Folder, organization: str, days: int, kind: KeyKind) -> 
             )
         return folder.authority()
     # Nothing that it signs is of use longer than it is itself.
-    name = f"{organization} CA"
+    name = f"{organization[: making.NAME_AT_MOST - 3]} CA"
     authority = making.make_authority(name, organization=organization, days=days + 1, kind=kind)
     folder.path.mkdir(mode=0o755, parents=True, exist_ok=True)
     making.write_file(str(folder.ca_key), making.pem(authority.key), secret=True)

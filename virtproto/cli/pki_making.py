@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     Role: TypeAlias = Literal["client", "server"]
 
 __all__ = [
+    "NAME_AT_MOST",
     "Authority",
     "Pair",
     "alternative_name",
+    "check_name",
     "issue",
     "make_authority",
     "make_list",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _RSA_BITS = 3072
+NAME_AT_MOST = 64
 # Clocks differ: what is made here has to be valid already where it is used.
 _LEEWAY = datetime.timedelta(hours=1)
 _PURPOSES = {
@@ -154,16 +157,22 @@ def _new_key(kind: KeyKind) -> Key:
     return rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
 
 
+def check_name(what: str, text: str) -> None:
+    """Raise UsageError, naming ``what``, for a text that cannot be a part of a name."""
+    # X.520 allows no more, and some peers take no certificate that has more.
+    if not 1 <= len(text) <= NAME_AT_MOST:
+        raise UsageError(f"{what} {text!r}: expected 1 to {NAME_AT_MOST} characters")
+
+
 def _subject(name: str, organization: str) -> x509.Name:
-    try:
-        return x509.Name(
-            [
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
-                x509.NameAttribute(NameOID.COMMON_NAME, name),
-            ]
-        )
-    except ValueError as error:
-        raise UsageError(f"name {name!r} of {organization!r}: {error}") from None
+    check_name("name", name)
+    check_name("organization", organization)
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
 
 
 def _validity(
