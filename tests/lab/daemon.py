@@ -154,6 +154,15 @@ class PrivateDaemon:
         """Process id of libvirtd itself."""
         return self._pid
 
+    @property
+    def beside(self) -> list[str]:
+        """The start of a command that finds the daemon's files and sockets at the usual places.
+
+        The rest of what it sees is this process's, also where the daemon has another root.
+        """
+        assert self._warden is not None, "the daemon was not started"
+        return ["nsenter", f"--target={self._warden.pid}", "--mount", "--root", "--"]
+
     def uri(self, name: str) -> str:
         """Return a connection URI for driver ``name`` ("test:///default") on this daemon."""
         scheme, _, path = name.partition(":")

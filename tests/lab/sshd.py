@@ -185,7 +185,7 @@ class SshHost:
         log = self.folder / "log"
         command = [
             *("setpriv", "--pdeathsig", "TERM"),
-            *("nsenter", "--target", str(self._daemon.pid), "--mount", "--"),
+            *self._daemon.beside,
             *(sshd, "-D", "-f", str(self.folder / "sshd_config"), "-E", str(log)),
         ]
         self._server = subprocess.Popen(

@@ -62,7 +62,7 @@ def visit(
     ``beside`` is a daemon whose sockets he finds at the usual places. Both colours are told the
     same, or this fails.
     """
-    there = ["nsenter", f"--target={beside.pid}", "--mount"] if beside else []
+    there = beside.beside if beside else []
     himself = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     client = subprocess.run(
         [
