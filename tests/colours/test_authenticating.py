@@ -241,7 +241,7 @@ def test_a_daemon_that_falls_silent(
     ask_for_sasl(server, "PLAIN")
     server.handle(procedure, NoReply())
     with pytest.raises(DeadlineError):
-        opened(open_in_colour, uri, credentials=FRED, timeout_s=0.1)
+        opened(open_in_colour, uri, credentials=FRED, timeout_s=0.5)
     assert called(server)[-1] == procedure.number
 
 
@@ -327,10 +327,10 @@ def test_a_function_may_take_longer_than_a_call(
     waiting = threading.Event()
 
     def answer(_requests: Any) -> list[str]:
-        waiting.wait(0.3)
+        waiting.wait(0.9)
         return ["fred", PASSWORD]
 
-    opened(open_in_colour, uri, credentials=answer, timeout_s=0.2)
+    opened(open_in_colour, uri, credentials=answer, timeout_s=0.7)
 
 
 def test_without_a_function_or_a_file_it_says_where_it_looked(

@@ -92,7 +92,7 @@ Opener = Callable[[str, Any], Outcome]
 
 def _open_blocking(uri: str, given: Any) -> Outcome:
     try:
-        with virtproto.open(uri, credentials=given, timeout_s=2, keepalive=None) as connection:
+        with virtproto.open(uri, credentials=given, timeout_s=20, keepalive=None) as connection:
             connection.get_hostname()
             return None, reachable(connection)
     except Exception as error:
@@ -104,7 +104,7 @@ def _open_in_a_loop(uri: str, given: Any) -> Outcome:
         # So that every callback is logged, and what it is given.
         asyncio.get_running_loop().slow_callback_duration = 0
         async with await virtproto.aio.open(
-            uri, credentials=given, timeout_s=2, keepalive=None
+            uri, credentials=given, timeout_s=20, keepalive=None
         ) as connection:
             await connection.get_hostname()
             return reachable(connection)
