@@ -84,22 +84,30 @@ def create(
     try:
         authority = _authority(folder, organization, days, kind)
         for place, role, names in wanted:
-            pair = making.issue(
-                authority,
-                role,
-                place.name[: making.NAME_AT_MOST],  # a host's own name is with the others
-                organization=organization,
-                days=days,
-                hosts=names,
-                kind=kind,
-            )
-            making.write_pair(str(place), role, pair, authority)
-            _share_list(folder, place)
-            print(_told(folder, place, role, pair.certificate))
+            _issue(folder, authority, (place, role, names), organization, days, kind)
     except OSError as error:
         raise CertificateError(
             f"{error.filename or folder.path}: cannot be written: {error.strerror}"
         ) from None
+
+
+def _issue(
+    folder: _Folder,
+    authority: Authority,
+    wanted: tuple[Path, Role, list[str]],
+    organization: str,
+    days: int,
+    kind: KeyKind,
+) -> None:
+    """Make one certificate and all that belongs beside it, and tell of it."""
+    place, role, names = wanted
+    name = place.name[: making.NAME_AT_MOST]  # a host's whole name is with the others
+    pair = making.issue(
+        authority, role, name, organization=organization, days=days, hosts=names, kind=kind
+    )
+    making.write_pair(str(place), role, pair, authority)
+    _share_list(folder, place)
+    print(_told(folder, place, role, pair.certificate))
 
 
 def _servers(folder: _Folder, hosts: Sequence[str]) -> Iterator[tuple[Path, Role, list[str]]]:
