@@ -32,6 +32,8 @@ from virtproto.model.uri import PARAMETERS, TRANSPORTS, parse_uri
 CASES = read_cases()
 INTENDED = intended_differences()
 COLOURS = ("sync", "aio")
+# Of the C library; later ones read some URIs otherwise.
+_RELEASE = "9.0"
 _PATIENCE_S = 240.0
 
 pytestmark = [
@@ -79,7 +81,10 @@ def observed() -> Iterator[dict[str, dict[str, Any]]]:
             out, err = process.communicate(timeout=_PATIENCE_S)
             if process.returncode:
                 raise LabMissingError(f"the URIs could not be tried by {way}:\n{err[-4000:]}")
-            found[way] = json.loads(out)
+            told = json.loads(out)
+            found[way] = told["cases"]
+            if way == "c" and told["release"] != _RELEASE:
+                pytest.skip(f"the table is of libvirt {_RELEASE}, and here is {told['release']}")
         yield found
     finally:
         for process in processes.values():

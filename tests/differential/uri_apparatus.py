@@ -1,8 +1,8 @@
 """All URIs of the table given to one client, and everything noted that comes of each.
 
 Run as a program with the client's name ("c", "sync", "aio" or "told"), in mount and network
-namespaces that nobody else is in. Prints one JSON object: by a case's name, what was observed. It
-must not judge: every client is observed in exactly the same manner.
+namespaces that nobody else is in. Prints what `observe` returns, as JSON. It must not judge: every
+client is observed in exactly the same manner.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Party:
             env=_environment(way),
             text=True,
         )
-        self._read()
+        self.release = self._read().strip()
 
     def ask(self, number: int, case: Case) -> dict[str, Any]:
         """Return what the client says about ``case``."""
@@ -117,7 +117,7 @@ def _tls_context() -> ssl.SSLContext:
 
 
 def observe(way: str, cases: list[Case]) -> dict[str, Any]:
-    """Return what comes of each case, by its name."""
+    """Return the C library's "release" and, of "cases", what comes of each by its name."""
     lay_out()
     lay_out_certificates(PLACE / "pki", Path(HOMES["nobody"], ".pki/libvirt"))
     lay_out_keys()
@@ -141,7 +141,7 @@ def observe(way: str, cases: list[Case]) -> dict[str, Any]:
     connects = connects_by_case(_TRACE.read_text().splitlines())
     for number, case in enumerate(cases):
         observed[case.name]["connects"] = connects.get(number, [])
-    return observed
+    return {"release": party.release, "cases": observed}
 
 
 def main() -> None:

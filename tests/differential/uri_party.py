@@ -6,6 +6,8 @@ tells without opening anything). Reads one case a line, a JSON
 object, and answers each with what the caller of the client saw. It must not judge, and it must not
 import anything of the tests: the other interpreter has none of that.
 
+It begins with a line that has the C library's release, "9.0", or nothing.
+
 Case: "number", "uri", "readonly", "aliases", "autostart", "environment", "uid". Answer: "refused"
 (None, or the kind and the text of the error), "asked" (the kinds of credentials it was asked for,
 each round a list) and "told" (what the command line tells).
@@ -149,11 +151,14 @@ def _answer_of(case: dict[str, Any], way: str) -> str:
 
 def main(way: str) -> None:
     """Answer cases until there are no more."""
+    release = ""
     if way == "c":
-        import libvirt  # type: ignore[import-not-found, import-untyped, unused-ignore] # noqa: F401
+        import libvirt  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+        release = ".".join(map(str, divmod(libvirt.getVersion() // 1000, 1000)))
     else:
         _load_everything()
-    print("ready", flush=True)
+    print(release, flush=True)
     for line in sys.stdin:
         print(_answer_of(json.loads(line), way), flush=True)
 
