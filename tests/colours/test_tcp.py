@@ -213,7 +213,7 @@ except DeadlineError as error:
 )
 def test_a_lookup_that_hangs_holds_up_no_process(how: str) -> None:
     started = time.monotonic()
-    command = [sys.executable, "-X", "dev", "-c", _HANGS.format(open=how)]
+    command = [sys.executable, "-W", "error", "-c", _HANGS.format(open=how)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "late\n"
     assert done.stderr == ""

@@ -7,6 +7,7 @@ it can carry, what runs behind it. Must not know how it was reached, or what tra
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, AF_UNIX
+from sys import is_finalizing
 
 from virtproto.errors import ConnectError, HostKeyError, SSHConnectError
 
@@ -121,7 +122,8 @@ class Road:
         # Of one that nobody came to use: a signal may come before its channel is made. Absent where
         # __init__ was torn.
         carrier: Carrier | None = getattr(self, "carrier", None)
-        if carrier is not None:
+        # With the process its socket ends, and that is enough: no thread must begin any more.
+        if carrier is not None and not is_finalizing():
             carrier.end()
 
     def __repr__(self) -> str:
