@@ -42,8 +42,10 @@ _SPLIT_DRIVERS = (
     "nftables",
 )
 
-# What the release that runs the guests needs besides: images, and networks with leases.
+# What the release that runs the guests needs besides: images, and networks with leases. It is the
+# one that asks for passwords and tickets, too.
 _FOR_GUESTS = ("qemu-system-x86", "qemu-utils", "dnsmasq-base", "iptables")
+_FOR_SASL = ("libsasl2-modules", "libsasl2-modules-gssapi-mit")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ RELEASES = {
     release.version: release
     for release in (
         Release("7.0.0", "bullseye", ("libvirt-daemon",)),
-        Release("9.0.0", "bookworm", ("libvirt-daemon", *_FOR_GUESTS)),
+        Release("9.0.0", "bookworm", ("libvirt-daemon", *_FOR_GUESTS, *_FOR_SASL)),
         Release("11.3.0", "trixie", _SPLIT_DRIVERS),
         Release("12.8.0", "forky", _SPLIT_DRIVERS),
     )

@@ -37,8 +37,9 @@ def _mount(*arguments: str) -> None:
 
 def _lay_mounts(binds: list[list[str]], root: str, devices: bool) -> None:
     if root:
-        for name in ("run", "tmp"):  # what a daemon leaves there stays out of the shared root
-            _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", f"{root}/{name}")
+        # What a daemon leaves there stays out of the shared root.
+        _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", f"{root}/run")
+        _mount("--bind", "/tmp", f"{root}/tmp")  # certificates and the like are there
         _mount("-t", "proc", "proc", f"{root}/proc")
         for name in ("sys", "dev"):
             _mount("--rbind", f"/{name}", f"{root}/{name}")
