@@ -236,6 +236,12 @@ def test_an_encrypted_key_takes_its_passphrase(
     with pytest.raises(SSHConnectError, match="it takes a passphrase"):
         visit(open_in_colour, uri)
 
+    def refuse(requests: object) -> list[str]:
+        raise OSError("no terminal")
+
+    with nothing_left(), pytest.raises(OSError, match="no terminal"):
+        visit(open_in_colour, uri, credentials=refuse)
+
 
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -59,6 +59,8 @@ class Questions:
         self._messenger = messenger
         # Where a password was looked for, for the message when there is none.
         self.looked: list[str] = []
+        # What the caller's function raised.
+        self.raised: Exception | None = None
         # Called before people are asked, and after: their time is nobody's limit.
         self.pause: Callable[[], object] = _nothing
         self.resume: Callable[[], object] = _nothing
@@ -89,6 +91,9 @@ class Questions:
         self.pause()
         try:
             answers = await self._messenger(self._asker, requests)
+        except Exception as error:
+            self.raised = error
+            raise
         finally:
             self.resume()
         if not isinstance(answers, list) or len(answers) != len(requests):

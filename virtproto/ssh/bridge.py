@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from virtproto.model.endpoint import LibsshEndpoint
 
-    from .login import Login
-
 __all__ = ["Bridge"]
 
 # What is told of the far side's own words, in bytes.
@@ -111,7 +109,6 @@ class Bridge:
         self._tcp = tcp
         self._ours, self._theirs = socket.socketpair()
         self._connection: asyncssh.SSHClientConnection | None = None
-        self._login: Login | None = None
         self._near: asyncio.Transport | None = None
         self._channel: Any = None
         self._words = b""
@@ -136,9 +133,9 @@ class Bridge:
             carrier=self,
         )
 
-    async def begin(self, connection: asyncssh.SSHClientConnection, login: Login) -> None:
+    async def begin(self, connection: asyncssh.SSHClientConnection) -> None:
         """Start what leads to the daemon. Raises SSHConnectError where there is no way at all."""
-        self._connection, self._login = connection, login
+        self._connection = connection
         try:
             self._channel, _ = await connection.create_session(
                 lambda: _Far(self),
@@ -215,6 +212,8 @@ class Bridge:
     async def _go_by_socket(self) -> None:
         if await self._take_socket():
             self._said_text = False
+            # The first channel's business.
+            self.pause_near(False)
             for data in self._held or ():
                 self._channel.write(data)
         else:
@@ -268,8 +267,6 @@ class Bridge:
         else:
             self._theirs.close()
             self.near_gone.set()
-        if self._login is not None:
-            self._login.end()
         if self._connection is not None:
             self._connection.close()
 

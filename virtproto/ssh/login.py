@@ -192,6 +192,8 @@ class Login(asyncssh.SSHClient):
         try:
             keys = await self._load(path)
         except (OSError, ValueError) as error:
+            if error is self._questions.raised:
+                raise
             why = getattr(error, "strerror", None) or str(error)
             self.tried.append(f"privkey ({path}: {why})")
             if self._endpoint.keyfile is None:

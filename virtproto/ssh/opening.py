@@ -58,9 +58,10 @@ async def open_bridge(
         login = Login(endpoint, keys, questions)
         async with _step(endpoint, timeout_s, "let nobody in", questions):
             connection = await _log_in(endpoint, tcp, keys, login)
+        login.end()
         bridge = Bridge(endpoint, tcp)
         async with _step(endpoint, timeout_s, "started nothing"):
-            await bridge.begin(connection, login)
+            await bridge.begin(connection)
     except BaseException:
         if bridge is not None:
             bridge.forsake()
