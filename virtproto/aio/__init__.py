@@ -154,14 +154,15 @@ class open(Opening["Connection"]):
     ``reconnect`` has a connection that was lost opened anew by itself: True, or a ``Reconnect``
     that says how often; what that means for calls and events is told there.
 
-    ``credentials`` are a user's name and password (``Credentials``), or a function that is asked
-    for what is wanted and not known: it gets a list of ``CredentialRequest`` and returns a list of
-    answers, or None to give up. What it is not asked for is read from ``auth.conf``, as libvirt's
-    own client does. ``sock`` is a stream socket of any family that is connected to the daemon
-    already, or a function that returns one, as it takes with ``reconnect``. The URI then tells
-    what to open and how to be let in, and for transport tls whose certificate to expect; the
-    socket is the connection's from then on. ``autostart`` has a user's own daemon started where
-    none runs. Without ``aliases``, a URI is never an alias of ``libvirt.conf``.
+    ``credentials`` are a user's name and password (``Credentials``); what they leave out is read
+    from ``auth.conf``. Or it is a function, which is asked for what is not there either: it gets a
+    list of ``CredentialRequest`` and returns a list of answers, or None to give up. ``sock`` is a
+    stream socket of any family that is connected to the daemon already, or a function that returns
+    one, as it takes with ``reconnect``. The URI then tells what to open and how to be let in, and
+    for transport tls whose certificate to expect; the socket is the connection's from then on, and
+    closed with it. In asyncio both may be coroutine functions. ``autostart`` has a user's own
+    daemon started where none runs. Without ``aliases``, a URI is never an alias of
+    ``libvirt.conf``.
 
     Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
     SocketPermissionError, SocketRefusedError, HostNotFoundError, TLSError, CertificateError,
