@@ -99,6 +99,7 @@ class Kdc:
             "KRB5_CONFIG": str(self.folder / "krb5.conf"),
             "KRB5_KTNAME": f"FILE:{self.keytab}",
             "KRB5CCNAME": f"FILE:{self.folder / 'no-tickets'}",
+            "KRB5RCACHENAME": "none:",  # else a service keeps a file on the machine
         }
 
     def start(self) -> None:

@@ -25,6 +25,9 @@ _SUITE = "bookworm"
 _PACKAGE = "libvirt-daemon-system"
 _ACTIONS = "usr/share/polkit-1/actions"
 
+# libvirtd and polkitd have to know the same users, also where the daemon has another root.
+_ACCOUNTS = ("/etc/passwd", "/etc/group")
+
 _POLKITD = "/usr/lib/polkit-1/polkitd"
 _SERVICE = f"""\
 [D-BUS Service]
@@ -95,6 +98,7 @@ def polkit_daemon(
                 (folder / "bus", "/run/dbus"),
                 (folder / "rules", "/etc/polkit-1/rules.d"),
                 (actions, f"/{_ACTIONS}"),
+                *((Path(file), file) for file in _ACCOUNTS),
             ],
             before=[["dbus-daemon", f"--config-file={configuration}", "--fork", "--nopidfile"]],
         ) as daemon:
