@@ -58,6 +58,16 @@ def test_without_xdg_the_user_s_file_is_below_his_home(
     assert found_for("h")[0] == "me"
 
 
+def test_a_user_whom_the_system_has_only_a_number_for_lives_in_the_root(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    looked = found_for("h")[1]
+    assert looked[0].startswith("//.config/libvirt/auth.conf ")
+
+
 def test_a_file_of_the_user_s_hides_the_system_s(places: dict[str, Path]) -> None:
     places["user"].write_text(TEXT.format("user"))
     places["system"].write_text(TEXT.format("system").replace("-h]", "-other]"))

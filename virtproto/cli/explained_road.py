@@ -18,6 +18,7 @@ from virtproto.model.endpoint import (
     TlsEndpoint,
     UnixEndpoint,
 )
+from virtproto.transport.resolve import environment, user_folder
 from virtproto.transport.unix import socket_address
 
 TYPE_CHECKING = False
@@ -171,7 +172,7 @@ _UNKNOWN_KEYS = {
 
 
 def _libssh(endpoint: LibsshEndpoint) -> dict[str, Any]:
-    known_hosts = endpoint.known_hosts or _usual_known_hosts()
+    known_hosts = endpoint.known_hosts or f"{user_folder(environment())}/known_hosts"
     there = "" if os.path.exists(known_hosts) else ", which is not there"
     unknown = _UNKNOWN_KEYS[endpoint.known_hosts_verify]
     key = f" (key {endpoint.keyfile})" if endpoint.keyfile is not None else ""
@@ -196,8 +197,3 @@ def _libssh(endpoint: LibsshEndpoint) -> dict[str, Any]:
         "socket_path": endpoint.socket_path,
         "steps": steps,
     }
-
-
-def _usual_known_hosts() -> str:
-    folder = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(folder, "libvirt", "known_hosts")

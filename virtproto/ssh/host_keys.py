@@ -11,6 +11,7 @@ import os
 import asyncssh
 
 from virtproto.errors import HostKeyError
+from virtproto.transport.resolve import environment, user_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ _SSH_PORT = 22
 
 def default_file() -> str:
     """Return the path of libvirt's own ``known_hosts`` of this user; ssh's is another."""
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(config, "libvirt", "known_hosts")
+    return f"{user_folder(environment())}/known_hosts"
 
 
 class HostKeys:

@@ -5,11 +5,10 @@ Responsible for the environment and the file system; what the file means is ``mo
 
 from __future__ import annotations
 
-import os
-
 from virtproto.errors import ConfigFileError
 from virtproto.model.auth_file import find_credentials, read_sections
 from virtproto.model.credentials import Concealed
+from virtproto.transport.resolve import environment, user_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,15 +53,14 @@ def look_up(
 
 def _places(uri: ConnectionURI | None) -> list[tuple[str, str | None]]:
     """Return the files to look at, the first that is there counts, and who names each."""
-    named = os.environ.get("LIBVIRT_AUTH_FILE")
+    environ = environment()
+    named = environ.get("LIBVIRT_AUTH_FILE")
     if named is not None:
         return [(named, "LIBVIRT_AUTH_FILE")]
-    for name, value in uri.params if uri is not None else ():
-        # In this spelling only, and the first one, as libvirt's client has it.
-        if name == "authfile":
-            return [(value, "the URI's authfile")]
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return [(os.path.join(config, "libvirt", "auth.conf"), None), (SYSTEM_FILE, None)]
+    named = uri.authfile if uri is not None else None
+    if named is not None:
+        return [(named, "the URI's authfile")]
+    return [(f"{user_folder(environ)}/auth.conf", None), (SYSTEM_FILE, None)]
 
 
 def _read(path: str) -> tuple[str, str | None]:

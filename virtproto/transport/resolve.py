@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from virtproto.model.endpoint import Endpoint
     from virtproto.model.uri import ConnectionURI
 
-__all__ = ["config_path", "environment", "read_config", "resolve"]
+__all__ = ["config_path", "environment", "read_config", "resolve", "user_folder"]
 
 _SYSTEM_CONFIG = "/etc/libvirt"
 # What each file said when it was read, and how one sees that it still says so.
@@ -94,8 +94,16 @@ def config_path(name: str, environ: Mapping[str, str], euid: int) -> str:
     """Return where libvirt's client configuration of a name is looked for."""
     if euid == 0:
         return f"{_SYSTEM_CONFIG}/{name}"
+    return f"{user_folder(environ)}/{name}"
+
+
+def user_folder(environ: Mapping[str, str]) -> str:
+    """Return the folder of a user's own files for libvirt; ``environ`` is as `environment` has it.
+
+    Source: virGetUserConfigDirectory.
+    """
     folder = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
-    return f"{folder}/libvirt/{name}"
+    return f"{folder}/libvirt"
 
 
 def _says_nothing(data: bytes) -> bool:
