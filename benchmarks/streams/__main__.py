@@ -9,11 +9,9 @@ limit is passed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,11 +19,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import virtproto
+from benchmarks.clients import Client
 from benchmarks.interpreters import DEBIAN_PYTHON, find_binding
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.fixtures import private_daemon
 
-ROOT = Path(__file__).resolve().parents[2]
 MIB = 1 << 20
 POOL = "<pool type='dir'><name>bench</name><target><path>{path}</path></target></pool>"
 VOLUME = """\
@@ -42,48 +40,13 @@ ROWS = (
 CONTENDERS = ("sync", "asyncio", "binding")
 
 
-class Worker:
-    """A client process that runs jobs and reports their CPU and wall seconds."""
-
-    def __init__(self, command: list[str], cpu: int) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
-        )
-
-    def run(self, request: dict[str, object]) -> tuple[float, float]:
-        """Run one job; return its wall and CPU seconds."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("streams benchmark: a worker died; its error is above")
-        answer = json.loads(line)
-        return answer["wall"], answer["cpu"]
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-
-
-def workers(cpu: int, with_binding: bool) -> dict[str, Worker]:
+def workers(cpu: int, with_binding: bool) -> dict[str, Client]:
     """Start a worker for each contender."""
     ours = [sys.executable, "-m", "benchmarks.streams.worker_virtproto"]
-    found = {"sync": Worker(ours, cpu), "asyncio": Worker([*ours, "aio"], cpu)}
+    found = {"sync": Client(ours, cpu), "asyncio": Client([*ours, "aio"], cpu)}
     if with_binding:
         module = "benchmarks.streams.worker_binding"
-        found["binding"] = Worker([str(DEBIAN_PYTHON), "-m", module], cpu)
+        found["binding"] = Client([str(DEBIAN_PYTHON), "-m", module], cpu)
     return found
 
 
@@ -100,7 +63,7 @@ def volume(daemon: PrivateDaemon, folder: Path, size: int) -> Iterator[str]:
 
 
 def measure(
-    job: str, running: dict[str, Worker], uri: str, folder: Path, size: int, rounds: int
+    job: str, running: dict[str, Client], uri: str, folder: Path, size: int, rounds: int
 ) -> dict[str, list[tuple[float, float]]]:
     """Return wall and CPU seconds for each contender, one pair per round."""
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in running}
