@@ -18,18 +18,17 @@ import re
 from virtproto.errors import AuthenticationError, CredentialsMissingError
 from virtproto.model.credentials import CredentialType
 from virtproto.transport.sasl.digest_layer import CIPHERS, DigestLayer, md5, usable_ciphers
+from virtproto.transport.sasl.layered import INTEGRITY_SSF, LEAST_BUFFER, Layered
 from virtproto.transport.sasl.security_layer import MAX_PACKET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from virtproto.transport.road import Layer
+    from typing import Any
 
 __all__ = ["DigestMD5"]
 
 _NAME = "DIGEST-MD5"
-_INTEGRITY_SSF = 1
 
 # name=value or name="value", where a backslash stands before what means itself.
 _DIRECTIVE = re.compile(
@@ -41,8 +40,6 @@ _BETWEEN = re.compile(rb"[ \t\r\n,]*")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(rb'(["\\])')
 
-# A daemon that takes less in one packet than this would have every call cut to shreds.
-_LEAST_BUFFER = 256
 _MOST_BUFFER = 0xFFFFFF
 _DEFAULT_BUFFER = b"65536"
 # The most that protection adds to a piece, without and with encryption.
@@ -52,42 +49,25 @@ _SEALED_OVERHEAD = 25
 _COUNT = b"00000001"
 
 
-class DigestMD5:
+class DigestMD5(Layered):
     """The client of one authentication by DIGEST-MD5.
 
-    ``min_ssf`` to ``max_ssf`` is how strong the protection has to be and may be, of which
-    ``external_ssf`` is there already. ``cnonce`` stands in for this side's random text, for tests.
+    ``cnonce`` stands in for this side's random text, for tests.
     """
 
     name = _NAME
-    is_plaintext = False
-    is_anonymous = False
     max_ssf = 128
     may_block = False
     wanted: tuple[CredentialType, ...] = (CredentialType.AUTHNAME, CredentialType.PASSPHRASE)
 
     def __init__(
-        self,
-        service: str,
-        host: str,
-        *,
-        min_ssf: int,
-        max_ssf: int,
-        external_ssf: int = 0,
-        local: str | None = None,
-        remote: str | None = None,
-        cnonce: bytes | None = None,
+        self, service: str, host: str, *, cnonce: bytes | None = None, **known: Any
     ) -> None:
-        self.ssf = 0
-        self.is_complete = False
-        self._least = max(0, min_ssf - external_ssf)
-        self._most = max(0, max_ssf - external_ssf)
+        super().__init__(service, host, **known)
         self._uri = f"{service}/{host}".encode()
-        self._peer = f"{service}@{host}"
         self._cnonce = cnonce or base64.b64encode(os.urandom(32))
         self._answers: Mapping[CredentialType, str] = {}
         self._expected: bytes | None = None
-        self._layer: DigestLayer | None = None
 
     def start(self, answers: Mapping[CredentialType, str]) -> bytes | None:
         """Take name and password; the daemon has the first word, so nothing is sent.
@@ -120,10 +100,6 @@ class DigestMD5:
     def forget(self) -> None:
         """Drop name and password."""
         self._answers = {}
-
-    def layer(self) -> Layer | None:
-        """Return what protects everything that follows, None where nothing was agreed."""
-        return self._layer
 
     def _respond(self, challenge: _Directives) -> bytes:
         nonce, is_utf8 = challenge.nonce(), challenge.is_utf8()
@@ -159,14 +135,14 @@ class DigestMD5:
     def _protection(self, challenge: _Directives) -> tuple[bytes, str | None]:
         """Return the strongest protection that fits, and its cipher; as cyrus-sasl chooses."""
         offered = challenge.listed(b"qop", b"auth")
-        if b"auth-conf" in offered and self._most > _INTEGRITY_SSF:
+        if b"auth-conf" in offered and self._most > INTEGRITY_SSF:
             ciphers = {name.decode("latin-1") for name in challenge.listed(b"cipher", b"")}
             usable = usable_ciphers()
             for name, kind in CIPHERS.items():  # the strongest first
                 fits = self._least <= kind.ssf <= self._most
                 if fits and name in ciphers and name in usable:
                     return b"auth-conf", name
-        if b"auth-int" in offered and self._least <= _INTEGRITY_SSF <= self._most:
+        if b"auth-int" in offered and self._least <= INTEGRITY_SSF <= self._most:
             return b"auth-int", None
         if b"auth" in offered and not self._least:
             return b"auth", None
@@ -191,7 +167,7 @@ class DigestMD5:
         most = challenge.max_buffer() - (_SEALED_OVERHEAD if cipher else _SIGNED_OVERHEAD)
         whose = f"the {_NAME} protection of the connection to {self._peer}"
         self._layer = DigestLayer(key, cipher, max_piece=most, whose=whose)
-        self.ssf = CIPHERS[cipher].ssf if cipher else _INTEGRITY_SSF
+        self.ssf = CIPHERS[cipher].ssf if cipher else INTEGRITY_SSF
 
     def _realm(self, challenge: _Directives) -> bytes:
         """Return in which realm the name is: the daemon's only one, else that which is wanted.
@@ -273,8 +249,8 @@ class _Directives:
     def max_buffer(self) -> int:
         text = self.one(b"maxbuf", _DEFAULT_BUFFER)
         size = int(text) if text.isdigit() and len(text) < 9 else -1
-        if not _LEAST_BUFFER <= size <= _MOST_BUFFER:
-            raise self._unreadable(f"has a maxbuf that is not {_LEAST_BUFFER} to {_MOST_BUFFER}")
+        if not LEAST_BUFFER <= size <= _MOST_BUFFER:
+            raise self._unreadable(f"has a maxbuf that is not {LEAST_BUFFER} to {_MOST_BUFFER}")
         return size
 
     def _unreadable(self, why: str) -> AuthenticationError:

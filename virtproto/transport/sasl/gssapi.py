@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from virtproto.errors import AuthenticationError
 from virtproto.model.credentials import CredentialType
+from virtproto.transport.sasl.layered import INTEGRITY_SSF, LEAST_BUFFER, Layered
 from virtproto.transport.sasl.security_layer import MAX_PACKET, SecurityLayer
 
 TYPE_CHECKING = False
@@ -17,20 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from virtproto.transport.road import Layer
-
 __all__ = ["GSSAPI"]
 
 _NAME = "GSSAPI"
 
 _NO_LAYER, _INTEGRITY, _CONFIDENTIALITY = 1, 2, 4
-_INTEGRITY_SSF = 1
 # How strong encryption counts as where the library does not know; as cyrus-sasl has it.
 _UNKNOWN_SSF = 56
 _SSF_OID = "1.2.840.113554.1.2.2.5.15"
-
-# A daemon that takes less in one packet than this would have every call cut to shreds.
-_LEAST_BUFFER = 256
 
 # Kerberos' codes, as a minor code has them: they count from here.
 _KERBEROS = 0x96C73A00
@@ -51,39 +46,19 @@ _REMEDIES = {
 }
 
 
-class GSSAPI:
+class GSSAPI(Layered):
     """The client of one authentication by GSSAPI, which is Kerberos.
 
-    ``min_ssf`` to ``max_ssf`` is how strong the protection has to be and may be, of which
-    ``external_ssf`` is there already. ``start`` and ``step`` may ask the realm's KDC, and wait.
+    ``start`` and ``step`` may ask the realm's KDC, and wait.
     """
 
     name = _NAME
-    is_plaintext = False
-    is_anonymous = False
     max_ssf = 256
     may_block = True
     wanted: tuple[CredentialType, ...] = ()
 
-    def __init__(
-        self,
-        service: str,
-        host: str,
-        *,
-        min_ssf: int,
-        max_ssf: int,
-        external_ssf: int = 0,
-        local: str | None = None,
-        remote: str | None = None,
-    ) -> None:
-        self.ssf = 0
-        self.is_complete = False
-        self._least = max(0, min_ssf - external_ssf)
-        self._most = max(0, max_ssf - external_ssf)
-        self._peer = f"{service}@{host}"
-        self._acting = ""
-        self._context: Any = None
-        self._layer: _GssLayer | None = None
+    _acting = ""
+    _context: Any = None
 
     def start(self, answers: Mapping[CredentialType, str]) -> bytes | None:
         """Show the ticket of whoever is logged in to Kerberos; the first of its tokens.
@@ -95,7 +70,7 @@ class GSSAPI:
         self._acting = answers.get(CredentialType.USERNAME, "")
         flag = gssapi.RequirementFlag
         wanted = [flag.mutual_authentication, flag.out_of_sequence_detection, flag.integrity]
-        if self._most > _INTEGRITY_SSF:
+        if self._most > INTEGRITY_SSF:
             wanted.append(flag.confidentiality)
         try:
             self._context = gssapi.SecurityContext(
@@ -121,10 +96,6 @@ class GSSAPI:
 
     def forget(self) -> None:
         """Have nothing to drop: the ticket is the library's."""
-
-    def layer(self) -> Layer | None:
-        """Return what protects everything that follows, None where nothing was agreed."""
-        return self._layer
 
     def _advance(self, token: bytes | None) -> bytes:
         gssapi = _library()
@@ -166,8 +137,8 @@ class GSSAPI:
             strength = _strength(gssapi, self._context)
         if offered & _CONFIDENTIALITY and strength and self._least <= strength <= self._most:
             return _CONFIDENTIALITY, strength
-        if offered & _INTEGRITY and self._least <= _INTEGRITY_SSF <= self._most:
-            return _INTEGRITY, _INTEGRITY_SSF
+        if offered & _INTEGRITY and self._least <= INTEGRITY_SSF <= self._most:
+            return _INTEGRITY, INTEGRITY_SSF
         if offered & _NO_LAYER and not self._least:
             return _NO_LAYER, 0
         if self._least:
@@ -181,7 +152,7 @@ class GSSAPI:
         )
 
     def _protect(self, peer_buffer: int, encrypts: bool) -> None:
-        if peer_buffer < _LEAST_BUFFER:
+        if peer_buffer < LEAST_BUFFER:
             raise AuthenticationError(
                 f"{_NAME}: {self._peer} takes packets of {peer_buffer} bytes, which is too few"
             )
