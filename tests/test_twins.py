@@ -125,6 +125,17 @@ def test_both_packages_offer_the_same_names() -> None:
     )
 
 
+def test_both_ways_to_open_are_told_in_the_same_words() -> None:
+    from virtproto import aio, sync
+
+    _, *told = (inspect.getdoc(sync.open) or "").split("\n\n")
+    _, about_coroutines, *told_there = (inspect.getdoc(aio.open) or "").split("\n\n")
+    assert "coroutine" in about_coroutines
+    assert told == told_there
+    for name in inspect.signature(sync.open).parameters:
+        assert any(f"``{name}``" in paragraph for paragraph in told), name
+
+
 def test_both_administrations_offer_the_same_names() -> None:
     from virtproto import admin
     from virtproto.aio import admin as asynchronous

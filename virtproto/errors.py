@@ -80,6 +80,7 @@ __all__ = [
     "LibvirtError",
     "NoSupportError",
     "UnknownProcedureError",
+    "VIR_ERR_AUTH_FAILED",
     "VIR_ERR_NO_SUPPORT",
     "VIR_ERR_RPC",
     "error_class",
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
 # Codes of virErrorNumber that the client itself must tell apart (virterror.h).
 VIR_ERR_NO_SUPPORT = 3
 VIR_ERR_RPC = 39
+VIR_ERR_AUTH_FAILED = 45
 
 
 class VirtprotoError(Exception):

@@ -7,6 +7,7 @@ how a connection is opened, or what time it is: clock and chance are arguments.
 from __future__ import annotations
 
 from virtproto.errors import (
+    VIR_ERR_AUTH_FAILED,
     ArgumentTypeError,
     LibvirtError,
     ProtocolError,
@@ -164,9 +165,6 @@ class Attempts:
         return self._lost_at + self._policy.give_up_after_s - now
 
 
-_AUTH_FAILED = 45
-
-
 def is_final(failure: Exception) -> bool:
     """Return whether no later attempt can be expected to end better than with ``failure``.
 
@@ -175,7 +173,7 @@ def is_final(failure: Exception) -> bool:
     and might be locked out for trying. A URI that means nothing is final, and so is an
     authentication that this client cannot give, and what is nobody's error but this client's own.
     """
-    if isinstance(failure, LibvirtError) and failure.code == _AUTH_FAILED:
+    if isinstance(failure, LibvirtError) and failure.code == VIR_ERR_AUTH_FAILED:
         return True
     return not isinstance(failure, TransportError | ProtocolError | LibvirtError | OSError)
 

@@ -8,7 +8,7 @@ none, not for the plain drivers of recipes. Source: remoteAuthSASL, remoteAuthPo
 
 from __future__ import annotations
 
-from virtproto.errors import AuthenticationError, LibvirtError
+from virtproto.errors import VIR_ERR_AUTH_FAILED, AuthenticationError, LibvirtError
 from virtproto.wire.remote.auth import (
     AUTH_POLKIT,
     AUTH_SASL_INIT,
@@ -49,14 +49,15 @@ _MOST_STEPS = 20
 # A person who is asked for a password by polkit's agent needs a while.
 _PATIENCE_S = 300.0
 
-_INTERNAL, _AUTH_FAILED, _AUTH_CANCELLED, _DBUS_SERVICE, _AUTH_UNAVAILABLE = 1, 45, 79, 89, 94
+_INTERNAL, _AUTH_CANCELLED, _DBUS_SERVICE, _AUTH_UNAVAILABLE = 1, 79, 89, 94
 _POLKIT_ACTIONS = "org.libvirt.unix.manage (for reading only: org.libvirt.unix.monitor)"
 _NOBODY_TO_ASK = "the daemon could not ask polkit: see that a D-Bus and polkitd run on its host"
 _POLKIT_HINTS = {
     _INTERNAL: _NOBODY_TO_ASK,
     _DBUS_SERVICE: _NOBODY_TO_ASK,
-    _AUTH_FAILED: f"polkit does not let this user do {_POLKIT_ACTIONS}; on most systems the members"
-    " of the group libvirt are let in, and a rule in /etc/polkit-1/rules.d may let others in",
+    VIR_ERR_AUTH_FAILED: f"polkit does not let this user do {_POLKIT_ACTIONS}; on most systems the "
+    "members of the group libvirt are let in, and a rule in /etc/polkit-1/rules.d may let others "
+    "in",
     _AUTH_CANCELLED: "who was asked for a password by polkit's agent gave none, or a wrong one",
     _AUTH_UNAVAILABLE: "polkit wants a password, and no agent runs that could ask for it: start "
     "pkttyagent in this session, or have a rule or the group libvirt let this user do "

@@ -7,6 +7,7 @@ say of it. Must not know how messages travel, or how somebody is asked. Source: 
 from __future__ import annotations
 
 from virtproto.errors import (
+    VIR_ERR_AUTH_FAILED,
     AuthenticationError,
     CredentialsMissingError,
     LibvirtError,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Knowledge", "log_in"]
 
 _SERVICE = "libvirt"
-_AUTH_FAILED = 45
 # What is told beforehand.
 _KINDS = (
     CredentialType.AUTHNAME,
@@ -127,7 +127,7 @@ def log_in(road: Road, uri: ConnectionURI | None, given: object) -> Talk[Layer |
     try:
         yield from talk(mechanism, knowledge.answers)
     except LibvirtError as error:
-        if error.code == _AUTH_FAILED:
+        if error.code == VIR_ERR_AUTH_FAILED:
             error.args = (f"{error}: {_whose(mechanism, knowledge)}",)
         raise
     finally:
@@ -145,7 +145,7 @@ def _offered(road: Road) -> Talk[str]:
     try:
         return (yield from what_is_offered())
     except LibvirtError as error:
-        if error.code == _AUTH_FAILED:
+        if error.code == VIR_ERR_AUTH_FAILED:
             hint = "the daemon has no SASL mechanism to offer on this way"
             if not road.is_secure:
                 hint += ", which is open to everybody on it; use transport tls or ssh"
