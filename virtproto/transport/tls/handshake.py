@@ -22,12 +22,15 @@ from virtproto.transport.tls.certificate import (
 from virtproto.transport.tls.chain import Trust, verify_chain
 from virtproto.transport.tls.files import files_here
 from virtproto.transport.tls.hostname import is_for, names_of
+from virtproto.transport.tls.kept import Prepared, find, identity_of, keep, span_of
 from virtproto.transport.tls.layer import TlsLayer, is_hanging_up
 from virtproto.transport.tls.priority import read_priority
 from virtproto.transport.tls.sanity import check, check_own_files, unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from virtproto.model.endpoint import TlsEndpoint
     from virtproto.transport.road import Conversation
     from virtproto.transport.tls.files import TlsFiles
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["make_context", "shake_hands", "verify_daemon"]
 
 _ACCEPTED = b"\x01"
+# That of _ssl, which has no place for it that is for others.
+_ENCODING_DER = 2
 _VERSIONS = {"TLS1.2": ssl.TLSVersion.TLSv1_2, "TLS1.3": ssl.TLSVersion.TLSv1_3}
 # What the first byte of TLS can be from a server: a handshake, or an alert.
 _TLS_BEGINS = (22, 21)
@@ -77,12 +82,23 @@ def shake_hands(
     Source: virNetTLSContextNewClientPath, virNetClientSetTLSSession.
     """
     files = files_here(endpoint.pkipath) if files is None else files
+    return _converse(endpoint, files, _prepared(endpoint, files))
+
+
+def _prepared(endpoint: TlsEndpoint, files: TlsFiles) -> Prepared:
+    """Return what the handshake takes of this side, made anew unless all is as it was."""
+    identity = identity_of(files)
+    key = (identity, endpoint.priority, endpoint.check_files)
+    prepared = find(key) if identity is not None else None
+    if prepared is not None:
+        return prepared
     policy = read_priority(endpoint.priority)
-    if endpoint.check_files:
-        check_own_files(files)
+    checked = check_own_files(files) if endpoint.check_files else []
     context = make_context(files, policy)
-    trust = _read_trust(files)
-    return _converse(endpoint, files, context, policy, trust)
+    prepared = Prepared(context, policy, _read_trust(files), span_of(checked))
+    if identity is not None:
+        keep(key, prepared)
+    return prepared
 
 
 def make_context(files: TlsFiles, policy: Policy, role: str = "client") -> ssl.SSLContext:
@@ -161,13 +177,12 @@ def _read_trust(files: TlsFiles) -> Trust:
 def _converse(
     endpoint: TlsEndpoint,
     files: TlsFiles,
-    context: ssl.SSLContext,
-    policy: Policy,
-    trust: Trust,
+    prepared: Prepared,
 ) -> Conversation[tuple[TlsLayer, int]]:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    policy = prepared.policy
     # No name goes out in the clear: libvirt's client sends none either.
-    session = context.wrap_bio(incoming, outgoing)
+    session = prepared.context.wrap_bio(incoming, outgoing)
     yield from _handshake(endpoint, files, session, incoming, outgoing)
     cipher = session.cipher()
     name, bits = (cipher[0], cipher[2]) if cipher is not None else ("none", 0)
@@ -179,7 +194,7 @@ def _converse(
     if endpoint.verify:
         # In TLS 1.2 a daemon can prove who it is without signing, in the suites without a prefix.
         signed = session.version() == "TLSv1.3" or name.startswith(("ECDHE-", "DHE-"))
-        verify_daemon(_peer_chain(session), endpoint, trust, policy, signed=signed)
+        _verify(tuple(_peer_chain(session)), endpoint, prepared, signed=signed)
     yield from _consent(endpoint, files, session, incoming, outgoing)
     return TlsLayer(session, incoming, outgoing), bits
 
@@ -254,18 +269,29 @@ def _peer_chain(session: ssl.SSLObject) -> list[bytes]:
     if chain is not None:  # Python 3.13
         return [*chain()] or [own]
     inner = session._sslobj.get_unverified_chain()  # type: ignore[attr-defined]
-    return [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in inner or ()] or [own]
+    return [each.public_bytes(_ENCODING_DER) for each in inner or ()] or [own]
+
+
+def _verify(
+    certificates: tuple[bytes, ...], endpoint: TlsEndpoint, prepared: Prepared, *, signed: bool
+) -> None:
+    """Verify a daemon unless the very same was found to be right, with the same files here."""
+    daemon = (certificates, endpoint.host, signed)
+    if not prepared.is_right(daemon):
+        trust = prepared.trust
+        chain = verify_daemon(certificates, endpoint, trust, prepared.policy, signed=signed)
+        prepared.note_right(daemon, span_of([*chain, *trust.certificates]))
 
 
 def verify_daemon(
-    certificates: list[bytes],
+    certificates: Sequence[bytes],
     endpoint: TlsEndpoint,
     trust: Trust,
     policy: Policy,
     *,
     signed: bool,
-) -> None:
-    """Raise CertificateError unless the daemon's certificate is right, by libvirt's rules.
+) -> list[x509.Certificate]:
+    """Return the daemon's certificates; CertificateError unless they are right by libvirt's rules.
 
     ``certificates`` are what it sent, in DER; ``signed`` tells whether it proved by a signature
     that it has the key. Source: virNetTLSContextCheckCertificate.
@@ -289,6 +315,7 @@ def verify_daemon(
             f"{label}: keyUsage: it does not allow digitalSignature, by which the daemon proved"
             " that it is its own; have one made with digitalSignature"
         )
+    return chain
 
 
 def _check_host(certificate: x509.Certificate, host: str, label: str) -> None:

@@ -145,12 +145,13 @@ def read_trusted(path: str) -> list[x509.Certificate]:
     return trusted
 
 
-def check_own_files(files: TlsFiles) -> None:
+def check_own_files(files: TlsFiles) -> list[x509.Certificate]:
     """Look at this side's files before they are used, as libvirt's client does.
 
-    Raises CertificateError for what libvirt would refuse: the certificate and each CA by
-    themselves, and whether a CA signed the certificate. Files that may not be read are left to
-    those who use them. Source: virNetTLSCertSanityCheck.
+    Returns the certificates that were found to be good. Raises CertificateError for what libvirt
+    would refuse: the certificate and each CA by themselves, and whether a CA signed the
+    certificate. Files that may not be read are left to those who use them.
+    Source: virNetTLSCertSanityCheck.
     """
     own = None
     if files.certificate is not None and os.access(files.certificate, os.R_OK):
@@ -164,3 +165,4 @@ def check_own_files(files: TlsFiles) -> None:
         check(each, "CA", f"CA certificate {files.ca}{which}")
     if own is not None and trusted:
         verify_chain([own], Trust(trusted, files.ca), label)
+    return trusted if own is None else [own, *trusted]
