@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any
 
@@ -39,8 +40,8 @@ class Tearing:
 
     def __init__(self, place: int) -> None:
         self.left = place
-        self._before: dict[FrameType, str] = {}
-        self._names: dict[CodeType, dict[int, str]] = {}
+        self._before: dict[FrameType, int] = {}
+        self._places: dict[CodeType, tuple[dict[int, str], dict[int, int]]] = {}
 
     def __enter__(self) -> None:
         sys.settrace(self._trace)
@@ -53,22 +54,37 @@ class Tearing:
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
-            before = self._before.get(frame, "RESUME")
-            # A call that failed is not looked behind, and torn there the interpreter itself would
-            # take the failure for one that is still being handled, ever after.
-            if before in _LOOKS and self._name(frame) != "PUSH_EXC_INFO":
+            if self._is_place(frame):
                 self.left -= 1
                 if self.left == 0:
                     raise Stop
-            self._before[frame] = self._name(frame)
+            self._before[frame] = frame.f_lasti
         return self._trace
 
-    def _name(self, frame: FrameType) -> str:
-        names = self._names.get(frame.f_code)
-        if names is None:
-            names = {each.offset: each.opname for each in dis.get_instructions(frame.f_code)}
-            self._names[frame.f_code] = names
-        return names.get(frame.f_lasti, "")
+    def _is_place(self, frame: FrameType) -> bool:
+        names, behind = self._instructions(frame.f_code)
+        here = frame.f_lasti
+        before = self._before.get(frame)
+        if before is not None:
+            if names.get(before) not in _LOOKS:
+                return False
+            # Python 3.13 does not always tell of what comes straight behind a call. Further on no
+            # signal is looked for, and it might be in a `finally` already, unlike the call.
+            if names[before] != "JUMP_BACKWARD" and behind[before] != here:
+                return False
+        # A call that failed is not looked behind, and torn there the interpreter itself would take
+        # the failure for one that is still being handled, ever after.
+        return names.get(here) != "PUSH_EXC_INFO"
+
+    def _instructions(self, code: CodeType) -> tuple[dict[int, str], dict[int, int]]:
+        """Return what is at each offset of some code, and which offset follows on it."""
+        known = self._places.get(code)
+        if known is None:
+            each = list(dis.get_instructions(code))
+            names = {one.offset: one.opname for one in each}
+            behind = {one.offset: other.offset for one, other in pairwise(each)}
+            known = self._places[code] = names, behind
+        return known
 
 
 class Peer:
