@@ -131,14 +131,15 @@ class LayeredSocket:
         flags &= MSG_DONTWAIT
         limit_s = None if flags else self._limit_s
         until = None if limit_s is None else monotonic() + limit_s
+        came = self._came
         while self._plain is None:
-            if not self._came:
+            if not came:
                 if self._layer.has_ended:
                     self._plain = b""
                     return
-                if not flags and limit_s != self._raw_limit_s:
+                if limit_s != self._raw_limit_s and not flags:
                     self._limit(limit_s)
-                self._came.extend(map(self._sock.recv, (size,), (flags,)))
+                came.extend(map(self._sock.recv, (size,), (flags,)))
                 if until is not None:
                     # For the next one, if it takes more than one.
                     limit_s = until - monotonic()
@@ -156,11 +157,14 @@ class LayeredSocket:
 
     def _unwrap(self) -> None:
         """Unwrap what came, and send what the layer has to say to it. Needs the lock."""
-        self._require_whole()
+        if self._at_work:
+            raise ConnectionError(_TORN)
         layer, data = self._layer, self._came[0]
         self._at_work = True
         plain = layer.unwrap(data)
-        self._wrapped += layer.wrap(b"")
+        answer = layer.wrap(b"")
+        if answer:
+            self._wrapped += answer
         del self._came[0]
         # b"" is the end, and otherwise that there is nothing yet.
         if plain or not data:
@@ -180,8 +184,7 @@ class LayeredSocket:
         before, OSError where the socket or the layer broke.
         """
         with self._lock:
-            self._require_whole()
-            if self._sending:
+            if self._at_work or self._sending:
                 raise ConnectionError(_TORN)
             untold = self._untold
             if self._wrapped:
@@ -189,24 +192,21 @@ class LayeredSocket:
             if untold:
                 self._untold = 0
             else:
-                untold = self._send_piece(data)
+                untold = len(data)
+                if untold > _PIECE:
+                    untold = _PIECE
+                    data = memoryview(data)[:_PIECE]
+                self._sending = self._at_work = True
+                self._wrapped = self._layer.wrap(data)
+                self._at_work = False
+                try:
+                    self._flush()
+                except BlockingIOError:
+                    self._untold = 1
+                    untold -= 1
         # Without a call in between.
         self._sending = False
         return untold
-
-    def _send_piece(self, data: bytes | memoryview) -> int:
-        """Wrap a piece and send what the socket takes; return how much of it counts as sent."""
-        size = min(len(data), _PIECE)
-        piece = data if size == len(data) else memoryview(data)[:size]
-        self._sending = self._at_work = True
-        self._wrapped = self._layer.wrap(piece)
-        self._at_work = False
-        try:
-            self._flush()
-        except BlockingIOError:
-            self._untold = 1
-            return size - 1
-        return size
 
     def sendmsg(
         self, parts: Iterable[bytes | memoryview], ancillary: object = (), flags: int = 0
@@ -217,15 +217,12 @@ class LayeredSocket:
     def _flush(self) -> None:
         """Send what is wrapped. Raises BlockingIOError where the socket does not take it all."""
         left, wrapped = self._left, self._wrapped
-        while sum(left) < len(wrapped):
-            rest = memoryview(wrapped)[sum(left) :]
+        done = sum(left) if left else 0
+        while done < len(wrapped):
+            rest = memoryview(wrapped)[done:] if done else wrapped
             left.extend(map(self._sock.send, (rest,), _SEND_FLAGS))
-        self._wrapped = b""
-        self._left = []
-
-    def _require_whole(self) -> None:
-        if self._at_work:
-            raise ConnectionError(_TORN)
+            done = sum(left)
+        self._wrapped, self._left = b"", []
 
 
 _TORN = "a signal came while a layer of the connection was at work"
