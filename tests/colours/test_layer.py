@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
     DeadlineError,
+    ProtocolError,
     UsageError,
 )
 from virtproto.protocol.events import CallReceived
@@ -203,6 +206,52 @@ def test_a_layer_is_added_to_a_channel(
             assert channel._road.is_secure
             assert channel._road.is_encrypted
             connection.close()
+
+
+def test_what_came_before_a_layer_is_no_part_of_what_comes_through_it(
+    server: ScriptedServer, colour: str
+) -> None:
+    """Else who meddles until then would say how the answer to the next call begins."""
+    ours, theirs = socket.socketpair()
+    plain = server.connect()
+
+    def carry() -> None:
+        plain.sendall(theirs.recv(65536))
+        answer = plain.recv(65536)
+        (serial,) = struct.unpack_from(">i", answer, 20)
+        forged = remote.ConnectGetHostnameRet(hostname="forged").pack()
+        head = struct.pack(">I", 28 + len(forged) + len(answer)) + answer[4:20]
+        theirs.sendall(answer + head + struct.pack(">ii", serial + 1, 0) + forged)
+
+    thread = threading.Thread(target=carry)
+    with plain, theirs, OVER_ROADS[colour](Road(ours, "a toy", is_secure=False)) as connection:
+        thread.start()
+        assert connection.get_hostname() == "h"
+        thread.join()
+        with pytest.raises(ProtocolError, match="where what follows is to be protected"):
+            add_layer(connection, ToyLayer())
+        channel: Any = connection._channel
+        assert not channel._road.is_secure
+        theirs.close()
+
+
+def test_answers_that_are_not_taken_end_the_connection(colour: str) -> None:
+    """A peer that goes on asking and does not read would have them fill the memory."""
+    ours, theirs = socket.socketpair()
+    question = b"Q" + (60_000).to_bytes(3, "big") + bytes(60_000)
+
+    def ask() -> None:
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                theirs.sendall(question)
+
+    thread = threading.Thread(target=ask)
+    with along(colour, ours) as connection:
+        thread.start()
+        with pytest.raises(ConnectionLostError, match="asks for answers that it does not take"):
+            connection.call(NAME, None, timeout_s=10)
+    thread.join()
+    theirs.close()
 
 
 def test_a_silent_peer_is_late_even_in_pieces(

@@ -165,11 +165,12 @@ class Channel(asyncio.BufferedProtocol):
         """Have all that travels from now on pass through a SASL security layer.
 
         To be called when the last reply of the exchange was read, before anything else is sent.
-        Raises ConnectionClosedError.
+        Raises ConnectionClosedError, ProtocolError.
         """
         from .layered_transport import put_between
 
         self._require_usable()
+        self._session.require_whole()
         self._road.add_layer(layer)
         put_between(self)
 

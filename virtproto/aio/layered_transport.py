@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from virtproto.model.replies import why_broken
+from virtproto.transport.road import MOST_UNTAKEN, UNTAKEN
 
 from .shared_memory import BUFFER_SIZE
 
@@ -85,6 +86,8 @@ class _Between(asyncio.BufferedProtocol):
         self._layer = layer
         # Why the layer can be used no more.
         self._broken: OSError | None = None
+        # How much of the layer's own words was written since the socket last took everything.
+        self._untaken = 0
         self.transport = LayeredTransport(transport, self)
 
     def write(self, data: bytes) -> None:
@@ -128,8 +131,8 @@ class _Between(asyncio.BufferedProtocol):
         except OSError as error:
             self._break(error)
             return
-        if answer:
-            self._below.write(answer)
+        if answer and not self._answer(answer):
+            return
         channel = self._channel
         start = 0
         while start < len(plain):
@@ -141,6 +144,16 @@ class _Between(asyncio.BufferedProtocol):
             start += len(piece)
         if layer.has_ended and data:
             self._below.abort()
+
+    def _answer(self, words: bytes) -> bool:
+        """Write what the layer itself says; tell whether the peer takes such words at all."""
+        below = self._below
+        self._untaken = self._untaken + len(words) if below.get_write_buffer_size() else 0
+        if self._untaken > MOST_UNTAKEN:
+            self._break(ConnectionError(UNTAKEN))
+            return False
+        below.write(words)
+        return True
 
     def _break(self, error: OSError) -> None:
         """End the connection, as the layer cannot go on."""

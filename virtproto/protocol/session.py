@@ -155,6 +155,15 @@ class Session:
         """
         return self._reader.bytes_wanted if self.phase is CONNECTED else 0
 
+    def require_whole(self) -> None:
+        """Raise ProtocolError if part of a packet has come, and the rest is still to come.
+
+        For who has bytes mean something else from now on: the two would become one packet, and
+        whoever meddled before protection began would have a hand in what it protects.
+        """
+        if self._reader.bytes_held:
+            raise ProtocolError("part of a packet came where what follows is to be protected")
+
     @property
     def fds_expected(self) -> int:
         """Descriptors still to come for the packet just read; read these bytes with recvmsg.

@@ -324,10 +324,11 @@ class Channel:
         """Have all that travels from now on pass through a SASL security layer.
 
         To be called when the last reply of the exchange was read, before anything else is sent.
-        Raises ConnectionClosedError, ConnectionLostError.
+        Raises ConnectionClosedError, ConnectionLostError, ProtocolError.
         """
         with self._lock:
             self._require_open()
+            self._session.require_whole()
             self._sock = _layered(self._road.sock, layer)
             self._limit_s = None
             self._road.add_layer(layer)

@@ -24,6 +24,7 @@ from _thread import allocate_lock
 from struct import Struct
 from time import monotonic
 
+from virtproto.transport.road import MOST_UNTAKEN, UNTAKEN
 from virtproto.transport.unix import pack_timeout
 
 TYPE_CHECKING = False
@@ -165,6 +166,8 @@ class LayeredSocket:
         answer = layer.wrap(b"")
         if answer:
             self._wrapped += answer
+            if len(self._wrapped) > MOST_UNTAKEN:
+                raise ConnectionError(UNTAKEN)
         del self._came[0]
         # b"" is the end, and otherwise that there is nothing yet.
         if plain or not data:

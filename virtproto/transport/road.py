@@ -56,7 +56,12 @@ if TYPE_CHECKING:
             """End it, and wait for nothing; may be called twice, and on any thread."""
 
 
-__all__ = ["Road", "named"]
+__all__ = ["MOST_UNTAKEN", "UNTAKEN", "Road", "named"]
+
+# How much of a layer's own words, which answer those of the peer's, is kept for a peer that does
+# not read them: whoever asks for more means no good. And what is said of him.
+MOST_UNTAKEN = 1 << 20
+UNTAKEN = "the other end asks for answers that it does not take"
 
 _BY = {AF_UNIX: "a unix socket", AF_INET: "TCP", AF_INET6: "TCP"}
 
