@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,11 @@ def test_odd_last_messages_prove_nothing(said: bytes) -> None:
         lambda parts: [*parts[:2], "i=-5"],
         lambda parts: [*parts[:2], "i=٤٠٩٦"],
         lambda parts: [*parts[:2], "i=04096"],
+        lambda parts: [*parts, "i=1"],
+        lambda parts: [*parts, "i=900000000"],
+        lambda parts: [*parts[:2], "i=000004096900"],
+        lambda parts: [*parts[:2], "i=²"],
+        lambda parts: [parts[0], "s=abc", parts[2]],
     ],
 )
 def test_odd_first_messages_get_no_proof(change: object) -> None:
@@ -156,3 +162,31 @@ def test_neither_repr_nor_message_shows_the_proof() -> None:
     proof = mechanism.step(first_exchange(mechanism, server))
     assert repr(proof) == "<concealed>"
     assert repr(mechanism) == "<SASL SCRAM-SHA-1>"
+
+
+@pytest.mark.parametrize("rounds", ["i=4096,i=900000000", "i=900000000,i=4096", "i=000004096900"])
+def test_what_is_to_be_computed_is_bounded_here(
+    rounds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a release of the library makes of it."""
+    mechanism = attempt("SCRAM-SHA-256")
+    parts = first_exchange(mechanism, daemon("SCRAM-SHA-256")).decode().split(",")
+    monkeypatch.setattr(type(mechanism), "_asked", lambda *_args: pytest.fail("it was asked"))
+    with pytest.raises(AuthenticationError, match="rounds of its hash; 4096 to 1000000 are taken"):
+        mechanism.step(",".join([*parts[:2], rounds]).encode())
+
+
+def test_what_the_library_raises_besides_is_kept_from_users(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some releases leave errors of base64 to whoever asks, in frames that know the password."""
+    mechanism = attempt("SCRAM-SHA-256")
+    message = first_exchange(mechanism, daemon("SCRAM-SHA-256"))
+
+    def refuse(*_args: object) -> None:
+        raise binascii.Error("Incorrect padding")
+
+    monkeypatch.setattr("scramp.core.ScramClient.set_server_first", refuse)
+    with pytest.raises(AuthenticationError, match="what cannot be read") as caught:
+        mechanism.step(message)
+    assert caught.value.__context__ is None
