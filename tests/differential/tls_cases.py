@@ -262,6 +262,18 @@ _AUTHORITIES = [
         server=replace(SERVER, alternatives=("host.example.org",)),
         ca=replace(CA, extra=(_only_below("example.org"), True)),
     ),
+    Case(
+        "CA for other names than that without a dot",
+        server=replace(SERVER, alternatives=None),
+        ca=replace(CA, extra=(_only_below("example.org"), True)),
+    ),
+    Case(
+        "CA for hosts, of a client that is none",
+        client=replace(CLIENT, names=("host.example.com",)),
+        server=replace(SERVER, alternatives=("host.example.org",)),
+        host="host.example.org",
+        ca=replace(CA, extra=(_only_below("example.org"), True)),
+    ),
 ]
 
 
@@ -280,6 +292,9 @@ def _constrained() -> list[Case]:
         ("only a domain, but not a name", x509.NameConstraints([below], [name])),
         ("only a name", x509.NameConstraints([name], None)),
         ("only another name", x509.NameConstraints([x509.DNSName("st.example.org")], None)),
+        ("only below it", x509.NameConstraints([x509.DNSName(".host.example.org")], None)),
+        ("only below", x509.NameConstraints([x509.DNSName(".example.org")], None)),
+        ("not below it", x509.NameConstraints(None, [x509.DNSName(".host.example.org")])),
     ):
         for critical in (True, False):
             for alternatives in (("host.example.org", "127.0.0.1"), None):

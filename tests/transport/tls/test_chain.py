@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import ssl
 import time
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from virtproto.errors import CertificateError
 from virtproto.transport.tls import chain as tls_chain
+from virtproto.transport.tls.certificate import from_der, read_certificates
 from virtproto.transport.tls.chain import Strength, Trust, verify_chain
 
 # Nothing makes such a signature any more that Python has; these are OpenSSL's, valid until 2126.
@@ -49,9 +53,15 @@ def named(name: str) -> x509.Name:
 
 
 def certificate(
-    name: str, issuer: str, *, key: int = 0, signer: int = 0, ca: bool = True
+    name: str,
+    issuer: str,
+    *,
+    key: int = 0,
+    signer: int = 0,
+    ca: bool = True,
+    extra: x509.ExtensionType | None = None,
 ) -> x509.Certificate:
-    return (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(named(name))
         .issuer_name(named(issuer))
@@ -60,8 +70,10 @@ def certificate(
         .not_valid_before(NOW - datetime.timedelta(days=1))
         .not_valid_after(NOW + datetime.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca, None), critical=True)
-        .sign(KEYS[signer], hashes.SHA256())
     )
+    if extra is not None:
+        builder = builder.add_extension(extra, critical=True)
+    return builder.sign(KEYS[signer], hashes.SHA256())
 
 
 def trust(*trusted: x509.Certificate) -> Trust:
@@ -120,3 +132,51 @@ def test_signatures_that_can_be_checked_but_forged(monkeypatch: pytest.MonkeyPat
     chain = [certificate("leaf", "root", ca=False)]
     with pytest.raises(CertificateError, match="it: signatureAlgorithm: sha256 can be forged"):
         verify_chain(chain, trust(certificate("root", "root")), "it")
+
+
+def test_a_common_name_is_a_hosts_where_there_is_no_other() -> None:
+    """A CA for example.org must not sign for host, for which a common name would do."""
+    root = certificate(
+        "root", "root", extra=x509.NameConstraints([x509.DNSName("example.org")], None)
+    )
+    client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    verify_chain([certificate("a.example.org", "root", ca=False)], trust(root), "it")
+    verify_chain([certificate("host", "root", ca=False, extra=client)], trust(root), "it")
+    with pytest.raises(CertificateError, match="nameConstraints: it must not sign for host;"):
+        verify_chain([certificate("host", "root", ca=False)], trust(root), "it")
+
+
+@pytest.mark.parametrize(("rule", "is_allowed"), [("example.org", True), (".example.org", False)])
+def test_a_constraint_that_begins_with_a_dot_is_for_what_is_below(
+    rule: str, is_allowed: bool
+) -> None:
+    root = certificate("root", "root", extra=x509.NameConstraints([x509.DNSName(rule)], None))
+    names = x509.SubjectAlternativeName([x509.DNSName("a.example.org")])
+    verify_chain([certificate("leaf", "root", ca=False, extra=names)], trust(root), "it")
+    itself = x509.SubjectAlternativeName([x509.DNSName("example.org")])
+    chain = [certificate("leaf", "root", ca=False, extra=itself)]
+    if is_allowed:
+        verify_chain(chain, trust(root), "it")
+        return
+    with pytest.raises(CertificateError, match=r"it must not sign for example\.org;"):
+        verify_chain(chain, trust(root), "it")
+
+
+def test_what_the_library_does_not_know_is_a_certificates_fault() -> None:
+    """Not the library's own exceptions, of which some are no ValueErrors."""
+    # An x400Address.
+    odd = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\x30\x04\xa3\x02\x05\x00")
+    chain = [certificate("leaf", "root", ca=False, extra=odd)]
+    with pytest.raises(CertificateError, match="it: the certificates that lead to its CA cannot"):
+        verify_chain(chain, trust(certificate("root", "root")), "it")
+
+
+def test_a_version_that_there_is_not(tmp_path: Path) -> None:
+    good = certificate("leaf", "root").public_bytes(Encoding.DER)
+    bad = good.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x08", 1)
+    assert bad != good
+    with pytest.raises(ValueError, match="8"):
+        from_der(bad)
+    (tmp_path / "it.pem").write_text(ssl.DER_cert_to_PEM_cert(bad))
+    with pytest.raises(CertificateError, match="holds no certificate in PEM that can be read"):
+        read_certificates(str(tmp_path / "it.pem"), "certificate")

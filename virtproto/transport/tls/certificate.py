@@ -26,6 +26,7 @@ __all__ = [
     "date_fault",
     "distinguished_name",
     "extension",
+    "extensions",
     "from_der",
     "is_ca",
     "read_certificates",
@@ -92,7 +93,7 @@ def read_certificates(
     content = read_pem(path, what, size_at_most=size_at_most)
     try:
         return x509.load_pem_x509_certificates(content)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise CertificateError(
             f"{what} {path}: it holds no certificate in PEM that can be read; it has to have lines"
             " from BEGIN CERTIFICATE to END CERTIFICATE"
@@ -120,7 +121,10 @@ def read_lists(path: str) -> list[x509.CertificateRevocationList]:
 
 def from_der(certificate: bytes) -> x509.Certificate:
     """Return a certificate that came over the wire; ValueError for what is none."""
-    return x509.load_der_x509_certificate(certificate)
+    try:
+        return x509.load_der_x509_certificate(certificate)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
 
 
 def distinguished_name(name: x509.Name) -> str:
@@ -128,16 +132,22 @@ def distinguished_name(name: x509.Name) -> str:
     return ",".join(part.rfc4514_string() for part in name.rdns)
 
 
+def extensions(certificate: x509.Certificate) -> x509.Extensions:
+    """Return all extensions; ValueError if they cannot be read."""
+    try:
+        return certificate.extensions
+    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from None
+
+
 def extension(
     certificate: x509.Certificate, kind: type[_Extension]
 ) -> x509.Extension[_Extension] | None:
     """Return an extension, None where there is none; ValueError if they cannot be read."""
     try:
-        return certificate.extensions.get_extension_for_class(kind)
+        return extensions(certificate).get_extension_for_class(kind)
     except x509.ExtensionNotFound:
         return None
-    except x509.DuplicateExtension as error:
-        raise ValueError(str(error)) from None
 
 
 def is_ca(certificate: x509.Certificate) -> bool | None:

@@ -16,6 +16,7 @@ from virtproto.transport.tls.certificate import (
     date_fault,
     distinguished_name,
     extension,
+    extensions,
     is_ca,
 )
 from virtproto.transport.tls.constraints import forbidden_name
@@ -174,7 +175,7 @@ def _check_member(certificate: x509.Certificate, below: str, strength: Strength)
     fault = date_fault(certificate)
     if fault is not None:
         raise CertificateError(f"{below}{fault}")
-    for each in certificate.extensions:
+    for each in extensions(certificate):
         if each.critical and each.oid not in _KNOWN:
             raise CertificateError(
                 f"{below}extension {each.oid.dotted_string}: it is critical and not understood"

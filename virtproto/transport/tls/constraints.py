@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from virtproto.transport.tls.certificate import extension
+from virtproto.transport.tls.hostname import serves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,19 +50,19 @@ def _names(certificate: x509.Certificate) -> list[x509.GeneralName]:
     alternatives = extension(certificate, x509.SubjectAlternativeName)
     names: Iterable[x509.GeneralName] = () if alternatives is None else alternatives.value
     found = list(names)
-    if not any(isinstance(name, x509.DNSName) for name in found):
-        for part in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
-            text = str(part.value)
-            # A common name that looks like a host's would be taken for one.
-            if text.isascii() and " " not in text and "." in text:
-                found.append(x509.DNSName(text))
+    if not any(isinstance(name, x509.DNSName) for name in found) and serves(certificate):
+        # Where there is no other name of a host, the common name is taken for one.
+        parts = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        found += [x509.DNSName(str(part.value)) for part in parts]
     return found
 
 
 def _covers(rule: x509.GeneralName, name: x509.GeneralName) -> bool:
     if isinstance(rule, x509.DNSName) and isinstance(name, x509.DNSName):
-        suffix = rule.value.lower().removeprefix(".")
-        own = name.value.lower()
+        suffix, own = rule.value.lower(), name.value.lower()
+        if suffix.startswith("."):
+            # What is below it, and not the name itself.
+            return own.endswith(suffix)
         return not suffix or own == suffix or own.endswith(f".{suffix}")
     if isinstance(rule, x509.IPAddress) and isinstance(name, x509.IPAddress):
         network, address = rule.value, name.value

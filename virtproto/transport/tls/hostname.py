@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from virtproto.transport.tls.certificate import extension
 
-__all__ = ["is_for", "names_of"]
+__all__ = ["is_for", "names_of", "serves"]
 
 
 def is_for(certificate: x509.Certificate, host: str) -> bool:
@@ -36,7 +36,7 @@ def is_for(certificate: x509.Certificate, host: str) -> bool:
             return True
         if dns or names.value.get_values_for_type(x509.IPAddress):
             return False
-    if not _serves(certificate):
+    if not serves(certificate):
         return False
     common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return len(common) == 1 and _matches(str(common[0].value), wanted)
@@ -73,7 +73,8 @@ def _ascii(host: str) -> str:
         return host
 
 
-def _serves(certificate: x509.Certificate) -> bool:
+def serves(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate may be a server's, so that its common name can be a host's."""
     purposes = extension(certificate, x509.ExtendedKeyUsage)
     if purposes is None:
         return True
