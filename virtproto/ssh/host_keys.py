@@ -35,11 +35,12 @@ class HostKeys:
     def __init__(self, endpoint: LibsshEndpoint) -> None:
         """Read the file. Raises HostKeyError for one that cannot be read or understood."""
         self.path = endpoint.known_hosts or default_file()
-        self.name = endpoint.host
-        self._written = endpoint.host
+        # As ssh writes and looks for names: otherwise a host written HOST would be a new one.
+        self.name = endpoint.host.lower()
+        self._written = self.name
         self._port = None if endpoint.port == _SSH_PORT else endpoint.port
         if self._port is not None:
-            self._written = f"[{endpoint.host}]:{self._port}"
+            self._written = f"[{self.name}]:{self._port}"
         self.mode = endpoint.known_hosts_verify
         self._known, self._authorities, self._revoked = self._read()
         # Why the key is refused, None while it is not; one that is to be accepted or not.
@@ -107,6 +108,11 @@ class HostKeys:
         """Write the key into the file. Raises HostKeyError where that cannot be done."""
         key, self.unknown = self.unknown, None
         assert key is not None
+        if not _is_one_name(self.name):
+            raise HostKeyError(
+                f"the key of host {self._written!r} cannot be written to {self.path}: there the "
+                "name would mean other hosts; see that the URI names the right one"
+            )
         line = b"%s %s\n" % (self._written.encode(), key.export_public_key().strip())
         try:
             os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
@@ -142,6 +148,11 @@ class HostKeys:
             authorities += found[1]
             revoked += found[2]
         return keys, authorities, revoked
+
+
+def _is_one_name(host: str) -> bool:
+    """Tell whether a host's name is one to a file of known hosts, too: no pattern, list or mark."""
+    return host.isprintable() and not any(each in ' ,*?!|#@"[]' for each in host)
 
 
 def _private(path: str, flags: int) -> int:
