@@ -21,7 +21,7 @@ from tests.lab.leftovers import nothing_left
 from tests.lab.ssh_passwords import PasswordHost
 from tests.lab.sshd import SshHost, make_key
 from virtproto import Credentials, aio
-from virtproto.errors import ConfigFileError, HostKeyError, SSHConnectError
+from virtproto.errors import ConfigFileError, HostKeyError, SSHConnectError, UsageError
 
 pytestmark = pytest.mark.lab
 
@@ -200,6 +200,39 @@ def test_a_coroutine_function_is_awaited(by_password: PasswordHost) -> None:
 
     with nothing_left():
         asyncio.run(main(), debug=True)
+
+
+def test_a_function_that_returns_a_coroutine_is_waited_for(by_password: PasswordHost) -> None:
+    import asyncio
+
+    async def answer(requests: Sequence[virtproto.CredentialRequest]) -> list[str]:
+        return [PASSWORD for _ in requests]
+
+    async def main() -> None:
+        uri = uri_of(by_password)
+        async with aio.open(uri, credentials=lambda requests: answer(requests)) as connection:
+            assert await connection.list_all_domains()
+
+    with nothing_left():
+        asyncio.run(main(), debug=True)
+
+
+def test_a_blocking_connection_waits_for_no_coroutine(by_password: PasswordHost) -> None:
+    async def answer(requests: object) -> list[str]:
+        raise AssertionError
+
+    with nothing_left(), pytest.raises(UsageError, match="a coroutine function"):
+        visit(COLOURS["sync"], uri_of(by_password), credentials=answer)
+
+
+@pytest.mark.parametrize("answers", [PASSWORD, [], [PASSWORD] * 2, [PASSWORD.encode()], 7])
+def test_answers_that_are_none_are_refused(
+    host: PasswordHost, open_in_colour: Open, answers: object
+) -> None:
+    without_answers = rf"^credentials: the function (?!.*{PASSWORD})"
+    with nothing_left(), pytest.raises(UsageError, match=without_answers):
+        visit(open_in_colour, uri_of(host), credentials=lambda requests: answers)
+    assert host.tried == []
 
 
 def test_people_may_take_their_time(by_password: PasswordHost, open_in_colour: Open) -> None:

@@ -132,10 +132,11 @@ async def _by_ssh(
     """Return a road by SSH that this process itself speaks."""
     from virtproto import ssh
 
+    from .asking import ask
     from .reaching import reach
 
     server = await reach(TcpEndpoint(endpoint.host, endpoint.port), timeout_s)
-    return await ssh.connect(endpoint, server.sock, timeout_s, credentials=credentials)
+    return await ssh.connect(endpoint, server.sock, timeout_s, credentials=credentials, ask=ask)
 
 
 async def _unix_socket(endpoint: UnixEndpoint, timeout_s: float | None, autostart: bool) -> socket:

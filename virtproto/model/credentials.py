@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from virtproto.errors import ArgumentTypeError
+from virtproto.errors import ArgumentTypeError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "CredentialRequest",
     "CredentialType",
     "Credentials",
+    "check_answers",
     "check_credentials",
     "concealed_answers",
 ]
@@ -150,6 +151,22 @@ def check_credentials(given: object) -> None:
             f"credentials: expected Credentials, a function that answers questions, or None, "
             f"not {kind}"
         )
+
+
+def check_answers(asked: int, answers: object) -> None:
+    """Raise UsageError for what does not answer so many questions; it says nothing of an answer."""
+    if not isinstance(answers, list):
+        kind = "text" if isinstance(answers, str) else type(answers).__name__
+        raise UsageError(f"credentials: the function answered with one {kind}, not with a list")
+    if len(answers) != asked:
+        raise UsageError(
+            f"credentials: the function was asked {asked} questions and returned "
+            f"{len(answers)} answers"
+        )
+    for answer in answers:
+        if answer is not None and not isinstance(answer, str):
+            kind = "bytes" if isinstance(answer, bytes) else type(answer).__name__
+            raise UsageError(f"credentials: the function answered with {kind}, not with a text")
 
 
 def concealed_answers(answers: Any) -> Any:

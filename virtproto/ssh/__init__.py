@@ -18,10 +18,19 @@ from virtproto.errors import SSHConnectError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
+    from collections.abc import Callable, Sequence
 
-    from virtproto.model.credentials import Asker, AsyncAsker, Credentials
+    from virtproto.model.credentials import (
+        Answers,
+        Asker,
+        AsyncAsker,
+        CredentialRequest,
+        Credentials,
+    )
     from virtproto.model.endpoint import LibsshEndpoint
     from virtproto.transport.road import Road
+
+    from .asking import Messenger
 
 __all__ = ["connect", "connect_blocking"]
 
@@ -32,12 +41,14 @@ async def connect(
     timeout_s: float | None,
     *,
     credentials: Credentials | Asker | AsyncAsker | None = None,
+    ask: Messenger,
 ) -> Road:
     """Return a road through the SSH server at the other end of ``sock``; for the running loop.
 
     ``sock`` is this function's from now on. ``timeout_s`` bounds the handshake with logging in, and
     then the start of what leads to the daemon, as blocks of `deadline` do; people who are asked
-    take their time. ``credentials`` are a user's, or who asks for them. Raises SSHConnectError,
+    take their time. ``credentials`` are a user's, or who asks for them; ``ask`` calls a function of
+    the caller's, so that it may block or be a coroutine function. Raises SSHConnectError,
     HostKeyError for the server's key, DeadlineError and ConfigFileError.
     """
     try:
@@ -46,12 +57,11 @@ async def connect(
 
             # It takes a quarter of a second.
             await get_running_loop().run_in_executor(None, _load)
-        from .asking import in_loop
         from .opening import open_bridge
     except BaseException:
         sock.close()
         raise
-    bridge = await open_bridge(endpoint, sock, timeout_s, credentials, in_loop)
+    bridge = await open_bridge(endpoint, sock, timeout_s, credentials, ask)
     return bridge.road()
 
 
@@ -61,11 +71,12 @@ def connect_blocking(
     timeout_s: float | None,
     *,
     credentials: Credentials | Asker | None = None,
+    ask: Callable[[Asker, Sequence[CredentialRequest]], Answers],
 ) -> Road:
     """Return a road through the SSH server at the other end of ``sock``, with a blocking socket.
 
     As `connect` does. One thread serves all such roads of the process, and ends with the last;
-    people are asked on the caller's own.
+    people are asked on the caller's own, where ``ask`` is called.
     """
     try:
         _load()
@@ -73,7 +84,7 @@ def connect_blocking(
     except BaseException:
         sock.close()
         raise
-    return connect_there(endpoint, sock, timeout_s, credentials)
+    return connect_there(endpoint, sock, timeout_s, credentials, ask)
 
 
 def _load() -> None:

@@ -6,21 +6,18 @@ words of questions. Must not know what answers are good for. Nothing here shows 
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-
 from virtproto.model.credentials import (
     CredentialRequest,
     Credentials,
     CredentialType,
-    concealed_answers,
+    check_answers,
 )
 from virtproto.transport.auth_files import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-    from typing import Any, TypeAlias
+    from typing import TypeAlias
 
     from virtproto.model.credentials import Answers, Asker, AsyncAsker
     from virtproto.model.endpoint import LibsshEndpoint
@@ -31,22 +28,10 @@ if TYPE_CHECKING:
     ]
     Given: TypeAlias = Credentials | Asker | AsyncAsker | None
 
-__all__ = ["Questions", "in_loop"]
+__all__ = ["Questions"]
 
 # How often people may mistype.
 _TRIES = 3
-
-
-async def in_loop(asker: Asker | AsyncAsker, requests: Sequence[CredentialRequest]) -> Any:
-    """Ask by a function of either kind; one that blocks does so on a thread."""
-    if inspect.iscoroutinefunction(asker):
-        return concealed_answers(await asker(requests))
-    # What a future has for its result, asyncio's debug log shows.
-    return await asyncio.to_thread(_asked, asker, requests)
-
-
-def _asked(asker: Any, requests: Sequence[CredentialRequest]) -> Any:
-    return concealed_answers(asker(requests))
 
 
 class Questions:
@@ -59,7 +44,7 @@ class Questions:
         self._messenger = messenger
         # Where a password was looked for, for the message when there is none.
         self.looked: list[str] = []
-        # What the caller's function raised.
+        # What the caller's function raised, or is told of its answers.
         self.raised: Exception | None = None
         # Called before people are asked, and after: their time is nobody's limit.
         self.pause: Callable[[], object] = _nothing
@@ -91,14 +76,14 @@ class Questions:
         self.pause()
         try:
             answers = await self._messenger(self._asker, requests)
+            if answers is not None:
+                check_answers(len(requests), answers)
         except Exception as error:
             self.raised = error
             raise
         finally:
             self.resume()
-        if not isinstance(answers, list) or len(answers) != len(requests):
-            return None
-        return [each if isinstance(each, str) else None for each in answers]
+        return None if answers is None else list(answers)
 
     async def passwords(self) -> AsyncIterator[str]:
         """Yield passwords to try, the likeliest first. Raises ConfigFileError.

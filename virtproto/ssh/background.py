@@ -16,19 +16,21 @@ from queue import SimpleQueue
 from threading import RLock, Thread
 
 from virtproto.errors import TransportError
-from virtproto.model.credentials import concealed_answers
 
 from .opening import open_bridge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeAlias
 
     from virtproto.model.credentials import Answers, Asker, CredentialRequest, Credentials
     from virtproto.model.endpoint import LibsshEndpoint
     from virtproto.transport.road import Road
+
+    # Calls a function of the caller's on his own thread.
+    Ask: TypeAlias = Callable[[Asker, Sequence[CredentialRequest]], Answers]
 
 __all__ = ["connect_there"]
 
@@ -60,11 +62,13 @@ class _Order:
         sock: socket,
         timeout_s: float | None,
         credentials: Credentials | Asker | None,
+        ask: Ask,
     ) -> None:
         self._endpoint = endpoint
         self._sock = sock
         self._timeout_s = timeout_s
         self._credentials = credentials
+        self._ask_here = ask
         # What the thread is told: a question, or what came of it all.
         self._told: SimpleQueue[tuple[str, Any, Any]] = SimpleQueue()
         self._task: asyncio.Task[None] | None = None
@@ -92,7 +96,7 @@ class _Order:
                 raise told
             asker, requests = told
             try:
-                answers = concealed_answers(asker(requests))
+                answers = self._ask_here(asker, requests)
             except Exception as error:
                 answer(None, error)
             else:
@@ -137,9 +141,10 @@ def connect_there(
     sock: socket,
     timeout_s: float | None,
     credentials: Credentials | Asker | None,
+    ask: Ask,
 ) -> Road:
     """Return a road by the SSH server at the other end of ``sock``, served by the thread."""
-    order = _Order(endpoint, sock, timeout_s, credentials)
+    order = _Order(endpoint, sock, timeout_s, credentials, ask)
     loop: asyncio.AbstractEventLoop | None = None
     try:
         loop = _join(order)

@@ -6,6 +6,7 @@ not know what comes after. Nothing is offered before the host's key is in order.
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 import asyncssh
@@ -215,7 +216,8 @@ class Login(asyncssh.SSHClient):
             if passphrase is None:
                 break
             try:
-                return list(asyncssh.load_keypairs(path, passphrase))
+                # The more a passphrase is worth, the longer it takes.
+                return list(await asyncio.to_thread(asyncssh.load_keypairs, path, passphrase))
             except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError) as error:
                 if "bcrypt" in str(error):
                     raise ValueError(f"{error}: pip install bcrypt") from None

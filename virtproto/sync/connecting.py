@@ -101,10 +101,11 @@ def _by_ssh(
     """Return a road by SSH that this process itself speaks."""
     from virtproto import ssh
 
+    from .asking import ask
     from .reaching import reach
 
     server = reach(TcpEndpoint(endpoint.host, endpoint.port), timeout_s)
-    return ssh.connect_blocking(endpoint, server.sock, timeout_s, credentials=credentials)
+    return ssh.connect_blocking(endpoint, server.sock, timeout_s, credentials=credentials, ask=ask)
 
 
 def _started(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:

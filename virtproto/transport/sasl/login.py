@@ -11,12 +11,12 @@ from virtproto.errors import (
     AuthenticationError,
     CredentialsMissingError,
     LibvirtError,
-    UsageError,
 )
 from virtproto.model.credentials import (
     CredentialRequest,
     Credentials,
     CredentialType,
+    check_answers,
 )
 from virtproto.model.recipes.authentication import Question, talk, what_is_offered
 from virtproto.transport.auth_files import look_up
@@ -193,7 +193,7 @@ def _ask(
     if callable(given):
         answers = yield Question([_request(kind, knowledge) for kind in missing])
         if answers is not None:
-            _check_answers(missing, answers)
+            check_answers(len(missing), answers)
     for kind, answer in zip(missing, answers or (), strict=False):
         if answer is not None:
             knowledge.learn(kind, answer, "the answer to a question")
@@ -213,21 +213,6 @@ def _request(kind: CredentialType, knowledge: Knowledge) -> CredentialRequest:
     whose = f" of {user}" if kind is CredentialType.PASSPHRASE and user else ""
     prompt = f"{word[0].upper()}{word[1:]}{whose} for {_SERVICE} at {knowledge.host}"
     return CredentialRequest(kind, prompt, host=knowledge.host)
-
-
-def _check_answers(missing: list[CredentialType], answers: object) -> None:
-    if not isinstance(answers, list):
-        kind = "text" if isinstance(answers, str) else type(answers).__name__
-        raise UsageError(f"credentials: the function answered with one {kind}, not with a list")
-    if len(answers) != len(missing):
-        raise UsageError(
-            f"credentials: the function was asked {len(missing)} questions and returned "
-            f"{len(answers)} answers"
-        )
-    for answer in answers:
-        if answer is not None and not isinstance(answer, str):
-            kind = "bytes" if isinstance(answer, bytes) else type(answer).__name__
-            raise UsageError(f"credentials: the function answered with {kind}, not with a text")
 
 
 def _whose(mechanism: Mechanism, knowledge: Knowledge) -> str:
