@@ -7,12 +7,13 @@ for threads.
 
 from __future__ import annotations
 
-import asyncio
 from inspect import isawaitable, iscoroutinefunction
 
 from virtproto.model.credentials import concealed_answers
 from virtproto.transport.deadline import time_left
-from virtproto.transport.elsewhere import Outcome, do_elsewhere, too_late
+from virtproto.transport.elsewhere import too_late
+
+from .elsewhere import outcome_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,21 +62,8 @@ async def compute(
 async def _elsewhere(
     function: Callable[..., Any], args: tuple[Any, ...], limit_s: float | None
 ) -> Any:
-    """Return what a function returns in a thread; not one of the loop's, whose end waits for it."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Outcome] = loop.create_future()
-
-    def settle(outcome: Outcome) -> None:
-        if not done.done():
-            done.set_result(outcome)
-
-    def tell(outcome: Outcome) -> None:
-        loop.call_soon_threadsafe(settle, outcome)
-
-    do_elsewhere(function, args, tell)
-    try:
-        async with asyncio.timeout(limit_s):
-            outcome = await done
-    except TimeoutError:
-        raise too_late(limit_s) from None
+    """Return what a function returns in a thread."""
+    outcome = await outcome_of(function, args, limit_s)
+    if outcome is None:
+        raise too_late(limit_s)
     return outcome.get()

@@ -19,10 +19,12 @@ from virtproto.transport.tcp import (
     addresses_of,
     begin,
     late_lookup,
-    look_up_elsewhere,
+    look_up,
     step_limit,
     written_address,
 )
+
+from .elsewhere import outcome_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from virtproto.model.endpoint import TcpEndpoint
     from virtproto.transport.road import Conversation
-    from virtproto.transport.tcp import Address, Lookup
+    from virtproto.transport.tcp import Address
 
     R = TypeVar("R")
 
@@ -70,23 +72,10 @@ async def _addresses(endpoint: TcpEndpoint, timeout_s: float | None) -> list[Add
     if written is not None:
         return written
     limit_s = step_limit(endpoint, timeout_s)
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Lookup] = loop.create_future()
-
-    def settle(what: Lookup) -> None:
-        if not done.done():
-            done.set_result(what)
-
-    def tell(what: Lookup) -> None:
-        loop.call_soon_threadsafe(settle, what)
-
-    look_up_elsewhere(endpoint, tell)
-    try:
-        async with asyncio.timeout(limit_s):
-            found = await done
-    except TimeoutError:
-        raise late_lookup(endpoint, limit_s) from None
-    return addresses_of(endpoint, found)
+    outcome = await outcome_of(look_up, (endpoint,), limit_s)
+    if outcome is None:
+        raise late_lookup(endpoint, limit_s)
+    return addresses_of(endpoint, outcome.get())
 
 
 async def converse(

@@ -6,8 +6,6 @@ what its namesake does in an event loop.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-
 from virtproto.errors import UsageError
 from virtproto.model.credentials import concealed_answers
 from virtproto.transport.deadline import time_left
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
     from virtproto.model.credentials import Asker, CredentialRequest
 
 __all__ = ["ask", "compute"]
-
-# A lock cannot be waited for longer than this.
-_LONGEST_WAIT_S = 86400.0
 
 
 def ask(asker: Asker, requests: Sequence[CredentialRequest]) -> Any:
@@ -49,19 +44,11 @@ def compute(
     limit_s = time_left(timeout_s) if may_block else None
     if limit_s is None:
         return function(*args)
-    from virtproto.transport.elsewhere import Outcome, do_elsewhere, too_late
+    from virtproto.transport.elsewhere import too_late
 
-    outcomes: list[Outcome] = []
-    done = allocate_lock()
-    done.acquire()
+    from .elsewhere import outcome_of
 
-    def tell(outcome: Outcome) -> None:
-        outcomes.append(outcome)
-        done.release()
-
-    do_elsewhere(function, args, tell)
-    if limit_s > 0:
-        done.acquire(True, min(limit_s, _LONGEST_WAIT_S))
-    if not outcomes:
+    outcome = outcome_of(function, args, limit_s)
+    if outcome is None:
         raise too_late(limit_s)
-    return outcomes[0].get()
+    return outcome.get()

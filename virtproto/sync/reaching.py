@@ -7,7 +7,6 @@ loop.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from errno import EINPROGRESS
 from select import POLLOUT, poll
 from time import monotonic
@@ -21,11 +20,12 @@ from virtproto.transport.tcp import (
     addresses_of,
     begin,
     late_lookup,
-    look_up_elsewhere,
+    look_up,
     step_limit,
     written_address,
 )
 
+from .elsewhere import outcome_of
 from .waiting import milliseconds
 
 TYPE_CHECKING = False
@@ -35,15 +35,13 @@ if TYPE_CHECKING:
 
     from virtproto.model.endpoint import TcpEndpoint
     from virtproto.transport.road import Conversation
-    from virtproto.transport.tcp import Address, Lookup
+    from virtproto.transport.tcp import Address
 
     R = TypeVar("R")
 
 __all__ = ["converse", "reach"]
 
 _READ_SIZE = 65536
-# A lock cannot be waited for longer than this.
-_LONGEST_WAIT_S = 86400.0
 
 
 def reach(endpoint: TcpEndpoint, timeout_s: float | None) -> Road:
@@ -75,19 +73,10 @@ def _addresses(endpoint: TcpEndpoint, timeout_s: float | None) -> list[Address]:
     if written is not None:
         return written
     limit_s = step_limit(endpoint, timeout_s)
-    found: list[Lookup] = []
-    done = allocate_lock()
-    done.acquire()
-
-    def tell(what: Lookup) -> None:
-        found.append(what)
-        done.release()
-
-    look_up_elsewhere(endpoint, tell)
-    done.acquire(True, -1 if limit_s is None else min(limit_s, _LONGEST_WAIT_S))
-    if not found:
+    outcome = outcome_of(look_up, (endpoint,), limit_s)
+    if outcome is None:
         raise late_lookup(endpoint, limit_s)
-    return addresses_of(endpoint, found[0])
+    return addresses_of(endpoint, outcome.get())
 
 
 def _connect(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-# Not socket: see virtproto.transport.unix for why. The same goes for threading.
+# Not socket: see virtproto.transport.unix for why.
 from _socket import (
     AI_NUMERICHOST,
     EAI_AGAIN,
@@ -22,7 +22,6 @@ from _socket import (
     getaddrinfo,
     socket,
 )
-from _thread import start_new_thread
 
 from virtproto.errors import ConnectError, DeadlineError, HostNotFoundError, SocketRefusedError
 from virtproto.model.refs import shown_seconds
@@ -30,7 +29,6 @@ from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, TypeAlias
 
     from virtproto.model.endpoint import TcpEndpoint
@@ -44,7 +42,7 @@ __all__ = [
     "addresses_of",
     "begin",
     "late_lookup",
-    "look_up_elsewhere",
+    "look_up",
     "step_limit",
     "written_address",
 ]
@@ -66,29 +64,16 @@ def written_address(endpoint: TcpEndpoint) -> list[Address] | None:
         return None
 
 
-def look_up_elsewhere(endpoint: TcpEndpoint, tell: Callable[[Lookup], object]) -> None:
-    """Look a name up on a thread of its own, which calls ``tell`` with what came of it.
+def look_up(endpoint: TcpEndpoint) -> Lookup:
+    """Return the addresses of a name, or why it has none.
 
-    A name server that does not answer cannot be interrupted: whoever waits has to be able to go,
-    and so has the process. Raises ConnectError where no thread can be had.
+    To be called where nobody has to wait for it: a name server that does not answer takes long, and
+    cannot be interrupted.
     """
     try:
-        start_new_thread(_look_up, (endpoint, tell))
-    except RuntimeError as error:
-        raise ConnectError(f"no thread to look up {endpoint.host} with: {error}") from error
-
-
-def _look_up(endpoint: TcpEndpoint, tell: Callable[[Lookup], object]) -> None:
-    found: Lookup
-    try:
-        found = _ask(endpoint, 0)
+        return _ask(endpoint, 0)
     except (OSError, ValueError) as error:
-        found = error
-    try:  # noqa: SIM105 - contextlib takes long to import
-        tell(found)
-    except RuntimeError:
-        # The event loop has ended: nobody wants to know any more.
-        pass
+        return error
 
 
 def _ask(endpoint: TcpEndpoint, flags: int) -> list[Address]:
