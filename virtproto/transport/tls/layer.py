@@ -14,7 +14,6 @@ import ssl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from ssl import MemoryBIO, SSLObject
 
 __all__ = ["TlsLayer", "is_hanging_up"]
@@ -28,20 +27,16 @@ _WORD = 4
 class TlsLayer:
     """A session of TLS: bytes in, bytes out; see ``transport.road.Layer``."""
 
-    __slots__ = ("_failure", "_has_ended", "_incoming", "_outgoing", "_packets", "_session")
+    __slots__ = ("_failure", "_incoming", "_outgoing", "_packets", "_session", "has_ended")
 
     def __init__(self, session: SSLObject, incoming: MemoryBIO, outgoing: MemoryBIO) -> None:
         self._session = session
         self._incoming = incoming
         self._outgoing = outgoing
-        self._has_ended = False
+        # Whether the peer said properly that nothing follows.
+        self.has_ended = False
         self._failure: ConnectionError | None = None
         self._packets = _Packets()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the peer said properly that nothing follows."""
-        return self._has_ended
 
     @property
     def version(self) -> str:
@@ -59,11 +54,17 @@ class TlsLayer:
 
         Raises ConnectionError for a session that is over.
         """
+        size = len(data)
+        if not size:
+            return self._outgoing.read()
+        write, packets = self._session.write, self._packets
+        # Most often it is a packet.
+        whole = not packets.missing and int.from_bytes(data[:_WORD], "big") == size
         try:
-            for piece in self._packets.cut(data):
-                sent = self._session.write(piece)
+            for piece in (data,) if whole else packets.cut(data):
+                sent = write(piece)
                 while sent < len(piece):
-                    sent += self._session.write(memoryview(piece)[sent:])
+                    sent += write(memoryview(piece)[sent:])
         except ssl.SSLError as error:
             raise _failure(error) from None
         return self._outgoing.read()
@@ -76,20 +77,24 @@ class TlsLayer:
         """
         if self._failure is not None:
             raise self._failure
+        session, incoming = self._session, self._incoming
         if data:
-            self._incoming.write(data)
+            incoming.write(data)
         else:
-            self._incoming.write_eof()
+            incoming.write_eof()
         pieces: list[bytes] = []
-        read = self._session.read
         try:
-            while piece := read(_RECORD):
+            while piece := session.read(_RECORD):
                 pieces.append(piece)
-            self._has_ended = True
+                # Having OpenSSL say that there is no more takes longer than reading.
+                if data and not incoming.pending and not session.pending():
+                    break
+            else:
+                self.has_ended = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self._has_ended = True
+            self.has_ended = True
         except ssl.SSLError as error:
             if is_hanging_up(error):
                 # So libvirtd ends connections. Nobody is there for an alert about it.
@@ -102,40 +107,39 @@ class TlsLayer:
 
 
 class _Packets:
-    """Where the packets end in bytes that come in pieces of any size."""
+    """Where the packets end in bytes that come in pieces of any size.
 
-    __slots__ = ("_missing", "_word")
+    ``missing`` is how many bytes of the packet under way are still to come at least, 0 between two.
+    """
+
+    __slots__ = ("_word", "missing")
 
     def __init__(self) -> None:
-        # How many bytes of the packet under way are still to come; or, where not even all of its
-        # length word came, what did.
-        self._missing = 0
+        self.missing = 0
+        # Of a packet's length, where not even all of that came.
         self._word = b""
 
-    def cut(self, data: bytes | memoryview) -> Iterable[bytes | memoryview]:
+    def cut(self, data: bytes | memoryview) -> list[memoryview]:
         """Return ``data`` in parts none of which goes on behind the end of a packet."""
-        size = len(data)
-        if not size:
-            return ()
-        if not self._missing and not self._word and int.from_bytes(data[:_WORD], "big") == size:
-            return (data,)
         view = memoryview(data)
+        size = len(view)
         parts = []
         start = 0
         while start < size:
-            if not self._missing:
+            if self._word or not self.missing:
                 word = self._word + view[start : start + _WORD - len(self._word)]
                 if len(word) < _WORD:
                     self._word = word
+                    self.missing = _WORD - len(word)
                     parts.append(view[start:])
                     break
                 # What is no length is not for TLS to judge.
                 length = int.from_bytes(word, "big")
-                self._missing = max(length, _WORD) - len(self._word)
+                self.missing = max(length, _WORD) - len(self._word)
                 self._word = b""
-            end = min(start + self._missing, size)
+            end = min(start + self.missing, size)
             parts.append(view[start:end])
-            self._missing -= end - start
+            self.missing -= end - start
             start = end
         return parts
 
