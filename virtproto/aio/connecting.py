@@ -16,7 +16,7 @@ from contextlib import suppress
 from virtproto.errors import SocketMissingError, SocketRefusedError
 from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
 from virtproto.transport.deadline import instead
-from virtproto.transport.road import Road, named
+from virtproto.transport.road import Road
 from virtproto.transport.unix import connect_error, connect_limit, socket_address
 
 TYPE_CHECKING = False
@@ -67,9 +67,9 @@ async def connect(
     elif isinstance(endpoint, CommandEndpoint):
         from virtproto.transport.command import start
 
-        road = named(start(endpoint), endpoint)
+        road = start(endpoint)
     else:
-        road = named(await _by_ssh(endpoint, timeout_s, credentials), endpoint)
+        road = await _by_ssh(endpoint, timeout_s, credentials)
     road.sock.setblocking(False)
     return road
 

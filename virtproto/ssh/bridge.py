@@ -131,6 +131,8 @@ class Bridge:
             carries_descriptors=False,
             is_secure=True,
             carrier=self,
+            by=self._endpoint.name,
+            failure=SSHConnectError,
         )
 
     async def begin(self, connection: asyncssh.SSHClientConnection) -> None:

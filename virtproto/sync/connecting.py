@@ -10,7 +10,7 @@ from __future__ import annotations
 from virtproto.errors import SocketMissingError, SocketRefusedError
 from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
 from virtproto.transport import unix
-from virtproto.transport.road import Road, named
+from virtproto.transport.road import Road
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def connect(
     if isinstance(endpoint, CommandEndpoint):
         from virtproto.transport.command import start
 
-        return named(start(endpoint), endpoint)
-    return named(_by_ssh(endpoint, timeout_s, credentials), endpoint)
+        return start(endpoint)
+    return _by_ssh(endpoint, timeout_s, credentials)
 
 
 def _over_given(endpoint: Endpoint, sock: AnySocket, timeout_s: float | None) -> Road:

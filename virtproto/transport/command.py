@@ -89,6 +89,8 @@ def start(endpoint: CommandEndpoint) -> Road:
         carries_descriptors=False,
         is_secure=is_ssh,
         carrier=program,
+        by=endpoint.name,
+        failure=SSHConnectError if is_ssh else ConnectError,
     )
 
 

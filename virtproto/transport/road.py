@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Protocol, TypeAlias, TypeVar
 
-    from virtproto.model.endpoint import CommandEndpoint, LibsshEndpoint
-
     R = TypeVar("R")
 
     # What two ends say before there are packets: it yields what is to be sent, is sent what came,
@@ -56,7 +54,7 @@ if TYPE_CHECKING:
             """End it, and wait for nothing; may be called twice, and on any thread."""
 
 
-__all__ = ["MOST_UNTAKEN", "UNTAKEN", "Road", "named"]
+__all__ = ["MOST_UNTAKEN", "UNTAKEN", "Road"]
 
 # How much of a layer's own words, which answer those of the peer's, is kept for a peer that does
 # not read them: whoever asks for more means no good. And what is said of him.
@@ -167,11 +165,3 @@ class Road:
         self.sock.close()
         if self.carrier is not None:
             self.carrier.end()
-
-
-def named(road: Road, endpoint: CommandEndpoint | LibsshEndpoint) -> Road:
-    """Return a road with a carrier, with what messages call it and the error for its end."""
-    road.by = endpoint.name
-    if endpoint.kind != "ext":
-        road.failure = SSHConnectError
-    return road
