@@ -54,6 +54,10 @@ class Carrier:
         """Return what there is to say, while there is anything to ask."""
         return None if self.ended.is_set() else self._words
 
+    def words(self) -> str | None:
+        """Return the same, without waiting."""
+        return self._words
+
     def end(self) -> None:
         """Take note."""
         self.ended.set()

@@ -51,6 +51,16 @@ def is_there(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+def descriptors() -> list[str]:
+    """Those of this process; the last of a program's is closed by a thread, in a moment."""
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+def is_open(fd: int) -> bool:
+    """Whether this process still has a descriptor that it had just now."""
+    return Path(f"/proc/self/fd/{fd}").exists()
+
+
 def everything(road: Road) -> bytes:
     """All that a program writes."""
     got = b""
@@ -60,7 +70,7 @@ def everything(road: Road) -> bytes:
 
 
 def test_bytes_go_there_and_back_and_nothing_is_left() -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = descriptors()
     with started("cat") as (road, program):
         road.sock.sendall(b"there and back")
         assert road.sock.recv(100) == b"there and back"
@@ -69,7 +79,7 @@ def test_bytes_go_there_and_back_and_nothing_is_left() -> None:
         assert pid is not None
     until(lambda: not is_there(pid))
     assert program.pid is None
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    until(lambda: descriptors() == before)
 
 
 def test_ssh_is_secure_and_other_programs_are_not() -> None:
@@ -95,7 +105,7 @@ def test_its_words_are_kept_and_their_end_is_told() -> None:
         ("exit 0", "sh ended"),
         ("exit 3", "sh ended with status 3"),
         ("kill -KILL $$", "sh was ended by signal 9"),
-        ("echo first >&2; echo last > /dev/stderr; exit 3", "last"),
+        ("echo first >&2; echo last > /dev/stderr; exit 3", "first\nlast"),
     ],
 )
 def test_how_it_ended_is_told(script: str, said: str) -> None:
@@ -111,13 +121,30 @@ def test_last_words_are_not_waited_for_long() -> None:
         assert time.monotonic() - began < 5.0
 
 
-def test_what_it_leaves_running_is_not_waited_for() -> None:
+def test_what_it_leaves_running_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virtproto.transport.command._STILL_WANTED_MS", 20)
+    before = descriptors()
     # As ssh does with a shared connection that stays: it has the same standard error.
     with started(*shell("echo $$ there >&2; sleep 1000 >&2 & echo $! >&2; exit 1")) as (_, program):
         until(lambda: program.pid is None)
         said = program.last_words()
     assert said is not None
-    os.kill(int(said.split()[-1]), signal.SIGKILL)
+    try:
+        until(lambda: descriptors() == before)
+    finally:
+        os.kill(int(said.split()[-1]), signal.SIGKILL)
+
+
+def test_what_it_says_takes_no_room_and_does_not_hold_it_up() -> None:
+    size = 64 << 20
+    words = f"head -c {size} /dev/zero | tr '\\0' x >&2; echo the end >&2; echo said; exec cat"
+    with started(*shell(words)) as (road, program):
+        assert road.sock.recv(100) == b"said\n"
+        until(lambda: (program.words() or "").endswith("the end"))
+        # It goes on, and this is what it has said so far.
+        assert program.pid is not None
+        assert len(program.words() or "") == 1023
+        assert all(os.fstat(int(fd)).st_size < size for fd in descriptors() if is_open(int(fd)))
 
 
 def test_one_that_will_not_end_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,12 +172,12 @@ def test_a_program_that_somebody_else_saw_end_is_no_trouble() -> None:
     ("name", "why"), [("vp-nowhere", "no such program in PATH"), ("/vp/no", "no such program")]
 )
 def test_a_missing_program_is_named(name: str, why: str) -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = descriptors()
     with pytest.raises(ConnectError, match=f"cannot run {name}, which command= .*{why}"):
         start(CommandEndpoint("ext", (name,)))
     with pytest.raises(SSHConnectError, match=f"cannot run {name}: there is {why}; .*command="):
         start(CommandEndpoint("ssh", (name,)))
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    until(lambda: descriptors() == before)
 
 
 def test_a_file_that_may_not_be_executed_is_named(tmp_path: Path) -> None:
@@ -240,7 +267,7 @@ def test_a_forked_process_leaves_it_alone() -> None:
 
 
 def test_an_interrupt_while_it_starts_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = descriptors()
     seen: list[int] = []
 
     def interrupted(self: Program, *args: object) -> None:
@@ -253,4 +280,4 @@ def test_an_interrupt_while_it_starts_leaves_nothing(monkeypatch: pytest.MonkeyP
     with pytest.raises(KeyboardInterrupt):
         start(CommandEndpoint("ext", ("cat",)))
     until(lambda: not is_there(seen[0]))
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    until(lambda: descriptors() == before)

@@ -241,7 +241,11 @@ class Bridge:
 
     def last_words(self) -> str | None:
         """Return what the far side said, or how it ended, None for nothing; waits for nothing."""
-        return self._words.decode("utf-8", "replace").strip() or self._why
+        return self.words() or self._why
+
+    def words(self) -> str | None:
+        """Return what the far side has said so far, None for nothing."""
+        return self._words.decode("utf-8", "replace").strip() or None
 
     def end(self) -> None:
         """End everything, soon; on any thread."""

@@ -8,8 +8,9 @@ The program is started as libvirt's client starts it: with a reduced environment
 as the system has it by default, with no descriptor but its three, and in the caller's own process
 group, so that ssh may ask at the terminal. An interrupt typed there therefore reaches it as well.
 
-What it says goes into a file in memory. So it never waits for somebody to read, and nobody waits
-for those of its own children that keep the file open.
+What it says is read by a thread of its own, which keeps the end of it. So the program never waits
+for somebody to read, what it says in weeks takes no room, and nobody waits for those of its own
+children that have the same standard error.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ _LAST_WORDS_S = 0.25
 # How long a program may take to end when asked to, before it is made to.
 _GRACE_S = 2.0
 _LOOK_AGAIN_S = 0.005
+# How often it is seen whether anybody still wants to know what is said: what a program left running
+# may have its standard error for long.
+_STILL_WANTED_MS = 10_000
+_READ_SIZE = 65536
 
 _PLAIN = ("LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
 _FOR_SSH = (
@@ -112,7 +117,7 @@ def ssh_environment(environ: Mapping[str, str], tty: bool) -> dict[str, str]:
 class Program:
     """A program that runs behind a road: a Carrier."""
 
-    __slots__ = ("_ended", "_name", "_pids", "_said", "_status")
+    __slots__ = ("_ended", "_name", "_pids", "_status", "_words")
 
     def __init__(self) -> None:
         self._name = ""
@@ -121,21 +126,27 @@ class Program:
         # As waitpid has it; None until it has ended, or was seen to.
         self._status: int | None = None
         self._ended = False
-        self._said = -1
+        self._words = _Words()
 
     def run(self, argv: tuple[str, ...], environment: Mapping[str, str], stdio: int) -> None:
         """Start ``argv`` with the descriptor ``stdio`` as input and output. Raises OSError."""
         self._name = os.path.basename(argv[0])
-        said: list[int] = []
+        pipes: list[tuple[int, int]] = []
+        threads: list[int] = []
         try:
-            said.extend(map(os.memfd_create, ("virtproto-stderr",), (os.MFD_CLOEXEC,)))
-            self._said = said[0]
-            start_process(argv, environment, (stdio, stdio, said[0]), self._pids)
+            pipes.extend(map(os.pipe2, (os.O_CLOEXEC,)))
+            hears, says = pipes[0]
+            # From here on that end is the thread's.
+            threads.extend(map(start_new_thread, (self._words.hear,), ((hears,),)))
+            start_process(argv, environment, (stdio, stdio, says), self._pids)
             _running[self._pids[0]] = self
-        except BaseException:
-            if said and not self._pids:
-                self._close_said()
-            raise
+        except RuntimeError as exc:
+            raise OSError(errno.EAGAIN, "there can be no more threads") from exc
+        finally:
+            for hears, says in pipes:
+                os.close(says)
+                if not threads:
+                    os.close(hears)
 
     @property
     def pid(self) -> int | None:
@@ -145,9 +156,13 @@ class Program:
     def last_words(self) -> str | None:
         """Return the end of what it said, and how it ended where it said nothing; waits briefly."""
         until = monotonic() + _LAST_WORDS_S
-        while not self._has_ended() and monotonic() < until:
+        while not (self._has_ended() and self._words.are_all) and monotonic() < until:
             sleep(_LOOK_AGAIN_S)
-        return self._words() or self._how_it_ended()
+        return self.words() or self._how_it_ended()
+
+    def words(self) -> str | None:
+        """Return the end of what it has said so far, None for nothing; waits for nothing."""
+        return self._words.told()
 
     def end(self) -> None:
         """Ask it to end, and make it end if it will not; waits for nothing."""
@@ -163,13 +178,13 @@ class Program:
                 # The interpreter is ending, or there can be no more threads.
                 self._signal(SIGKILL)
                 self._wait()
-        self._close_said()
+        self._words.are_wanted = False
 
     def leave_to_parent(self) -> None:
         """In a forked process: forget the program, which is the parent's."""
         self._ended = True
         self._status = 0
-        self._close_said()
+        self._words.leave_to_parent()
 
     def _see_off(self) -> None:
         until = monotonic() + _GRACE_S
@@ -208,18 +223,6 @@ class Program:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(self._pids[0], number)
 
-    def _words(self) -> str | None:
-        fd = self._said
-        if fd < 0:
-            return None
-        try:
-            size = os.fstat(fd).st_size
-            said = os.pread(fd, _TOLD_BYTES, max(0, size - _TOLD_BYTES))
-        except OSError:
-            return None
-        # A file that was emptied, and written on from where it ended, begins with zeros.
-        return said.lstrip(b"\0").decode("utf-8", "replace").strip() or None
-
     def _how_it_ended(self) -> str | None:
         if self._status is None or not self._pids:
             return None
@@ -228,8 +231,46 @@ class Program:
             return f"{self._name} was ended by signal {-code}"
         return f"{self._name} ended with status {code}" if code else f"{self._name} ended"
 
-    def _close_said(self) -> None:
-        fd, self._said = self._said, -1
+
+class _Words:
+    """What a program says on its standard error, the end of it."""
+
+    __slots__ = ("_end", "_fd", "are_all", "are_wanted")
+
+    def __init__(self) -> None:
+        self._end = b""
+        self._fd = -1
+        # Whether nothing can follow, or nothing is heard any more.
+        self.are_all = False
+        self.are_wanted = True
+
+    def hear(self, fd: int) -> None:
+        """Read ``fd`` to its end, or until it is not wanted; on a thread, which closes it."""
+        from select import POLLIN, poll
+
+        self._fd = fd
+        try:
+            poller = poll()
+            poller.register(fd, POLLIN)
+            while self.are_wanted:
+                if poller.poll(_STILL_WANTED_MS):
+                    data = os.read(fd, _READ_SIZE)
+                    if not data:
+                        break
+                    self._end = (self._end + data)[-_TOLD_BYTES:]
+        finally:
+            self._fd = -1
+            os.close(fd)
+            self.are_all = True
+
+    def told(self) -> str | None:
+        """Return what was said, None for nothing."""
+        return self._end.decode("utf-8", "replace").strip() or None
+
+    def leave_to_parent(self) -> None:
+        """In a forked process, which has no such thread: close what it read."""
+        fd, self._fd = self._fd, -1
+        self.are_all = True
         if fd >= 0:
             os.close(fd)
 

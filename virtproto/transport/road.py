@@ -50,6 +50,9 @@ if TYPE_CHECKING:
         def last_words(self) -> str | None:
             """Return what the far side said on its way out, None for nothing; waits briefly."""
 
+        def words(self) -> str | None:
+            """Return what the far side has said so far, None for nothing; waits for nothing."""
+
         def end(self) -> None:
             """End it, and wait for nothing; may be called twice, and on any thread."""
 
