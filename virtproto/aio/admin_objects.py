@@ -40,18 +40,18 @@ async def open_admin_connection(
     """Open a connection to the administration of the daemon that ``uri`` means.
 
     ``uri`` is a URI like "libvirtd:///system", "virtqemud:///session" or
-    "libvirtd:///system?socket=/path"; None means ``LIBVIRT_ADMIN_DEFAULT_URI``, then libvirtd, the
-    system's for root and the user's own for others. The socket belongs to the daemon's user, and
-    whoever may open it may do all. ``timeout_s`` bounds each step of opening, in seconds above 0;
-    None waits for ever.
+    "libvirtd:///system?socket=/path"; None means ``LIBVIRT_ADMIN_DEFAULT_URI``, then
+    ``uri_default`` of ``libvirt-admin.conf``, then libvirtd, the system's for root and the user's
+    own for others. The socket belongs to the daemon's user, and whoever may open it may do all.
+    ``timeout_s`` bounds each step of opening, in seconds above 0; None waits for ever.
 
     ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
     that long is asked for a sign of life; after so many questions without an answer, and one more
     interval, the connection counts as lost. With None it is never asked.
 
-    Raises UsageError, URIError, ConnectError (SocketMissingError, SocketPermissionError,
-    SocketRefusedError), DeadlineError, LibvirtError, and ProtocolError or ConnectionLostError where
-    the peer is no libvirt daemon. Source: virAdmConnectOpen.
+    Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
+    SocketPermissionError, SocketRefusedError), DeadlineError, LibvirtError, and ProtocolError or
+    ConnectionLostError where the peer is no libvirt daemon. Source: virAdmConnectOpen.
     """
     check_timeout("timeout_s", timeout_s)
     check_keepalive("keepalive", keepalive)

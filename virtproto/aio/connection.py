@@ -73,12 +73,13 @@ async def open_connection_to(
     """Open a connection to the daemon that ``uri`` means.
 
     ``uri`` is a libvirt connection URI ("qemu:///system", "test:///default?socket=/path"); None
-    means ``LIBVIRT_DEFAULT_URI``, then the daemon's own choice. ``test:///default`` is the test
-    driver of the system daemon, since this client has none in its own process. ``readonly`` asks
-    for a connection that can change nothing. ``timeout_s`` bounds each step of opening, in seconds
-    above 0; None waits for ever. Only where polkit has a person asked for a password that step may
-    take 300 s all the same. ``call_timeout_s`` is how many seconds each call may take from then on,
-    as of the connection's attribute of that name; None is no limit.
+    means ``LIBVIRT_DEFAULT_URI``, then ``uri_default`` of ``libvirt.conf``, then the daemon's own
+    choice. ``test:///default`` is the test driver of the system daemon, since this client has none
+    in its own process. ``readonly`` asks for a connection that can change nothing. ``timeout_s``
+    bounds each step of opening, in seconds above 0; None waits for ever. Only where polkit has a
+    person asked for a password that step may take 300 s all the same. ``call_timeout_s`` is how
+    many seconds each call may take from then on, as of the connection's attribute of that name;
+    None is no limit.
 
     ``keepalive`` is an interval in seconds and a count. A daemon of which nothing was heard for
     that long is asked for a sign of life; after so many questions without an answer, and one more
