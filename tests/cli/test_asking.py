@@ -93,7 +93,7 @@ def test_where_there_is_no_terminal_nobody_is_asked(server: ScriptedServer, uri:
         start_new_session=True,
     )
     assert done.returncode == 1
-    assert "credentials (asked, and nobody told it)" in done.stderr
+    assert "credentials (not given)" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert told(server) == []
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from virtproto.model.credentials import CredentialRequest
 
-__all__ = ["ask"]
+__all__ = ["TERMINAL", "ask"]
 
-_TERMINAL = "/dev/tty"
+TERMINAL = "/dev/tty"
 
 
 def ask(requests: Sequence[CredentialRequest]) -> list[str] | None:
@@ -26,7 +26,7 @@ def ask(requests: Sequence[CredentialRequest]) -> list[str] | None:
     answers: list[str] = []
     try:
         # Without becoming the terminal of a process that has none.
-        descriptor = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY)
+        descriptor = os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY)
     except OSError:
         return None
     with os.fdopen(descriptor, "r+b", buffering=0) as terminal:

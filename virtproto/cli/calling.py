@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 
-from virtproto import sync
-from virtproto.cli.asking import ask
+from virtproto.cli.opening import open_connection
 from virtproto.cli.plain import from_json, from_text, read_json, to_json
 from virtproto.cli.procedures import split_enumerator
 from virtproto.errors import UsageError
@@ -45,7 +44,7 @@ def print_call(uri: str | None, proc: str, words: tuple[str, ...]) -> None:
         packed = codec.encode(declared.args, _arguments(contract, declared.args, words))
     elif words:
         raise UsageError(f"{procedure.name} takes no arguments")
-    with sync.open(uri, credentials=ask) as connection:
+    with open_connection(uri) as connection:
         payload = connection.call_packed(procedure, packed)
     if declared.ret is not None:
         plain = to_json(contract, declared.ret, codec.decode(declared.ret, payload))

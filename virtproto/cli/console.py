@@ -19,9 +19,8 @@ import time
 from collections import deque
 from contextlib import suppress
 
-from virtproto import sync
-from virtproto.cli.asking import ask
 from virtproto.cli.finding import find_domain
+from virtproto.cli.opening import open_connection
 from virtproto.cli.output import tell
 from virtproto.cli.table import visible
 from virtproto.cli.terminal import RawTerminal, Signals
@@ -90,7 +89,7 @@ def run_console(
     UsageError, VirtprotoError, and OSError where the output cannot be written.
     """
     leave_at = read_escape(escape)
-    with sync.open(uri, credentials=ask) as connection:
+    with open_connection(uri) as connection:
         domain = find_domain(connection, name)
         stream = connection.new_stream()
         try:

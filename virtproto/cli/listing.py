@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 
-from virtproto import sync
-from virtproto.cli.asking import ask
+from virtproto.cli.opening import open_connection
 from virtproto.cli.table import lines
 from virtproto.errors import NoDomainError
 from virtproto.model.records.domain_info import state_name
@@ -34,7 +33,7 @@ def print_domains(
     Neither filter, or both, means all domains. Raises VirtprotoError.
     """
     flags = (_ACTIVE if active else 0) | (_INACTIVE if inactive else 0)
-    with sync.open(uri, credentials=ask) as connection:
+    with open_connection(uri) as connection:
         found = _describe(connection, flags)
     if as_json:
         print(json.dumps(found, indent=2))

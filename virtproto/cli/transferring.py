@@ -13,9 +13,8 @@ import sys
 from contextlib import ExitStack, contextmanager
 from posixpath import basename
 
-from virtproto import sync
-from virtproto.cli.asking import ask
 from virtproto.cli.finding import find_volume
+from virtproto.cli.opening import open_connection
 from virtproto.cli.progress import ProgressBar
 from virtproto.cli.sizes import read_size
 from virtproto.cli.table import visible
@@ -62,7 +61,7 @@ def run_upload(
     """
     start, count = _stretch(offset, length)
     source: str | BinaryIO = _input() if file == _DASH else file
-    with _OrderlyEnd() as end, _spoken(), sync.open(uri, credentials=ask) as connection:
+    with _OrderlyEnd() as end, _spoken(), open_connection(uri) as connection:
         found = find_volume(connection, pool, volume)
         with ProgressBar(visible(found.get_name()), shown=not quiet) as bar:
             found.upload_from(
@@ -95,7 +94,7 @@ def run_download(
             raise UsageError("FILE: a volume's content is not for a terminal; redirect the output")
         target = sys.stdout.buffer
     spoken = _spoken(of_output=file == _DASH)
-    with _OrderlyEnd() as end, spoken, sync.open(uri, credentials=ask) as connection:
+    with _OrderlyEnd() as end, spoken, open_connection(uri) as connection:
         found = find_volume(connection, pool, volume)
         label = visible(found.get_name() if file == _DASH else basename(file))
         with ProgressBar(label, shown=not quiet) as bar:

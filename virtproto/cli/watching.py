@@ -12,9 +12,8 @@ from contextlib import nullcontext
 from datetime import datetime
 from enum import Enum
 
-from virtproto import sync
-from virtproto.cli.asking import ask
 from virtproto.cli.finding import did_you_mean, find_domain
+from virtproto.cli.opening import open_connection
 from virtproto.cli.table import visible
 from virtproto.errors import DeadlineError, UsageError
 from virtproto.model.event_kinds import DOMAIN, QEMU, kind_of_record
@@ -53,7 +52,7 @@ def print_events(
     """
     classes = [_kind_of(each) for each in kinds]
     _check(classes, domains, count, timeout_s)
-    with sync.open(uri, credentials=ask) as connection:
+    with open_connection(uri) as connection:
         about = [find_domain(connection, each) for each in domains] or None
         if records.QemuMonitorEvent in classes:
             heard: Any = connection.qemu_monitor_events(about[0] if about else None)

@@ -1,0 +1,46 @@
+"""Opening a connection for whoever runs the command.
+
+Responsible for whether anybody can be asked, and for how long an answer may take. Must not know
+what is asked, or what the connection is for.
+"""
+
+from __future__ import annotations
+
+import os
+
+from virtproto import sync
+from virtproto.cli.asking import TERMINAL, ask
+from virtproto.model.endpoint import CommandEndpoint
+from virtproto.transport.resolve import resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtproto.sync import Connection
+
+__all__ = ["open_connection"]
+
+# Of each step.
+_TIMEOUT_S = 10.0
+# That OpenSSH's server waits for a login, unless it is told otherwise.
+_LOGIN_S = 120.0
+
+
+def open_connection(uri: str | None) -> Connection:
+    """Open a connection; who sits at the terminal, if there is one, is asked for what is missing.
+
+    Where the system's ssh may ask as well, it is given as long as a server waits for people: ssh
+    does not tell whether it waits for the host or for an answer. Raises what `virtproto.open` does.
+    """
+    if not _has_terminal():
+        return sync.open(uri, timeout_s=_TIMEOUT_S)
+    _uri, endpoint = resolve(uri, readonly=False)
+    may_ask = isinstance(endpoint, CommandEndpoint) and endpoint.kind == "ssh" and endpoint.tty
+    return sync.open(uri, timeout_s=_LOGIN_S if may_ask else _TIMEOUT_S, credentials=ask)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open(TERMINAL, os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
