@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.lab.pki import Lab
 from virtproto.cli import main
 from virtproto.model.endpoint import TlsEndpoint
+from virtproto.model.uri import parse_uri
 from virtproto.transport.tls.handshake import shake_hands
 from virtproto.transport.tls.hostname import is_for
 
@@ -114,6 +115,13 @@ def test_what_to_do_is_told(pki: Command, tmp_path: Path) -> None:
     assert "PRIVATE" not in said.out
 
 
+def test_a_uri_that_is_told_can_be_used(pki: Command, tmp_path: Path) -> None:
+    said = pki("create", tmp_path / "our pki", "--client=Jörg", "--key=ec").out
+    told = next(word for word in said.split() if word.startswith("qemu+tls:"))
+    place = str(tmp_path / "our pki" / "client" / "Jörg")
+    assert parse_uri(told).parameter("pkipath") == place
+
+
 def test_rsa_unless_told_otherwise(pki: Command, tmp_path: Path) -> None:
     assert pki("create", tmp_path, "--days=10").code == 0
     made = certificate(tmp_path / "cacert.pem")
@@ -167,6 +175,7 @@ def test_a_ca_with_anothers_key_signs_nothing(pki: Command, made: Path, tmp_path
         (["--client=a/b"], "client 'a/b'"),
         (["--host=,"], "host: expected a name"),
         (["--host=.."], "server '..'"),
+        (["--host=a b"], "host 'a b': this is neither"),
         (["--host=h", "--days=0"], "days 0"),
         (["--host=h", "--days=99999999"], "days"),
         (["--client=" + "x" * 65], "client 'xxx"),
@@ -223,6 +232,9 @@ def test_revoked_by_the_path_of_a_certificate(pki: Command, made: Path, lab: Lab
     said = pki("revoke", made, lab.client("good") / "clientcert.pem")
     assert said.code == 2
     assert "this was not signed by the CA of" in said.err
+    said = pki("revoke", made, made / "cacert.pem")
+    assert said.code == 2
+    assert "this is the CA itself" in said.err
 
 
 def test_who_is_to_be_revoked_has_to_be_there(pki: Command, made: Path) -> None:

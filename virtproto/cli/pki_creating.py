@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from cryptography import x509
 
@@ -162,7 +163,7 @@ def _told(folder: _Folder, place: Path, role: str, certificate: x509.Certificate
     if role == "client":
         return (
             f"{head}\n"
-            f"  on the client's machine: qemu+tls://HOST/system?pkipath={place}\n"
+            f"  on the client's machine: qemu+tls://HOST/system?pkipath={quote(os.fsencode(place))}\n"
             f'  in libvirtd.conf, to let in this one by name: tls_allowed_dn_list = ["{name}"]'
         )
     settings = [
@@ -228,4 +229,9 @@ def _certificate(folder: _Folder, name: str, authority: Authority) -> x509.Certi
     certificate = read_certificates(str(found[0]), "certificate")[0]
     if certificate.issuer != authority.certificate.subject:
         raise UsageError(f"{found[0]}: this was not signed by the CA of {folder.path}")
+    if certificate == authority.certificate:
+        raise UsageError(
+            f"{found[0]}: this is the CA itself, which is no longer trusted once its certificate "
+            "is gone from every server and client"
+        )
     return certificate

@@ -146,6 +146,8 @@ def alternative_name(host: str) -> x509.GeneralName:
     except ValueError:
         pass
     try:
+        if any(each.isspace() or each == "/" for each in host):
+            raise ValueError
         return x509.DNSName(host if host.isascii() else host.encode("idna").decode())
     except (UnicodeError, ValueError):
         raise UsageError(f"host {host!r}: this is neither a name nor an address") from None
