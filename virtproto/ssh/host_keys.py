@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["HostKeys", "default_file"]
 
 _SSH_PORT = 22
+# What helps against a key that is not known.
+_REMEDY = "If that is right, add it to the file (ssh-keyscan has it)"
+_OR_AUTO = "or have it added with known_hosts_verify=auto"
 
 
 def default_file() -> str:
@@ -85,8 +88,7 @@ class HostKeys:
             return True
         self.fault = HostKeyError(
             f"the key of host {self._written} is not known to {self.path}, and nobody can be "
-            f"asked: it is {shown}. If that is right, add it to the file (ssh-keyscan has it), "
-            "give open() a function as credentials, or have it added with known_hosts_verify=auto"
+            f"asked: it is {shown}. {_REMEDY}, give open() a function as credentials, {_OR_AUTO}"
         )
         return False
 
@@ -101,7 +103,8 @@ class HostKeys:
         assert self.unknown is not None
         self.fault = HostKeyError(
             f"the key of host {self._written} is not known to {self.path} and was not accepted: "
-            f"{self.unknown.get_algorithm()} {self.unknown.get_fingerprint()}"
+            f"{self.unknown.get_algorithm()} {self.unknown.get_fingerprint()}. "
+            f"{_REMEDY}, {_OR_AUTO}"
         )
 
     def accept(self) -> None:

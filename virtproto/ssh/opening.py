@@ -154,7 +154,7 @@ def _moment(timeout_s: float | None) -> float | None:
 
 def _late(endpoint: LibsshEndpoint, limit_s: float, what: str) -> ConnectError | DeadlineError:
     within = shown_seconds(limit_s)
-    return DeadlineError(f"the SSH server at {endpoint.name} {what} within {within} s")
+    return DeadlineError(f"{endpoint.name}: the SSH server {what} within {within} s")
 
 
 async def _gone(connection: asyncssh.SSHClientConnection) -> None:
