@@ -106,6 +106,7 @@ REFUSED = [
     ("qemu://system", "did you mean qemu:///system"),
     ("vbox://session", "did you mean vbox:///session"),
     ("qemu:///sys tem", "' ' may not stand in its path as it is; write %20"),
+    ("qemu:///\ud800", "'\\ud800' in its path is half a character"),
     ("qemu:///system?socket=/é", "'é' may not stand in its query as it is; write %C3%A9"),
     ("qemu:///a%2", "'%' may not stand in its path"),
     ("qemu:///a?b=%zz", "'%' may not stand in its query"),

@@ -418,7 +418,10 @@ def _check(text: str, part: str, raw: str, allowed: frozenset[str]) -> None:
             continue
         if char == "%" and len(raw) > index + 2 and _HEX.issuperset(raw[index + 1 : index + 3]):
             continue
-        escaped = "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+        try:
+            escaped = "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+        except UnicodeEncodeError:
+            raise uri_fault(text, f"{char!r} in its {part} is half a character") from None
         raise uri_fault(text, f"{char!r} may not stand in its {part} as it is; write {escaped}")
 
 
