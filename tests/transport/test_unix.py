@@ -63,6 +63,8 @@ def test_a_missing_socket_names_all_that_was_looked_for(tmp_path: Path) -> None:
     assert two in str(caught.value)
     assert f"looked for {one} too" in str(caught.value)
     assert "start the daemon" in str(caught.value)
+    with pytest.raises(SocketMissingError, match=r"start your daemon \(autostart=True"):
+        connect(UnixEndpoint(one, daemon="/usr/sbin/libvirtd"), 5.0)
 
 
 def test_a_folder_that_is_no_folder_is_a_missing_socket(tmp_path: Path) -> None:
