@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import socket
 import threading
 import time
@@ -220,7 +221,9 @@ def test_a_peer_that_is_no_daemon_is_found_out_at_once(
         thread = threading.Thread(target=serve)
         thread.start()
         start = time.monotonic()
-        with pytest.raises(kind):
+        with pytest.raises(
+            kind, match=f"^{re.escape(str(tmp_path))}/s let nobody in: .*; see that"
+        ):
             open_and_close(open_in_colour, f"test:///default?socket={tmp_path}/s", timeout_s=None)
         assert time.monotonic() - start < PROMPT_S
         thread.join(10)

@@ -12,7 +12,9 @@ from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
     DeadlineError,
+    FramingError,
     LibvirtError,
+    ProtocolError,
     UnknownProcedureError,
     error_class,
 )
@@ -49,6 +51,7 @@ __all__ = [
     "torn",
     "unclosed",
     "unsent",
+    "unwelcome",
     "why_broken",
 ]
 
@@ -169,6 +172,22 @@ def unsent(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineE
 def silent(name: str, error: DeadlineError) -> DeadlineError:
     """Return the error for a connection that could not be opened, as a call had no answer."""
     return DeadlineError(f"the daemon behind {name} does not answer ({error})")
+
+
+def unwelcome(
+    name: str, error: ConnectionClosedError | ConnectionLostError | ProtocolError
+) -> VirtprotoError | None:
+    """Return the error, of the same kind, for who was opening when the connection ended by one.
+
+    None for a fault in an answer: where in it that is says more.
+    """
+    why = (
+        f"{name} let nobody in: {error}; see that a daemon of libvirt listens there, by this "
+        "transport, and what its log says"
+    )
+    if isinstance(error, ProtocolError):
+        return FramingError(why) if isinstance(error, FramingError) else None
+    return type(error)(why, may_have_run=error.may_have_run)
 
 
 def _within(timeout_s: float) -> str:

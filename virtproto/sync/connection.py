@@ -30,7 +30,7 @@ from virtproto.model.recipes.opening import (
     open_connection,
 )
 from virtproto.model.refs import check_timeout
-from virtproto.model.replies import silent
+from virtproto.model.replies import silent, unwelcome
 from virtproto.transport.resolve import resolve
 from virtproto.wire import remote as wire
 from virtproto.wire.remote.auth import AUTH_TYPE_NONE
@@ -232,9 +232,12 @@ class Entrance:
         try:
             return self._enter(channel, where, timeout_s)
         except (ConnectionClosedError, ConnectionLostError, ProtocolError) as error:
-            if channel._road.carrier is None:
+            road = channel._road
+            if road.carrier is not None:
+                raise road.led_nowhere(error) from error
+            if (told := unwelcome(road.name, error)) is None:
                 raise
-            raise channel._road.led_nowhere(error) from error
+            raise told from error
         except DeadlineError as error:
             raise silent(channel._road.name, error) from error
 
