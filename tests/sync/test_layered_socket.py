@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,30 @@ def test_many_threads_share_it() -> None:
         assert failed == []
         assert toy.layer.asked > 10
         channel.close()
+
+
+class Endless:
+    """A socket whose peer says without end what means nothing."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def recv(self, size: int, flags: int) -> bytes:
+        self.read += 1
+        assert self.read < 1000, "it goes on and on"
+        return b"A\0\0\0"
+
+    def setsockopt(self, level: int, option: int, value: bytes) -> None:
+        pass
+
+
+def test_who_does_not_wait_is_not_kept_by_what_means_nothing() -> None:
+    sock: Any = Endless()
+    layered = LayeredSocket(sock, ToyLayer())
+    for _ in range(3):
+        with pytest.raises(BlockingIOError):
+            layered.recvmsg(65536, 0, socket.MSG_DONTWAIT)
+    assert sock.read > 3
 
 
 class ToyPeer(Peer):

@@ -41,6 +41,9 @@ _READ_SIZE = 65536
 _LARGE_READ_SIZE = 1 << 18
 # More would only lie here while the socket takes the first of it.
 _PIECE = 65536
+# How often somebody who does not wait looks where nothing plain comes: a peer that says nothing
+# without end must not keep him. What is left the descriptor shows.
+_LOOKS = 16
 _SEND_FLAGS = (MSG_NOSIGNAL | MSG_DONTWAIT,)
 _TIMEVAL = Struct("@ll")
 
@@ -133,17 +136,22 @@ class LayeredSocket:
         limit_s = None if flags else self._limit_s
         until = None if limit_s is None else monotonic() + limit_s
         came = self._came
+        looks = _LOOKS
         while self._plain is None:
             if not came:
                 if self._layer.has_ended:
                     self._plain = b""
                     return
+                if not looks:
+                    raise BlockingIOError
                 if limit_s != self._raw_limit_s and not flags:
                     self._limit(limit_s)
                 came.extend(map(self._sock.recv, (size,), (flags,)))
                 if until is not None:
                     # For the next one, if it takes more than one.
                     limit_s = until - monotonic()
+                elif flags:
+                    looks -= 1
             with self._lock:
                 self._unwrap()
 
