@@ -246,6 +246,36 @@ def test_a_name_that_the_daemon_cannot_read_is_refused_without_being_shown() -> 
     assert "geheim" not in repr(raised.value) + repr(raised.value.__context__)
 
 
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [(CredentialType.USERNAME, "the name to act as"), (CredentialType.REALM, "the realm")],
+)
+def test_other_names_that_cannot_be_said_are_refused_as_well(
+    kind: CredentialType, what: str
+) -> None:
+    client = _client()
+    client.start({**_answers(), kind: "x\udcff"})
+    with pytest.raises(AuthenticationError, match=f"DIGEST-MD5: {what} has characters"):
+        client.step(b'nonce="n",algorithm=md5-sess,qop="auth",charset=utf-8')
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        b'qop="\x1b[2Jx%s"' % (b"y" * 60_000),
+        b'qop="auth",' + b",".join(b'realm="\x1b[2J%d"' % n for n in range(5000)),
+    ],
+)
+def test_little_of_what_a_daemon_says_is_shown_and_nothing_that_acts(challenge: bytes) -> None:
+    client = _client()
+    client.start(_answers())
+    with pytest.raises(AuthenticationError) as caught:
+        client.step(b'nonce="n",algorithm=md5-sess,' + challenge)
+    text = str(caught.value)
+    assert len(text) < 500
+    assert text.isprintable()
+
+
 def test_acting_as_somebody_else_is_said() -> None:
     for acting, says in (("boss", True), ("fred", False), ("", False)):
         client = _client()

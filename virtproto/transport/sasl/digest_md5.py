@@ -23,7 +23,7 @@ from virtproto.transport.sasl.security_layer import MAX_PACKET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 __all__ = ["DigestMD5"]
@@ -47,6 +47,9 @@ _SIGNED_OVERHEAD = 16
 _SEALED_OVERHEAD = 25
 
 _COUNT = b"00000001"
+
+# How many letters of a daemon's own words go into an error.
+_TOLD = 200
 
 
 class DigestMD5(Layered):
@@ -107,12 +110,13 @@ class DigestMD5(Layered):
         realm = self._realm(challenge)
         name = self._encoded(CredentialType.AUTHNAME, "the user name", is_utf8)
         password = self._encoded(CredentialType.PASSPHRASE, "the password", is_utf8)
-        acting = self._answers.get(CredentialType.USERNAME, "")
-        acting = acting if acting != self._answers[CredentialType.AUTHNAME] else ""
+        acting = b""
+        if self._answers.get(CredentialType.USERNAME, "") != self._answers[CredentialType.AUTHNAME]:
+            acting = self._encoded(CredentialType.USERNAME, "the name to act as", True)
         self._answers = {}  # the password is needed no more
         key = _session_key(
             [_hashed_as(name, is_utf8), realm, _hashed_as(password, is_utf8)],
-            [nonce, self._cnonce, *([acting.encode()] if acting else [])],
+            [nonce, self._cnonce, *([acting] if acting else [])],
         )
         self._expected = self._proof(key, nonce, qop, b"")
         self._protect(challenge, key, qop, cipher)
@@ -128,7 +132,7 @@ class DigestMD5(Layered):
             b"digest-uri=" + _quoted(self._uri),
             b"response=" + self._proof(key, nonce, qop, b"AUTHENTICATE"),
             *([b"charset=utf-8"] if is_utf8 else []),
-            *([b"authzid=" + _quoted(acting.encode())] if acting else []),
+            *([b"authzid=" + _quoted(acting)] if acting else []),
         ]
         return b",".join(directives)
 
@@ -150,7 +154,7 @@ class DigestMD5(Layered):
 
     def _no_agreement(self, challenge: _Directives) -> str:
         levels = [*challenge.listed(b"qop", b"auth"), *challenge.listed(b"cipher", b"")]
-        offered = ", ".join(sorted(level.decode("latin-1") for level in levels))
+        offered = _told(sorted(ascii(level.decode("latin-1"))[1:-1] for level in levels))
         if not self._least:
             return (
                 f"{_NAME}: {self._peer} insists on protection ({offered}) of at least 1 bit, and"
@@ -177,19 +181,19 @@ class DigestMD5(Layered):
         offered = challenge.all(b"realm")
         if len(offered) == 1:
             return offered[0]
-        wanted = self._answers.get(CredentialType.REALM, "").encode()
+        wanted = self._encoded(CredentialType.REALM, "the realm", True)
         if not offered:
             return wanted or self._uri.partition(b"/")[2]
         if wanted in offered:
             return wanted
-        names = ", ".join(repr(realm.decode(errors="replace")) for realm in offered)
+        names = _told(repr(realm.decode(errors="replace")) for realm in offered)
         raise CredentialsMissingError(
             f"{_NAME}: {self._peer} has several realms ({names}): tell which one as realm"
         )
 
     def _encoded(self, kind: CredentialType, what: str, is_utf8: bool) -> bytes:
         try:
-            return self._answers[kind].encode("utf-8" if is_utf8 else "latin-1")
+            return self._answers.get(kind, "").encode("utf-8" if is_utf8 else "latin-1")
         except UnicodeEncodeError:
             pass  # and forgotten: the error would hold what could not be encoded
         raise AuthenticationError(f"{_NAME}: {what} has characters that {self._peer} cannot take")
@@ -278,6 +282,12 @@ def _hashed_as(value: bytes, is_utf8: bool) -> bytes:
 
 def _quoted(value: bytes) -> bytes:
     return b'"' + _SPECIAL.sub(rb"\\\1", value) + b'"'
+
+
+def _told(words: Iterable[str]) -> str:
+    # No more of what a stranger says than one reads.
+    text = ", ".join(words)
+    return text if len(text) <= _TOLD else f"{text[:_TOLD]}..."
 
 
 def _hex(digest: bytes) -> bytes:

@@ -57,7 +57,7 @@ class GSSAPI(Layered):
     may_block = True
     wanted: tuple[CredentialType, ...] = ()
 
-    _acting = ""
+    _acting = b""
     _context: Any = None
 
     def start(self, answers: Mapping[CredentialType, str]) -> bytes | None:
@@ -67,7 +67,9 @@ class GSSAPI(Layered):
         wrong, and what to do.
         """
         gssapi = _library()
-        self._acting = answers.get(CredentialType.USERNAME, "")
+        # Everything that came as bytes travels as these.
+        name = answers.get(CredentialType.USERNAME, "")
+        self._acting = name.encode("utf-8", "surrogateescape")
         flag = gssapi.RequirementFlag
         wanted = [flag.mutual_authentication, flag.out_of_sequence_detection, flag.integrity]
         if self._most > INTEGRITY_SSF:
@@ -122,7 +124,7 @@ class GSSAPI(Layered):
             if choice != _NO_LAYER:
                 own_buffer = MAX_PACKET
                 self._protect(int.from_bytes(said[1:], "big"), choice == _CONFIDENTIALITY)
-            answer = bytes([choice]) + own_buffer.to_bytes(3, "big") + self._acting.encode()
+            answer = bytes([choice]) + own_buffer.to_bytes(3, "big") + self._acting
             wrapped: bytes = gssapi.raw.wrap(self._context, answer, confidential=False).message
         except gssapi.exceptions.GSSError as error:
             raise self._failed(error) from None
