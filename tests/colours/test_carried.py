@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.colours.driving import COLOURS, FORGETTERS, OVER_ROADS, Open, until
+from tests.colours.driving import FORGETTERS, OVER_ROADS, Open, until
 from virtproto.errors import (
     ConnectError,
     ConnectionClosedError,
@@ -74,19 +74,6 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-@pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
-    """The front end that the test is for."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def opening(colour: str) -> Open:
-    """What opens a connection in the colour."""
-    return COLOURS[colour]
-
-
 @pytest.fixture
 def relay(server: ScriptedServer, tmp_path: Path) -> str:
     """A program that leads to the daemon."""
@@ -110,8 +97,8 @@ def collect() -> None:
     gc.collect()
 
 
-def open_and_close(opening: Open, uri: str) -> None:
-    with opening(uri):
+def open_and_close(open_in_colour: Open, uri: str) -> None:
+    with open_in_colour(uri):
         pass
 
 
@@ -120,8 +107,8 @@ def ask_on(connection: Any) -> None:
         pass
 
 
-def test_calls_go_through_a_program(opening: Open, relay: str) -> None:
-    with opening(f"test+ext:///default?command={relay}") as connection:
+def test_calls_go_through_a_program(open_in_colour: Open, relay: str) -> None:
+    with open_in_colour(f"test+ext:///default?command={relay}") as connection:
         assert connection.get_hostname() == "h"
         assert not connection.is_secure()
         with pytest.raises(UsageError, match=f"goes over {relay}"):
@@ -129,8 +116,10 @@ def test_calls_go_through_a_program(opening: Open, relay: str) -> None:
     until(None, lambda: not children())
 
 
-def test_what_it_says_in_the_end_is_told(server: ScriptedServer, opening: Open, relay: str) -> None:
-    with opening(f"test+ext:///default?command={relay}") as connection:
+def test_what_it_says_in_the_end_is_told(
+    server: ScriptedServer, open_in_colour: Open, relay: str
+) -> None:
+    with open_in_colour(f"test+ext:///default?command={relay}") as connection:
         server.send(CloseConnection())
         words = r"the daemon closed it \(the far side went\)"
         with pytest.raises((ConnectionLostError, ConnectionClosedError), match=words):
@@ -148,12 +137,17 @@ def test_what_it_says_in_the_end_is_told(server: ScriptedServer, opening: Open, 
 )
 @pytest.mark.parametrize("first", ["", "echo 'Welcome to this machine, dear user'\n"])
 def test_who_opens_is_told_what_it_said(
-    opening: Open, tmp_path: Path, transport: str, words: str, kind: type[Exception], first: str
+    open_in_colour: Open,
+    tmp_path: Path,
+    transport: str,
+    words: str,
+    kind: type[Exception],
+    first: str,
 ) -> None:
     """Also where a shell greets on the way, and what comes is no packet."""
     program = script(tmp_path, f"#!/bin/sh\n{first}echo '{words}' >&2\nexit 3\n")
     with pytest.raises(ConnectError, match=words) as caught:
-        open_and_close(opening, f"test+{transport}://host/default?command={program}")
+        open_and_close(open_in_colour, f"test+{transport}://host/default?command={program}")
     assert type(caught.value) is kind
     assert not children()
 

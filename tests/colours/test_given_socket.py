@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.colours.driving import COLOURS, Open, until
+from tests.colours.driving import Open, until
 from tests.colours.losing import FAST
 from tests.colours.tcp_front import tcp_front
 from virtproto import aio
@@ -41,19 +41,6 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-@pytest.fixture(params=COLOURS)
-def colour(request: pytest.FixtureRequest) -> str:
-    """The front end that the test is for."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def opening(colour: str) -> Open:
-    """What opens a connection in the colour."""
-    return COLOURS[colour]
-
-
 def is_closed(fd: int) -> bool:
     try:
         os.fstat(fd)
@@ -62,11 +49,11 @@ def is_closed(fd: int) -> bool:
     return False
 
 
-def test_a_socket_is_the_connections(server: ScriptedServer, opening: Open) -> None:
+def test_a_socket_is_the_connections(server: ScriptedServer, open_in_colour: Open) -> None:
     sock = server.connect()
     sock.settimeout(0.01)
     fd = sock.fileno()
-    with opening(URI, sock=sock) as connection:
+    with open_in_colour(URI, sock=sock) as connection:
         assert connection.get_hostname() == "h"
         assert connection.get_uri() == URI
         assert sock.fileno() == -1
@@ -78,11 +65,11 @@ def test_a_socket_is_the_connections(server: ScriptedServer, opening: Open) -> N
 
 
 def test_what_does_not_stay_on_the_machine_is_not_secure(
-    server: ScriptedServer, opening: Open, tmp_path: Path
+    server: ScriptedServer, open_in_colour: Open, tmp_path: Path
 ) -> None:
     with tcp_front(server.listen(tmp_path / "s")) as port:
         sock = socket.create_connection(("127.0.0.1", port))
-        with opening("test+tcp://elsewhere/default", sock=sock) as connection:
+        with open_in_colour("test+tcp://elsewhere/default", sock=sock) as connection:
             assert connection.get_hostname() == "h"
             assert not connection.is_secure()
             nodelay = connection._channel._road.sock.getsockopt(
@@ -94,7 +81,7 @@ def test_what_does_not_stay_on_the_machine_is_not_secure(
 
 
 def test_a_function_gives_sockets_for_lasting_connections(
-    server: ScriptedServer, opening: Open
+    server: ScriptedServer, open_in_colour: Open
 ) -> None:
     given: list[int] = []
 
@@ -103,7 +90,7 @@ def test_a_function_gives_sockets_for_lasting_connections(
         given.append(sock.fileno())
         return sock
 
-    with opening(URI, sock=give, reconnect=FAST) as connection:
+    with open_in_colour(URI, sock=give, reconnect=FAST) as connection:
         assert connection.get_hostname() == "h"
         server.send(CloseConnection())
         until(connection, lambda: connection.state == "open" and len(given) == 2)
@@ -143,70 +130,70 @@ def closed() -> socket.socket:
     ],
 )
 def test_what_is_no_connected_stream_socket_is_refused(
-    opening: Open, make: object, kind: type[Exception], words: str, given: str
+    open_in_colour: Open, make: object, kind: type[Exception], words: str, given: str
 ) -> None:
     assert callable(make)
     sock = make()
     try:
         with pytest.raises(kind, match=f"sock: .*{words}"):
-            refused(opening, URI, sock=sock if given == "itself" else lambda: sock)
+            refused(open_in_colour, URI, sock=sock if given == "itself" else lambda: sock)
     finally:
         if isinstance(sock, socket.socket):
             sock.close()
 
 
-def refused(opening: Open, uri: str, **options: object) -> None:
-    with opening(uri, **options):
+def refused(open_in_colour: Open, uri: str, **options: object) -> None:
+    with open_in_colour(uri, **options):
         pass
 
 
-def test_a_socket_that_speaks_tls_already_is_refused(opening: Open) -> None:
+def test_a_socket_that_speaks_tls_already_is_refused(open_in_colour: Open) -> None:
     near, far = socket.socketpair()
     context = ssl.create_default_context()
     with context.wrap_socket(near, server_hostname="h", do_handshake_on_connect=False) as wrapped:
         with pytest.raises(UsageError, match=r"sock: .*\+tls"):
-            refused(opening, URI, sock=wrapped)
+            refused(open_in_colour, URI, sock=wrapped)
         assert wrapped.fileno() >= 0
     far.close()
 
 
-def test_one_socket_is_not_enough_for_a_lasting_connection(opening: Open) -> None:
+def test_one_socket_is_not_enough_for_a_lasting_connection(open_in_colour: Open) -> None:
     near, far = socket.socketpair()
     with near, far:
         with pytest.raises(UsageError, match=r"sock: .*reconnect"):
-            refused(opening, URI, sock=near, reconnect=True)
+            refused(open_in_colour, URI, sock=near, reconnect=True)
         assert near.fileno() >= 0
 
 
 @pytest.mark.parametrize("transport", ["ssh", "libssh", "libssh2", "ext"])
-def test_roads_that_are_no_socket_take_none(opening: Open, transport: str) -> None:
+def test_roads_that_are_no_socket_take_none(open_in_colour: Open, transport: str) -> None:
     near, far = socket.socketpair()
     fd = near.fileno()
     with far, pytest.raises(UsageError, match=f"sock: .*{transport}"):
-        refused(opening, f"test+{transport}://host/default?command=/bin/cat", sock=near)
+        refused(open_in_colour, f"test+{transport}://host/default?command=/bin/cat", sock=near)
     assert is_closed(fd)
 
 
-def test_it_is_closed_when_opening_fails(server: ScriptedServer, opening: Open) -> None:
+def test_it_is_closed_when_opening_fails(server: ScriptedServer, open_in_colour: Open) -> None:
     near, far = socket.socketpair()
     fd = near.fileno()
     with far, pytest.raises(URIError):
-        refused(opening, "test:///default?socket=", sock=near)
+        refused(open_in_colour, "test:///default?socket=", sock=near)
     assert is_closed(fd)
     server.handle(remote.AUTH_LIST, CloseConnection())
     sock = server.connect()
     fd = sock.fileno()
     with pytest.raises(ConnectionLostError):
-        refused(opening, URI, sock=sock)
+        refused(open_in_colour, URI, sock=sock)
     assert is_closed(fd)
     server.handle(remote.AUTH_LIST, NoReply())
     with pytest.raises(DeadlineError, match="behind the socket that was given does not answer"):
-        refused(opening, URI, sock=server.connect(), timeout_s=0.05)
+        refused(open_in_colour, URI, sock=server.connect(), timeout_s=0.05)
 
 
-def test_tls_is_spoken_over_it(opening: Open) -> None:
+def test_tls_is_spoken_over_it(open_in_colour: Open) -> None:
     near, far = socket.socketpair()
     with far:
         with pytest.raises(TLSError):
-            refused(opening, "test+tls://host/default", sock=near, timeout_s=0.05)
+            refused(open_in_colour, "test+tls://host/default", sock=near, timeout_s=0.05)
         assert near.fileno() == -1

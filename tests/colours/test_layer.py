@@ -48,13 +48,6 @@ def toy(server: ScriptedServer) -> Iterator[tuple[socket.socket, ToySocket]]:
         yield ends
 
 
-@pytest.fixture(params=OVER_ROADS)
-def colour(request: pytest.FixtureRequest) -> str:
-    """The front end that the test is for."""
-    name: str = request.param
-    return name
-
-
 def along(colour: str, sock: socket.socket) -> AbstractContextManager[virtproto.Connection]:
     """Return a connection over a toy."""
     road = Road(sock, "a toy", layer=ToyLayer(), carries_descriptors=False, is_secure=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.colours.driving import COLOURS, Open
+from tests.colours.driving import Open
 from tests.colours.tcp_front import tcp_front
 from virtproto.errors import (
     ConnectError,
@@ -48,21 +48,15 @@ def free_port() -> int:
         return number
 
 
-@pytest.fixture(params=COLOURS)
-def opening(request: pytest.FixtureRequest) -> Open:
-    """What opens a connection in one colour."""
-    return COLOURS[request.param]
-
-
 def uri(port: int, host: str = "127.0.0.1") -> str:
     return f"test+tcp://{host}:{port}/default"
 
 
-def failure(opening: Open, uri: str, **options: Any) -> Exception:
+def failure(open_in_colour: Open, uri: str, **options: Any) -> Exception:
     """Return the error of opening, which comes soon."""
     started = time.monotonic()
     try:
-        with opening(uri, **options):
+        with open_in_colour(uri, **options):
             pass
     except Exception as error:
         assert time.monotonic() - started < PROMPT_S
@@ -92,8 +86,8 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return mean
 
 
-def test_calls_go_over_tcp(opening: Open, port: int) -> None:
-    with opening(uri(port)) as connection:
+def test_calls_go_over_tcp(open_in_colour: Open, port: int) -> None:
+    with open_in_colour(uri(port)) as connection:
         assert connection.get_hostname() == "h"
         assert not connection.is_secure()
         assert not connection.is_encrypted()
@@ -102,46 +96,46 @@ def test_calls_go_over_tcp(opening: Open, port: int) -> None:
 
 
 def test_addresses_are_tried_in_order(
-    opening: Open, port: int, free_port: int, names: Callable[..., None]
+    open_in_colour: Open, port: int, free_port: int, names: Callable[..., None]
 ) -> None:
     inet = socket.AF_INET
     names((inet, ("127.0.0.1", free_port)), (inet, ("127.0.0.1", port)))
-    with opening(uri(port, "two.test")) as connection:
+    with open_in_colour(uri(port, "two.test")) as connection:
         assert connection.get_hostname() == "h"
 
 
 def test_each_address_is_named_when_none_will_do(
-    opening: Open, free_port: int, names: Callable[..., None]
+    open_in_colour: Open, free_port: int, names: Callable[..., None]
 ) -> None:
     refusing = (socket.AF_INET, ("127.0.0.1", free_port))
     names(refusing, (socket.AF_INET, ("127.0.0.2", free_port)))
-    error = failure(opening, uri(free_port, "two.test"))
+    error = failure(open_in_colour, uri(free_port, "two.test"))
     assert isinstance(error, SocketRefusedError)
     for part in (f"two.test:{free_port}", "127.0.0.1: Connection refused", "127.0.0.2: "):
         assert part in str(error)
     names(refusing, (socket.AF_INET, ("255.255.255.255", free_port)))
-    error = failure(opening, uri(free_port, "two.test"))
+    error = failure(open_in_colour, uri(free_port, "two.test"))
     assert type(error) is ConnectError
     assert "255.255.255.255: " in str(error)
 
 
-def test_a_port_that_nobody_listens_on(opening: Open, free_port: int) -> None:
-    error = failure(opening, uri(free_port, "[::1]"))
+def test_a_port_that_nobody_listens_on(open_in_colour: Open, free_port: int) -> None:
+    error = failure(open_in_colour, uri(free_port, "[::1]"))
     assert isinstance(error, ConnectError)
     assert f"[::1]:{free_port}" in str(error)
 
 
-def test_hosts_without_an_address(opening: Open, names: Callable[..., None]) -> None:
+def test_hosts_without_an_address(open_in_colour: Open, names: Callable[..., None]) -> None:
     names(socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
-    error = failure(opening, uri(1, "no.test"))
+    error = failure(open_in_colour, uri(1, "no.test"))
     assert isinstance(error, HostNotFoundError)
     assert "'no.test' (Name or service not known)" in str(error)
     names(socket.gaierror(socket.EAI_AGAIN, "Temporary failure"))
-    assert "name server" in str(failure(opening, uri(1, "no.test")))
+    assert "name server" in str(failure(open_in_colour, uri(1, "no.test")))
 
 
 def test_a_name_server_that_does_not_answer_costs_the_time_limit(
-    opening: Open, names: Callable[..., None]
+    open_in_colour: Open, names: Callable[..., None]
 ) -> None:
     over = threading.Event()
 
@@ -150,14 +144,14 @@ def test_a_name_server_that_does_not_answer_costs_the_time_limit(
         return []
 
     names(hang)
-    error = failure(opening, uri(1, "slow.test"), timeout_s=SHORT_S)
+    error = failure(open_in_colour, uri(1, "slow.test"), timeout_s=SHORT_S)
     over.set()
     assert isinstance(error, DeadlineError)
     assert "'slow.test' was not known within 0.1 s" in str(error)
 
 
 def test_a_host_that_does_not_answer_costs_the_time_limit_for_each_address(
-    opening: Open, names: Callable[..., None]
+    open_in_colour: Open, names: Callable[..., None]
 ) -> None:
     """Its queue is full: the system answers nothing to who wants to connect."""
     with socket.socket() as listener:
@@ -171,7 +165,7 @@ def test_a_host_that_does_not_answer_costs_the_time_limit_for_each_address(
             waiting[-1].connect_ex(address)
         names((socket.AF_INET, address), (socket.AF_INET, address))
         started = time.monotonic()
-        error = failure(opening, uri(address[1], "full.test"), timeout_s=SHORT_S)
+        error = failure(open_in_colour, uri(address[1], "full.test"), timeout_s=SHORT_S)
         assert time.monotonic() - started >= 2 * SHORT_S
         for sock in waiting:
             sock.close()
@@ -180,10 +174,10 @@ def test_a_host_that_does_not_answer_costs_the_time_limit_for_each_address(
     assert "127.0.0.1: no answer within 0.1 s" in str(error)
 
 
-def test_a_daemon_that_says_nothing_costs_the_time_limit(opening: Open) -> None:
+def test_a_daemon_that_says_nothing_costs_the_time_limit(open_in_colour: Open) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        error = failure(opening, uri(port), timeout_s=SHORT_S)
+        error = failure(open_in_colour, uri(port), timeout_s=SHORT_S)
         assert isinstance(error, DeadlineError)
         assert f"behind 127.0.0.1:{port} does not answer" in str(error)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import virtproto
-from tests.colours.driving import COLOURS, Open
+from tests.colours.driving import Open
 from tests.colours.streaming import END, UPLOAD, opened, sent_to
 from tests.colours.toy_layer import front
 from tests.lab.pki import Lab
@@ -33,12 +33,6 @@ PROMPT_S = 5.0
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Certificates."""
     return Lab(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture(params=COLOURS)
-def opening(request: pytest.FixtureRequest) -> Open:
-    """What opens a connection in one colour."""
-    return COLOURS[request.param]
 
 
 @pytest.fixture
@@ -104,9 +98,9 @@ def uri(lab: Lab, where: str = "localhost", client: str = "good") -> str:
 
 
 def test_all_travels_by_tls(
-    server: ScriptedServer, ours: socket.socket, opening: Open, lab: Lab
+    server: ScriptedServer, ours: socket.socket, open_in_colour: Open, lab: Lab
 ) -> None:
-    with opening(uri(lab), sock=ours) as connection:
+    with open_in_colour(uri(lab), sock=ours) as connection:
         assert connection.is_secure()
         assert connection.is_encrypted()
         for size in (4, 16384, 16385, 1_000_000, 4_000_000):
@@ -127,41 +121,45 @@ def test_all_travels_by_tls(
             connection.create_domain_with_files("<domain/>", [0])
 
 
-def open_and_close(opening: Open, uri: str, **options: Any) -> None:
-    with opening(uri, **options):
+def open_and_close(open_in_colour: Open, uri: str, **options: Any) -> None:
+    with open_in_colour(uri, **options):
         pass
 
 
-def test_the_uris_host_is_who_it_has_to_be(ours: socket.socket, opening: Open, lab: Lab) -> None:
+def test_the_uris_host_is_who_it_has_to_be(
+    ours: socket.socket, open_in_colour: Open, lab: Lab
+) -> None:
     with pytest.raises(CertificateError, match=r"other\.example"):
-        open_and_close(opening, uri(lab, "other.example"), sock=ours)
+        open_and_close(open_in_colour, uri(lab, "other.example"), sock=ours)
     assert ours.fileno() == -1
 
 
-def test_a_peer_that_says_nothing_costs_the_time_limit(opening: Open, lab: Lab) -> None:
+def test_a_peer_that_says_nothing_costs_the_time_limit(open_in_colour: Open, lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         started = time.monotonic()
         with pytest.raises(DeadlineError, match=rf"127\.0\.0\.1:{port} .* within 0\.1 s"):
-            open_and_close(opening, uri(lab, f"127.0.0.1:{port}"), timeout_s=SHORT_S)
+            open_and_close(open_in_colour, uri(lab, f"127.0.0.1:{port}"), timeout_s=SHORT_S)
         assert SHORT_S <= time.monotonic() - started < PROMPT_S
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
-def test_a_peer_that_speaks_no_tls_is_found_out(opening: Open, lab: Lab, said: bytes) -> None:
+def test_a_peer_that_speaks_no_tls_is_found_out(
+    open_in_colour: Open, lab: Lab, said: bytes
+) -> None:
     near, far = socket.socketpair()
     with far:
         far.sendall(said)
         far.shutdown(socket.SHUT_WR)
         with pytest.raises(TLSError):
-            open_and_close(opening, uri(lab), sock=near)
+            open_and_close(open_in_colour, uri(lab), sock=near)
 
 
 def test_what_is_wrong_on_this_side_is_told_before_anybody_is_asked(
-    opening: Open, tmp_path: Path
+    open_in_colour: Open, tmp_path: Path
 ) -> None:
     with pytest.raises(CertificateError, match=r"cacert\.pem"):
-        open_and_close(opening, f"test+tls://192.0.2.1/default?pkipath={tmp_path}")
+        open_and_close(open_in_colour, f"test+tls://192.0.2.1/default?pkipath={tmp_path}")
 
 
 def test_many_threads_share_it(server: ScriptedServer, ours: socket.socket, lab: Lab) -> None:
