@@ -36,7 +36,8 @@ def run(program: str, colour: str, uri: str) -> list[str]:
     """Run a program that opens with OPEN at URI, and return what it says."""
     head = f"from tests.colours.driving import COLOURS; OPEN = COLOURS[{colour!r}]; URI = {uri!r}\n"
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-c", head + program],
+        # Newer releases of Python warn of threads, which the children here do nothing with.
+        [sys.executable, "-X", "dev", "-W", "ignore:This process", "-c", head + program],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

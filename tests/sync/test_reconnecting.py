@@ -236,8 +236,10 @@ print("open", flush=True)
 while connection.state == "open":
     time.sleep(0.002)
 """
+    # Newer releases of Python warn of threads, which a forked process here does nothing with.
+    ignored = ("-W", "ignore::ResourceWarning", "-W", "ignore:This process")
     with subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", "-c", head + program],
+        [sys.executable, "-X", "dev", *ignored, "-c", head + program],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

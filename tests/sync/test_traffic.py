@@ -250,15 +250,24 @@ def test_an_interrupted_reader_goes_on(
     def interrupt(number: int, frame: object) -> None:
         raise Interrupted
 
+    def kill_the_reader() -> None:
+        until(None, lambda: connection._channel._lead is not None)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def start_and_receive(thread: threading.Thread) -> None:
+        thread.start()
+        stream.recv(10)
+
+    # Else the thread that answers pings may be the one that reads.
+    connection.set_keep_alive(0, 0)
     stream = download(connection)
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         for _ in range(20):
-            timer = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGUSR1))
-            timer.start()
+            thread = threading.Thread(target=kill_the_reader)
             with pytest.raises(Interrupted):
-                stream.recv(10)
-            timer.join()
+                start_and_receive(thread)
+            thread.join()
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert connection._channel._lead is None
