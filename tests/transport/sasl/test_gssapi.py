@@ -47,6 +47,13 @@ def fred(kdc: Kdc) -> Mapping[str, str]:
     return kdc.ticket("fred")
 
 
+def test_only_the_ticket_is_asked_of_others(as_fred: None) -> None:
+    client = _client()
+    assert client.may_block
+    client.start({})
+    assert not client.may_block
+
+
 @pytest.fixture
 def living(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, str]], None]:
     """What gives this process an environment for the test."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         # Whether the password travels as it is; whether nobody is named.
         is_plaintext: bool
         is_anonymous: bool
-        # Whether start and step may wait for other hosts, or compute for long.
+        # Whether start, or step behind it, may wait for other hosts, or compute for long.
         may_block: bool
         # How strong the agreed security layer is, in bits; 0 for none. Known once complete. (Of the
         # class, max_ssf is the best that there is.)

@@ -49,7 +49,7 @@ _REMEDIES = {
 class GSSAPI(Layered):
     """The client of one authentication by GSSAPI, which is Kerberos.
 
-    ``start`` and ``step`` may ask the realm's KDC, and wait.
+    ``start`` may ask the realm's KDC, and wait.
     """
 
     name = _NAME
@@ -83,7 +83,10 @@ class GSSAPI(Layered):
             )
         except gssapi.exceptions.GSSError as error:
             raise self._failed(error) from None
-        return self._advance(None)
+        shown = self._advance(None)
+        # What is left is between the two, and done at once: a thread for each step costs more.
+        self.may_block = False
+        return shown
 
     def step(self, data: bytes | None) -> bytes | None:
         """Answer one of the daemon's tokens, the last of which says what protection it has.
