@@ -48,8 +48,18 @@ def _is_open(number: int) -> bool:
 
 
 def complain(text: str) -> None:
-    """Write one line on stderr, whatever ``text`` has in it."""
-    tell(f"virtproto: {' '.join(text.split())}")
+    """Write one line on stderr, whatever ``text`` has in it.
+
+    Hosts have a say in errors, also those that nobody trusts yet: nothing acts on a terminal.
+    """
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(each if each.isprintable() else _escaped(each) for each in line)
+    tell(f"virtproto: {line}")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def tell(text: str) -> None:
