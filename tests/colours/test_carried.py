@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from virtproto.errors import (
     ConnectError,
     ConnectionClosedError,
     ConnectionLostError,
+    DeadlineError,
     HostKeyError,
     SSHConnectError,
     UsageError,
@@ -121,7 +123,7 @@ def test_what_it_says_in_the_end_is_told(
 ) -> None:
     with open_in_colour(f"test+ext:///default?command={relay}") as connection:
         server.send(CloseConnection())
-        words = r"the daemon closed it \(the far side went\)"
+        words = f"{relay} ended on the way: the far side went"
         with pytest.raises((ConnectionLostError, ConnectionClosedError), match=words):
             ask_on(connection)
         until(connection, lambda: not children())
@@ -150,6 +152,23 @@ def test_who_opens_is_told_what_it_said(
         open_and_close(open_in_colour, f"test+{transport}://host/default?command={program}")
     assert type(caught.value) is kind
     assert not children()
+
+
+def test_one_that_just_ends_is_told(open_in_colour: Open, tmp_path: Path) -> None:
+    program = script(tmp_path, "#!/bin/sh\nexit 0\n")
+    with pytest.raises(ConnectError, match="did not lead to a daemon: it ended and said nothing"):
+        open_and_close(open_in_colour, f"test+ext:///default?command={program}")
+
+
+@pytest.mark.parametrize("transport", ["ext", "ssh"])
+def test_what_one_says_that_hangs_is_told(
+    open_in_colour: Open, tmp_path: Path, transport: str
+) -> None:
+    program = script(tmp_path, "#!/bin/sh\necho 'whose password?' >&2\nexec cat > /dev/null\n")
+    uri = f"test+{transport}://host/default?command={program}"
+    with pytest.raises(DeadlineError, match=r"does not answer.*on the way there: whose password"):
+        open_and_close(partial(open_in_colour, timeout_s=0.5), uri)
+    until(None, lambda: not children())
 
 
 def road_with(carrier: Carrier, sock: socket.socket) -> Road:

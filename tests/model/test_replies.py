@@ -19,6 +19,9 @@ from virtproto.errors import (
     error_class,
 )
 from virtproto.model.replies import (
+    CLOSED_BY_DAEMON,
+    close_reason,
+    ended_on_the_way,
     error_from_payload,
     late,
     late_for_return,
@@ -194,6 +197,18 @@ def test_errors_of_calls_that_were_never_sent_say_so() -> None:
     assert "it ended, the daemon closed it, and could not be opened anew: nobody there" in str(
         given_up
     )
+
+
+@pytest.mark.parametrize(
+    ("why", "told", "reason"),
+    [
+        (CLOSED_BY_DAEMON, "ssh to h ended on the way: no route", 1),
+        ("it failed: x", "it failed: x (no route)", 0),
+    ],
+)
+def test_what_ends_on_the_way_is_not_taken_for_the_daemon(why: str, told: str, reason: int) -> None:
+    assert ended_on_the_way("ssh to h", "no route", why) == told
+    assert close_reason(told, None) == reason
 
 
 def test_a_repeated_error_is_equal_and_another() -> None:

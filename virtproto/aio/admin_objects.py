@@ -65,7 +65,7 @@ async def open_admin_connection(
     except BaseException as error:
         await channel.close()
         if isinstance(error, DeadlineError):
-            raise silent(channel._road.name, error) from error
+            raise silent(channel._road.name, error, None) from error
         raise
     return AdminConnection(channel, opened, readonly=False)
 

@@ -239,7 +239,8 @@ class Entrance:
                 raise
             raise told from error
         except DeadlineError as error:
-            raise silent(channel._road.name, error) from error
+            road = channel._road
+            raise silent(road.name, error, road.words()) from error
 
     async def _enter(
         self, channel: Channel, where: ConnectionURI | None, timeout_s: float | None

@@ -36,6 +36,7 @@ __all__ = [
     "CLOSE_TIMEOUT_S",
     "INHERITED",
     "close_reason",
+    "ended_on_the_way",
     "closed_during",
     "error_from_payload",
     "late",
@@ -62,6 +63,8 @@ CLOSE_TIMEOUT_S = 2.0
 CLOSED_HERE = "it was closed"
 # The same for a connection that the daemon ended.
 CLOSED_BY_DAEMON = "the daemon closed it"
+# What stands between the name of what led to the daemon and its own words, where that ended.
+_ON_THE_WAY = " ended on the way: "
 # The same for a connection that a forked process has of its parent's.
 INHERITED = "it is the parent process's, and a connection does not survive fork"
 
@@ -169,9 +172,21 @@ def unsent(procedure: Procedure[Any, Any], timeout_s: float | None) -> DeadlineE
     )
 
 
-def silent(name: str, error: DeadlineError) -> DeadlineError:
-    """Return the error for a connection that could not be opened, as a call had no answer."""
-    return DeadlineError(f"the daemon behind {name} does not answer ({error})")
+def silent(name: str, error: DeadlineError, said: str | None) -> DeadlineError:
+    """Return the error for a connection that could not be opened, as a call had no answer.
+
+    ``said`` is what was heard on the way there, such as ssh's own words, None for nothing.
+    """
+    heard = f"; so far was said on the way there: {said}" if said else ""
+    return DeadlineError(f"the daemon behind {name} does not answer ({error}){heard}")
+
+
+def ended_on_the_way(by: str, said: str, why: str) -> str:
+    """Return why a connection ended at which ``by``, which led there, said something.
+
+    ``why`` it ended as it looks from here: what ends on the way looks as if the daemon ended it.
+    """
+    return f"{by}{_ON_THE_WAY}{said}" if why == CLOSED_BY_DAEMON else f"{why} ({said})"
 
 
 def unwelcome(
@@ -288,7 +303,7 @@ def close_reason(why: str, error: VirtprotoError | None) -> int:
     """Return why a connection ended, as a number of virConnectCloseReason."""
     if why is CLOSED_HERE:
         return 3
-    if why.startswith(CLOSED_BY_DAEMON):
+    if why.startswith(CLOSED_BY_DAEMON) or _ON_THE_WAY in why:
         return 1
     # The core's own word for pings that nobody answered.
     return 2 if isinstance(error, ConnectionLostError) else 0

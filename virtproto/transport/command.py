@@ -154,11 +154,14 @@ class Program:
         return self._pids[0] if self._pids and not self._has_ended() else None
 
     def last_words(self) -> str | None:
-        """Return the end of what it said, and how it ended where it said nothing; waits briefly."""
+        """Return the end of what it said, waiting briefly for it.
+
+        Where it said nothing, this is how it failed; None where it did not.
+        """
         until = monotonic() + _LAST_WORDS_S
         while not (self._has_ended() and self._words.are_all) and monotonic() < until:
             sleep(_LOOK_AGAIN_S)
-        return self.words() or self._how_it_ended()
+        return self.words() or self._how_it_failed()
 
     def words(self) -> str | None:
         """Return the end of what it has said so far, None for nothing; waits for nothing."""
@@ -223,13 +226,13 @@ class Program:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(self._pids[0], number)
 
-    def _how_it_ended(self) -> str | None:
+    def _how_it_failed(self) -> str | None:
         if self._status is None or not self._pids:
             return None
         code = os.waitstatus_to_exitcode(self._status)
         if code < 0:
             return f"{self._name} was ended by signal {-code}"
-        return f"{self._name} ended with status {code}" if code else f"{self._name} ended"
+        return f"{self._name} ended with status {code}" if code else None
 
 
 class _Words:

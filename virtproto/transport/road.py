@@ -10,6 +10,7 @@ from _socket import AF_INET, AF_INET6, AF_UNIX
 from sys import is_finalizing
 
 from virtproto.errors import ConnectError, HostKeyError, SSHConnectError
+from virtproto.model.replies import CLOSED_BY_DAEMON, ended_on_the_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,12 +154,18 @@ class Road:
         """Return why the road has ended, with the carrier's last words; waits briefly for them."""
         if self.carrier is not None and self.said is None:
             self.said = self.carrier.last_words() or ""
-        return f"{why} ({self.said})" if self.said else why
+        return ended_on_the_way(self.by, self.said, why) if self.said else why
+
+    def words(self) -> str | None:
+        """Return what the carrier has said so far, None for nothing; waits for nothing."""
+        return self.carrier.words() if self.carrier is not None else None
 
     def led_nowhere(self, error: Exception) -> ConnectError:
         """Return the error for who was opening when a road with a carrier ended by ``error``."""
         kind = self.failure
         said = self.said or ""
+        if not said and CLOSED_BY_DAEMON in str(error):
+            said = "it ended and said nothing"
         if kind is SSHConnectError and "host key verification failed" in said.lower():
             kind = HostKeyError
         return kind(f"{self.by} did not lead to a daemon: {said or error}")
