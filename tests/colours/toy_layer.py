@@ -51,11 +51,11 @@ class ToyLayer:
                 records.append(self._record(_QUESTION, b"?" * (self._made % 7)))
         return b"".join(records)
 
-    def unwrap(self, data: bytes) -> bytes:
+    def unwrap(self, data: bytes | memoryview) -> bytes:
         """Return what the records hold that are complete. Raises ConnectionError."""
         if not data and self._came and not self.has_ended:
             raise ConnectionError("the toy's record was cut short")
-        self._came += data
+        self._came += bytes(data)
         plain = []
         while len(self._came) >= 4:
             size = int.from_bytes(self._came[1:4], "big")

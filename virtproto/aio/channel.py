@@ -345,11 +345,13 @@ class Channel(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._shared if self._large is None else self._large.room()
 
-    def buffer_updated(self, nbytes: int) -> None:
+    def buffer_updated(self, nbytes: int, data: bytes | None = None) -> None:
+        """Take in what was read: to the memory, or, by a layer, ``data`` as it is."""
         session = self._session
         now = None if self._pulse is None else self._loop.time()
         if self._large is None:
-            data = self._shared[:nbytes].tobytes()
+            if data is None:
+                data = self._shared[:nbytes].tobytes()
             waiting = self._waiting
             if len(waiting) == 1:
                 # One question, one answer: the core has a short way for that.

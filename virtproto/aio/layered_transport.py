@@ -38,15 +38,24 @@ def put_between(channel: Channel) -> None:
 class LayeredTransport(asyncio.Transport):
     """A transport that has a layer wrap what it writes."""
 
-    def __init__(self, transport: asyncio.Transport, between: _Between) -> None:
+    def __init__(self, transport: asyncio.Transport, layer: Layer, between: _Between) -> None:
         super().__init__()
         # The one below.
         self.below = transport
+        self._layer = layer
         self._between = between
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write what the layer makes of ``data``."""
-        self._between.write(bytes(data))
+        if self._between.broken is not None:
+            return
+        try:
+            wrapped = self._layer.wrap(bytes(data))
+        except OSError as error:
+            self._between.end(error)
+            return
+        if wrapped:
+            self.below.write(wrapped)
 
     def pause_reading(self) -> None:
         """Read nothing more for now."""
@@ -85,37 +94,24 @@ class _Between(asyncio.BufferedProtocol):
         self._below = transport
         self._layer = layer
         # Why the layer can be used no more.
-        self._broken: OSError | None = None
+        self.broken: OSError | None = None
         # How much of the layer's own words was written since the socket last took everything.
         self._untaken = 0
-        self.transport = LayeredTransport(transport, self)
-
-    def write(self, data: bytes) -> None:
-        """Write ``data`` as the layer has it."""
-        if self._broken is not None:
-            return
-        try:
-            wrapped = self._layer.wrap(data)
-        except OSError as error:
-            self._break(error)
-            return
-        if wrapped:
-            self._below.write(wrapped)
+        self.transport = LayeredTransport(transport, layer, self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._channel._shared
 
     def buffer_updated(self, nbytes: int) -> None:
-        data = self._channel._shared[:nbytes].tobytes()
-        if self._broken is None:
-            self._take_in(data)
+        if self.broken is None:
+            self._take_in(self._channel._shared[:nbytes])
 
     def eof_received(self) -> None:
-        if self._broken is None:
+        if self.broken is None:
             self._take_in(b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._channel.connection_lost(exc or self._broken)
+        self._channel.connection_lost(exc or self.broken)
 
     def pause_writing(self) -> None:
         self._channel.pause_writing()
@@ -123,25 +119,27 @@ class _Between(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._channel.resume_writing()
 
-    def _take_in(self, data: bytes) -> None:
+    def _take_in(self, data: bytes | memoryview) -> None:
         layer = self._layer
         try:
             plain = layer.unwrap(data)
             answer = layer.wrap(b"")
         except OSError as error:
-            self._break(error)
+            self.end(error)
             return
         if answer and not self._answer(answer):
             return
         channel = self._channel
-        start = 0
-        while start < len(plain):
-            # The channel's memory holds nothing of what came any more: ``data`` is a copy.
+        start, size = 0, len(plain)
+        while start < size:
+            if channel._large is None:
+                channel.buffer_updated(size - start, plain[start:])
+                break
             room = channel.get_buffer(BUFFER_SIZE)
-            piece = plain[start : start + len(room)]
-            room[: len(piece)] = piece
-            channel.buffer_updated(len(piece))
-            start += len(piece)
+            count = min(size - start, len(room))
+            room[:count] = memoryview(plain)[start : start + count]
+            channel.buffer_updated(count)
+            start += count
         if layer.has_ended and data:
             self._below.abort()
 
@@ -150,13 +148,13 @@ class _Between(asyncio.BufferedProtocol):
         below = self._below
         self._untaken = self._untaken + len(words) if below.get_write_buffer_size() else 0
         if self._untaken > MOST_UNTAKEN:
-            self._break(ConnectionError(UNTAKEN))
+            self.end(ConnectionError(UNTAKEN))
             return False
         below.write(words)
         return True
 
-    def _break(self, error: OSError) -> None:
+    def end(self, error: OSError) -> None:
         """End the connection, as the layer cannot go on."""
-        self._broken = error
+        self.broken = error
         self._channel._end(why_broken(error), None)
         self._below.abort()

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
         def wrap(self, data: bytes | memoryview) -> bytes:
             """Return what is to be sent for ``data``; for b"", what the layer itself has to say."""
 
-        def unwrap(self, data: bytes) -> bytes:
+        def unwrap(self, data: bytes | memoryview) -> bytes:
             """Return what became readable by ``data``, all of it; b"" where that is nothing yet.
 
-            b"" for ``data`` is the peer's end.
+            b"" for ``data`` is the peer's end. The memory is the caller's: other things come there.
             """
 
         @property

@@ -52,7 +52,7 @@ class SecurityLayer:
             packets += len(sealed).to_bytes(_LENGTH, "big"), sealed
         return b"".join(packets)
 
-    def unwrap(self, data: bytes) -> bytes:
+    def unwrap(self, data: bytes | memoryview) -> bytes:
         """Return what the packets hold that ``data`` makes whole; what is left over is kept.
 
         Raises ConnectionError for a packet that is larger than was agreed, or is not the peer's.

@@ -69,7 +69,7 @@ class TlsLayer:
             raise _failure(error) from None
         return self._outgoing.read()
 
-    def unwrap(self, data: bytes) -> bytes:
+    def unwrap(self, data: bytes | memoryview) -> bytes:
         """Return what became readable by ``data``, all of it; b"" where that is nothing yet.
 
         b"" for ``data`` is the peer's end. Raises ConnectionError for bytes that are no TLS of this
