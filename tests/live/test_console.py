@@ -16,6 +16,7 @@ from tests.lab.daemon import PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from tests.lab.guests import GREETING, EchoGuest
 from virtproto import aio
+from virtproto.constants import DomainCreateFlags
 
 pytestmark = pytest.mark.lab
 
@@ -32,11 +33,12 @@ def echoing(daemon: PrivateDaemon, name: str = "console") -> Iterator[virtproto.
         start, end = guest.xml.index("<serial"), guest.xml.index("</serial>")
         xml = f"{guest.xml[:start]}<serial type='pty'>{guest.xml[end:]}"
         with virtproto.open(daemon.uri(URI)) as connection:
-            domain = connection.create_domain(xml)
+            # What it says while nobody listens is lost.
+            domain = connection.create_domain(xml, DomainCreateFlags.PAUSED)
             try:
-                # What it says while nobody listens is lost.
                 with connection.new_stream() as stream:
                     domain.open_console(stream)
+                    domain.resume()
                     heard = b""
                     while not heard.endswith(GREETING):
                         heard += stream.recv(1000)
