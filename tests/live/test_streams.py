@@ -17,6 +17,7 @@ from tests.colours.driving import Open, until
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.fixtures import private_daemon
 from tests.lab.guests import GREETING, EchoGuest
+from virtproto.constants import DomainCreateFlags
 from virtproto.sync.storage_vol import StorageVol
 
 pytestmark = pytest.mark.lab
@@ -54,12 +55,12 @@ def _with_console(xml: str) -> str:
 
 @contextmanager
 def running(
-    connection: virtproto.Connection, folder: Path, change: Any = None
+    connection: virtproto.Connection, folder: Path, change: Any = None, flags: int = 0
 ) -> Iterator[virtproto.Domain]:
     """An echo guest whose serial line is the console."""
     with EchoGuest(folder, "streamed") as guest:
         xml = _with_console(guest.xml)
-        domain = connection.create_domain(change(xml) if change else xml)
+        domain = connection.create_domain(change(xml) if change else xml, flags)
         try:
             yield domain
         finally:
@@ -190,10 +191,12 @@ def test_a_daemon_killed_midway(open_in_colour: Open) -> None:
 def test_a_console_is_talked_to(libvirtd: PrivateDaemon, open_in_colour: Open) -> None:
     with (
         open_in_colour(libvirtd.uri(URI)) as connection,
-        running(connection, libvirtd.folder) as domain,
+        # What it says while nobody listens is lost.
+        running(connection, libvirtd.folder, flags=DomainCreateFlags.PAUSED) as domain,
     ):
         stream = connection.new_stream()
         domain.open_console(stream, None, 0)
+        domain.resume()
         heard = b""
         while not heard.endswith(GREETING):
             heard += stream.recv(1000)
