@@ -86,11 +86,6 @@ class LayeredSocket:
         self._raw_limit_s: float | None = None
         self._limit(None)
 
-    @property
-    def family(self) -> int:
-        """The socket's own."""
-        return self._sock.family
-
     def fileno(self) -> int:
         """Return the descriptor, to be waited on; -1 once it is closed."""
         return self._sock.fileno()
