@@ -42,6 +42,7 @@ _DAEMONS = "/usr/sbin"
 # Drivers of libvirt's library itself: those of this machine, and those that speak to a hypervisor.
 _OWN_DRIVERS = ("openvz", "vmwareplayer", "vmwarews", "vmwarefusion")
 _HYPERVISOR_DRIVERS = ("esx", "gsx", "vpx", "hyperv")
+_DRIVERS_WITHIN = frozenset(_OWN_DRIVERS + _HYPERVISOR_DRIVERS)
 
 
 class UnixEndpoint:
@@ -222,8 +223,10 @@ def choose_endpoint(
     if uri is not None:
         _check_driver(uri)
     mode = _mode(uri, config)
-    proxy = _proxy(uri, config)
     if uri is None or uri.transport == "unix":
+        if config is not None:
+            # What it says of other roads has to make sense, too.
+            _proxy(uri, config)
         named = uri.parameter("socket") if uri is not None else None
         if uri is not None and named is not None:
             return UnixEndpoint(_checked_socket(uri, named))
@@ -235,7 +238,7 @@ def choose_endpoint(
     return choose_far_endpoint(
         uri,
         mode=mode,
-        proxy=proxy,
+        proxy=_proxy(uri, config),
         priority=_priority(uri, config),
         readonly=readonly,
         session_sockets=session_folder(environ) if _is_session(uri, euid) else None,
@@ -250,7 +253,7 @@ def _check_driver(uri: ConnectionURI) -> None:
             f"write {uri.driver}:///system or {uri.driver}:///session for a daemon's",
         )
     scheme = uri.scheme
-    if scheme in (_HYPERVISOR_DRIVERS if uri.server else _OWN_DRIVERS + _HYPERVISOR_DRIVERS):
+    if scheme in _DRIVERS_WITHIN and not (uri.server and scheme in _OWN_DRIVERS):
         where = f"{scheme}+tls://HOST/" if uri.server else f"{scheme}+unix:///system"
         raise uri_fault(
             uri.text,

@@ -92,9 +92,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Channel"]
 
-# The lock is held for less, unless by the very thread that wants it: where a signal's handler
-# closes a connection that is being used.
-MOMENT_S = 0.1
 _SEND_FLAGS = (MSG_NOSIGNAL | MSG_DONTWAIT,)
 
 
@@ -350,19 +347,17 @@ class Channel:
         """
         if self._closed is not None:
             return
+        from .ending import close, say
+
         # First of all: who comes from now on is refused.
         self._closed = CLOSED_HERE
         try:
             if goodbye is not None:
-                from .ending import say
-
                 say(self, goodbye)
         except (OSError, VirtprotoError):
             # The daemon is gone or busy; it will notice the closed socket.
             pass
         finally:
-            from .ending import close
-
             close(self)
 
     def abandon(self) -> None:

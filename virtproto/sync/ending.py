@@ -36,11 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = ["close", "end", "end_of_call", "say"]
 
+# The lock is held for less, unless by the very thread that wants it: where a signal's handler
+# closes a connection that is being used.
+_MOMENT_S = 0.1
+
 
 def say(channel: Channel, goodbye: Procedure[Any, Any]) -> None:
     """Call ``goodbye``, and wait for the answer, unless anybody waits for something."""
-    from .channel import MOMENT_S
-
     limit_s = time_left(CLOSE_TIMEOUT_S) or 0
     if limit_s <= 0:
         return
@@ -48,7 +50,7 @@ def say(channel: Channel, goodbye: Procedure[Any, Any]) -> None:
     got: list[bool] = []
     try:
         try:
-            got.extend(map(channel._lock.acquire, (True,), (MOMENT_S,)))
+            got.extend(map(channel._lock.acquire, (True,), (_MOMENT_S,)))
             busy = not got[0] or channel._lead is not None or channel._waiting
             if busy or not channel._settled or channel._ended:
                 return
@@ -69,11 +71,9 @@ def close(channel: Channel) -> None:
     It is the caller's own where a signal's handler closes what the signal came upon. Then the end
     comes when the handler has returned, on a thread that can wait for that.
     """
-    from .channel import MOMENT_S
-
     got: list[bool] = []
     try:
-        got.extend(map(channel._lock.acquire, (True,), (MOMENT_S,)))
+        got.extend(map(channel._lock.acquire, (True,), (_MOMENT_S,)))
         if got[0]:
             channel._lose(CLOSED_HERE)
         else:
