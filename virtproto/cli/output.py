@@ -52,14 +52,9 @@ def complain(text: str) -> None:
 
     Hosts have a say in errors, also those that nobody trusts yet: nothing acts on a terminal.
     """
-    line = " ".join(text.split())
-    if not line.isprintable():
-        line = "".join(each if each.isprintable() else _escaped(each) for each in line)
-    tell(f"virtproto: {line}")
+    from virtproto.cli.table import visible
 
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    tell(f"virtproto: {visible(' '.join(text.split()))}")
 
 
 def tell(text: str) -> None:

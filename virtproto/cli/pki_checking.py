@@ -14,6 +14,7 @@ import stat
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from virtproto.cli.table import visible
 from virtproto.errors import CertificateError, TLSError, URIError, VirtprotoError
 from virtproto.model.endpoint import TlsEndpoint
 from virtproto.model.uri import shown
@@ -66,9 +67,10 @@ class Report:
         part = None
         for heading, verdict, text in self.found:
             if heading != part:
-                print(heading)
+                print(visible(heading))
                 part = heading
-            print(f"  {verdict:5} {text}")
+            # What stands in a stranger's certificate is a stranger's.
+            print(f"  {verdict:5} {visible(text)}")
 
 
 def run_check(uri: str | None, *, connects: bool, as_json: bool) -> bool:
