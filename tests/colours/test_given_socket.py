@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.colours.driving import Open, until
+from tests.colours.driving import COLOURS, Open, until
 from tests.colours.losing import FAST
 from tests.colours.tcp_front import tcp_front
 from virtproto import aio
@@ -106,6 +106,26 @@ def test_a_coroutine_function_gives_one_in_asyncio(server: ScriptedServer) -> No
             return await connection.get_hostname()
 
     assert asyncio.run(ask()) == "h"
+
+
+def test_a_coroutine_function_that_brings_none_costs_the_time_limit() -> None:
+    async def give() -> socket.socket:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def give_up() -> None:
+        with pytest.raises(DeadlineError, match=r"^sock: the function .* within 0\.05 s"):
+            await aio.open(URI, sock=give, timeout_s=0.05)
+
+    asyncio.run(give_up())
+
+
+def test_a_blocking_connection_waits_for_no_coroutine(server: ScriptedServer) -> None:
+    async def give() -> socket.socket:
+        raise AssertionError
+
+    with pytest.raises(UsageError, match="sock: a coroutine function"):
+        refused(COLOURS["sync"], URI, sock=give)
 
 
 def unconnected(kind: int) -> socket.socket:

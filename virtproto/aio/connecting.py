@@ -13,9 +13,10 @@ import asyncio
 from _socket import AF_UNIX, SOCK_STREAM, socket
 from contextlib import suppress
 
-from virtproto.errors import SocketMissingError, SocketRefusedError
+from virtproto.errors import DeadlineError, SocketMissingError, SocketRefusedError
 from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
-from virtproto.transport.deadline import instead
+from virtproto.model.refs import shown_seconds
+from virtproto.transport.deadline import instead, time_left
 from virtproto.transport.road import Road
 from virtproto.transport.unix import connect_error, connect_limit, socket_address
 
@@ -98,8 +99,21 @@ async def _over_given(endpoint: Endpoint, sock: AnySocket, timeout_s: float | No
     require_plain(endpoint)
     agree = _agreement(endpoint)
     given = sock() if callable(sock) else sock
-    road = taken(await given if isawaitable(given) else given, endpoint)
+    road = taken(await _in_time(given, timeout_s) if isawaitable(given) else given, endpoint)
     return await _secured(road, agree, timeout_s)
+
+
+async def _in_time(given: Awaitable[socket], timeout_s: float | None) -> socket:
+    """Return the socket that the caller's function brings."""
+    limit_s = time_left(timeout_s)
+    try:
+        async with asyncio.timeout(limit_s) as limit:
+            return await given
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        within = shown_seconds(max(0.0, limit_s or 0.0))
+        raise DeadlineError(f"sock: the function brought no socket within {within} s") from None
 
 
 def _agreement(endpoint: Endpoint) -> Conversation[tuple[Layer, int]] | None:

@@ -9,6 +9,7 @@ import os
 
 # Not socket: see virtproto.transport.unix for why.
 from _socket import IPPROTO_TCP, SO_TYPE, SOCK_STREAM, SOL_SOCKET, TCP_NODELAY, socket
+from types import CoroutineType
 
 from virtproto.errors import ArgumentTypeError, UsageError
 from virtproto.model.endpoint import TcpEndpoint, UnixEndpoint
@@ -73,6 +74,8 @@ def taken(sock: object, endpoint: Endpoint) -> Road:
     which nobody can tell of others than unix sockets.
     """
     try:
+        if hasattr(sock, "__await__"):
+            raise UsageError("sock: a coroutine function, for which only virtproto.aio waits")
         _check(sock)
     except BaseException:
         forsake(sock)
@@ -93,5 +96,8 @@ def taken(sock: object, endpoint: Endpoint) -> Road:
 
 def forsake(sock: object) -> None:
     """Close a socket that was given for a connection that did not come to be."""
-    if isinstance(sock, socket) and sock.fileno() >= 0:
-        os.close(sock.detach())
+    if isinstance(sock, socket):
+        if sock.fileno() >= 0:
+            os.close(sock.detach())
+    elif isinstance(sock, CoroutineType):
+        sock.close()
