@@ -48,6 +48,8 @@ class Tearing:
 
     def __exit__(self, *failure: object) -> None:
         sys.settrace(None)
+        # Else what was torn would stay until the garbage collector comes, as it does of no signal.
+        self._before.clear()
 
     def _trace(self, frame: FrameType, event: str, arg: object) -> Any:
         if not frame.f_code.co_filename.startswith(OURS):

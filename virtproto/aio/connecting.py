@@ -150,7 +150,14 @@ async def _by_ssh(
     from .reaching import reach
 
     server = await reach(TcpEndpoint(endpoint.host, endpoint.port), timeout_s)
-    return await ssh.connect(endpoint, server.sock, timeout_s, credentials=credentials, ask=ask)
+    try:
+        road = await ssh.connect(endpoint, server.sock, timeout_s, credentials=credentials, ask=ask)
+    except BaseException:
+        server.leave()
+        raise
+    # It is the other road's now, which ends it in its own time.
+    del server.sock
+    return road
 
 
 async def _unix_socket(endpoint: UnixEndpoint, timeout_s: float | None, autostart: bool) -> socket:

@@ -57,13 +57,14 @@ async def reach(endpoint: TcpEndpoint, timeout_s: float | None) -> Road:
             try:
                 async with asyncio.timeout(limit_s):
                     await loop.sock_connect(sock, address)
+                road = Road(sock, endpoint.name, host=endpoint.host)
             except BaseException:
                 sock.close()
                 raise
         except OSError as error:
             attempts.failed(address, error, limit_s)
         else:
-            return Road(sock, endpoint.name, host=endpoint.host)
+            return road
     raise attempts.error()
 
 

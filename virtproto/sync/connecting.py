@@ -105,7 +105,16 @@ def _by_ssh(
     from .reaching import reach
 
     server = reach(TcpEndpoint(endpoint.host, endpoint.port), timeout_s)
-    return ssh.connect_blocking(endpoint, server.sock, timeout_s, credentials=credentials, ask=ask)
+    try:
+        road = ssh.connect_blocking(
+            endpoint, server.sock, timeout_s, credentials=credentials, ask=ask
+        )
+    except BaseException:
+        server.leave()
+        raise
+    # It is the other road's now, which ends it in its own time.
+    del server.sock
+    return road
 
 
 def _started(endpoint: UnixEndpoint, timeout_s: float | None) -> socket:

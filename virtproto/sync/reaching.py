@@ -53,18 +53,23 @@ def reach(endpoint: TcpEndpoint, timeout_s: float | None) -> Road:
     attempts = Attempts(endpoint)
     for family, proto, address in _addresses(endpoint, timeout_s):
         limit_s = step_limit(endpoint, timeout_s)
+        # Kept by the very call that makes it, should a signal come.
+        made: list[socket] = []
         try:
-            sock = begin(family, proto)
             try:
+                made.extend(map(begin, (family,), (proto,)))
+                sock = made[0]
                 _connect(sock, address, limit_s, attempts)
                 sock.setblocking(True)
+                road = Road(sock, endpoint.name, host=endpoint.host)
             except BaseException:
-                sock.close()
+                for sock in made:
+                    sock.close()
                 raise
         except OSError as error:
             attempts.failed(address, error, limit_s)
         else:
-            return Road(sock, endpoint.name, host=endpoint.host)
+            return road
     raise attempts.error()
 
 

@@ -127,7 +127,10 @@ class Road:
 
     def __del__(self) -> None:
         # Of one that nobody came to use: a signal may come before its channel is made. Absent where
-        # __init__ was torn.
+        # __init__ was torn, or where somebody else has it.
+        sock: socket | None = getattr(self, "sock", None)
+        if sock is not None:
+            sock.close()
         carrier: Carrier | None = getattr(self, "carrier", None)
         # With the process its socket ends, and that is enough: no thread must begin any more.
         if carrier is not None and not is_finalizing():

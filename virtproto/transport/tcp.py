@@ -109,13 +109,17 @@ def late_lookup(endpoint: TcpEndpoint, limit_s: float | None) -> DeadlineError:
 
 def begin(family: int, proto: int) -> socket:
     """Return a socket that is not connected yet and waits for nothing."""
-    sock = socket(family, SOCK_STREAM, proto)
+    # Kept by the very call that makes it: a signal may come right behind that.
+    made: list[socket] = []
     try:
+        made.extend(map(socket, (family,), (SOCK_STREAM,), (proto,)))
+        sock = made[0]
         sock.setblocking(False)
         # A question and its answer travel alone: nothing is gained by waiting for more to send.
         sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     except BaseException:
-        sock.close()
+        for sock in made:
+            sock.close()
         raise
     return sock
 

@@ -220,10 +220,11 @@ def test_the_ends_of_a_road() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as sock:
-            near, far = login._ends(Road(sock, "x"))
+            road = Road(sock, "x")
+            near, far = login._ends(road)
             assert near == f"127.0.0.1;{sock.getsockname()[1]}"
             assert far == f"127.0.0.1;{port}"
-        assert login._ends(Road(sock, "x")) == (None, None)
+        assert login._ends(road) == (None, None)
     one, other = socket.socketpair()
     with one, other:
         assert login._ends(Road(one, "x")) == ("127.0.0.1;0", "127.0.0.1;0")
