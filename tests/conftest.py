@@ -13,10 +13,13 @@ settings.register_profile("suite", deadline=None, print_blob=True, derandomize=T
 settings.register_profile("search", deadline=None, print_blob=True, derandomize=False)
 settings.load_profile("suite")
 
-# A run in the background of a shell ignores interrupts, and so would every process that a test
-# starts in order to interrupt it.
+# A run in the background of a shell ignores what a keyboard sends, a run by nohup hang-ups as well,
+# and so would every process that a test starts in order to interrupt it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 pytest_plugins = ["tests.lab.fixtures"]
 
