@@ -452,6 +452,8 @@ async def test_options_are_those_of_open(hosts: Hosts) -> None:
         ({"uris": [], "long_calls": 0}, UsageError, "long_calls: "),
         ({"uris": [], "keepalive": 5}, ArgumentTypeError, "keepalive: "),
         ({"uris": [], "reconnect": 1}, ArgumentTypeError, "reconnect: "),
+        ({"uris": [], "credentials": "me"}, ArgumentTypeError, "credentials: "),
+        ({"uris": [], "sock": print}, TypeError, "unexpected keyword argument 'sock'"),
         ({"uris": [], "read_only": True}, TypeError, "unexpected keyword argument 'read_only'"),
     ],
 )
