@@ -14,7 +14,7 @@ from virtproto.transport.sasl.security_layer import MAX_PACKET, SecurityLayer
 class _Reversing(SecurityLayer):
     """Protects by turning a piece round and marking its end."""
 
-    def _seal(self, piece: memoryview) -> bytes:
+    def _seal(self, piece: bytes | memoryview) -> bytes:
         return bytes(piece)[::-1] + b"!"
 
     def _open(self, packet: bytes) -> bytes:

@@ -35,6 +35,8 @@ _SIGNING = b"Digest session key to %s signing key magic constant"
 _SEALING = b"Digest H(A1) to %s sealing key magic constant"
 
 _CODE = 10
+# Of MD5, in bytes; as HMAC has it.
+_HASH_BLOCK = 64
 _TRAILER = 6
 _VERSION = b"\0\1"
 
@@ -110,8 +112,8 @@ class DigestLayer(SecurityLayer):
     ) -> None:
         super().__init__(max_piece, whose)
         own, peer = (_TO_CLIENT, _TO_SERVER) if is_server else (_TO_SERVER, _TO_CLIENT)
-        self._own_code = _code(session_key, own)
-        self._peer_code = _code(session_key, peer)
+        self._own_code = _Code(session_key, own)
+        self._peer_code = _Code(session_key, peer)
         self._sent = self._received = 0
         self._encryptor: _Stream | None = None
         self._decryptor: _Stream | None = None
@@ -122,16 +124,15 @@ class DigestLayer(SecurityLayer):
             self._encryptor = _made(kind, _sealing_key(session_key, kind, own)).encryptor()
             self._decryptor = _made(kind, _sealing_key(session_key, kind, peer)).decryptor()
 
-    def _seal(self, piece: memoryview) -> bytes:
+    def _seal(self, piece: bytes | memoryview) -> bytes:
         number = self._sent.to_bytes(4, "big")
         self._sent = (self._sent + 1) & 0xFFFFFFFF
         protected = bytes(piece)
-        code = self._own_code.copy()
-        code.update(number + protected)
+        code = self._own_code.of(number, protected)
         if self._block > 1:
             padding = self._block - (len(protected) + _CODE) % self._block
             protected += bytes([padding]) * padding
-        protected += code.digest()[:_CODE]
+        protected += code
         if self._encryptor is not None:
             protected = self._encryptor.update(protected)
         return protected + _VERSION + number
@@ -154,15 +155,32 @@ class DigestLayer(SecurityLayer):
             padding = piece[-1] if piece else 0
             whole = 1 <= padding <= self._block and piece.endswith(bytes([padding]) * padding)
             piece = piece[:-padding] if whole else piece
-        code = self._peer_code.copy()
-        code.update(number + piece)
-        if not (hmac.compare_digest(code.digest()[:_CODE], came_code) and whole):
+        if not (hmac.compare_digest(self._peer_code.of(number, piece), came_code) and whole):
             raise self._broken("what came was changed on its way, or is not the daemon's")
         return piece
 
 
-def _code(session_key: bytes, direction: bytes) -> hmac.HMAC:
-    return hmac.new(md5(session_key + _SIGNING % direction).digest(), digestmod=md5)
+class _Code:
+    """What signs the packets of one direction: the first bytes of an HMAC with MD5.
+
+    The key goes into it once, and not with each packet as hmac's own objects have it.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, session_key: bytes, direction: bytes) -> None:
+        key = md5(session_key + _SIGNING % direction).digest().ljust(_HASH_BLOCK, b"\0")
+        self._inner = md5(bytes(each ^ 0x36 for each in key))
+        self._outer = md5(bytes(each ^ 0x5C for each in key))
+
+    def of(self, number: bytes, piece: bytes) -> bytes:
+        """Return the code of a packet."""
+        inner = self._inner.copy()
+        inner.update(number)
+        inner.update(piece)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()[:_CODE]
 
 
 def _sealing_key(session_key: bytes, kind: CipherKind, direction: bytes) -> bytes:

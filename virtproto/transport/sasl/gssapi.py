@@ -186,7 +186,7 @@ class _GssLayer(SecurityLayer):
         self._context = context
         self._encrypts = encrypts
 
-    def _seal(self, piece: memoryview) -> bytes:
+    def _seal(self, piece: bytes | memoryview) -> bytes:
         gssapi = self._library
         try:
             sealed = gssapi.raw.wrap(self._context, bytes(piece), confidential=self._encrypts)

@@ -27,24 +27,26 @@ class SecurityLayer:
     sealed and a packet opened. It is a Layer: one thread uses it at a time.
     """
 
-    __slots__ = ("_came", "_fault", "_has_ended", "_max_piece", "_whose")
+    __slots__ = ("_came", "_fault", "_max_piece", "_whose", "has_ended")
 
     def __init__(self, max_piece: int, whose: str) -> None:
         self._max_piece = min(max_piece, MAX_PACKET)
         self._whose = whose
         self._came = bytearray()
         self._fault: str | None = None
-        self._has_ended = False
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the peer ended between two packets; a security layer has no word for the end."""
-        return self._has_ended
+        # Whether the peer ended between two packets; a security layer has no word for the end.
+        self.has_ended = False
 
     def wrap(self, data: bytes | memoryview) -> bytes:
         """Return the packets for ``data``; none for b"", as the layer has nothing to say itself."""
         if self._fault is not None:
             raise ConnectionError(self._fault)
+        if len(data) <= self._max_piece:
+            # Most often: the call is shorter, or the layer is asked what it has to say itself.
+            if not data:
+                return b""
+            sealed = self._seal(data)
+            return len(sealed).to_bytes(_LENGTH, "big") + sealed
         view = memoryview(data)
         packets: list[bytes] = []
         for start in range(0, len(view), self._max_piece):
@@ -60,9 +62,11 @@ class SecurityLayer:
         if self._fault is not None:
             raise ConnectionError(self._fault)
         if not data:
-            self._has_ended = not self._came
+            self.has_ended = not self._came
             return b""
         came = self._came
+        if not came and int.from_bytes(data[:_LENGTH], "big") == len(data) - _LENGTH <= MAX_PACKET:
+            return self._open(bytes(data[_LENGTH:]))
         came += data
         pieces = []
         start = 0
@@ -89,7 +93,7 @@ class SecurityLayer:
         self._came.clear()
         return ConnectionError(self._fault)
 
-    def _seal(self, piece: memoryview) -> bytes:
+    def _seal(self, piece: bytes | memoryview) -> bytes:
         """Return a packet without its length for ``piece``, which has a byte at least."""
         raise NotImplementedError
 
