@@ -101,9 +101,9 @@ async def open_connection_to(
     stream socket of any family that is connected to the daemon already, or a function that returns
     one, as it takes with ``reconnect``. The URI then tells what to open and how to be let in, and
     for transport tls whose certificate to expect; the socket is the connection's from then on, and
-    closed with it. In asyncio both may be coroutine functions. ``autostart`` has a user's own
-    daemon started where none runs. Without ``aliases``, a URI is never an alias of
-    ``libvirt.conf``.
+    closed with it. In asyncio both may be coroutine functions, and ``timeout_s`` bounds such a
+    ``sock``; a plain one has to come back by itself. ``autostart`` has a user's own daemon started
+    where none runs. Without ``aliases``, a URI is never an alias of ``libvirt.conf``.
 
     Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
     SocketPermissionError, SocketRefusedError, HostNotFoundError, TLSError, CertificateError,
