@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from virtproto.errors import DeadlineError, SocketMissingError, SocketRefusedError
 from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
-from virtproto.model.refs import shown_seconds
+from virtproto.model.refs import shown_within
 from virtproto.transport.deadline import instead, time_left
 from virtproto.transport.road import Road
 from virtproto.transport.unix import connect_error, connect_limit, socket_address
@@ -112,8 +112,8 @@ async def _in_time(given: Awaitable[socket], timeout_s: float | None) -> socket:
     except TimeoutError:
         if not limit.expired():
             raise
-        within = shown_seconds(max(0.0, limit_s or 0.0))
-        raise DeadlineError(f"sock: the function brought no socket within {within} s") from None
+        late = f"sock: the function brought no socket{shown_within(limit_s)}"
+        raise DeadlineError(late) from None
 
 
 def _agreement(endpoint: Endpoint) -> Conversation[tuple[Layer, int]] | None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from virtproto.errors import DeadlineError
-from virtproto.model.refs import shown_seconds
 from virtproto.transport.deadline import time_left
 from virtproto.transport.road import Road
 from virtproto.transport.tcp import (
     Attempts,
     addresses_of,
     begin,
+    late_agreement,
     late_lookup,
     look_up,
     step_limit,
@@ -95,10 +94,7 @@ async def converse(
     except TimeoutError:
         if not limit.expired():
             raise
-        within = ""
-        if limit_s is not None and limit_s > 0:
-            within = f" within {shown_seconds(limit_s)} s"
-        raise DeadlineError(f"{name} did not come to an agreement{within}") from None
+        raise late_agreement(name, limit_s) from None
     finally:
         conversation.close()
 

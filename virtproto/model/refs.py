@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # How much of a text that is no UUID an error shows, in characters.
 _SHOWN = 64
 
-__all__ = ["check_timeout", "shown_seconds", "uuid_to_raw", "uuid_to_text"]
+__all__ = ["check_timeout", "shown_seconds", "shown_within", "uuid_to_raw", "uuid_to_text"]
 
 
 def uuid_to_text(raw: bytes) -> str:
@@ -57,6 +57,11 @@ def uuid_to_raw(parameter: str, value: bytes | str | UUID) -> bytes:
 def shown_seconds(seconds: float) -> str:
     """Return a time limit for who reads it: what is left of one has digits that mean nothing."""
     return f"{seconds:.3g}" if seconds < 1000 else f"{seconds:.0f}"
+
+
+def shown_within(limit_s: float | None) -> str:
+    """Return " within 5 s" for a time limit that is up, nothing for none, or for one long over."""
+    return f" within {shown_seconds(limit_s)} s" if limit_s is not None and limit_s > 0 else ""
 
 
 def check_timeout(parameter: str, value: float | None) -> None:

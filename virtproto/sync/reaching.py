@@ -11,14 +11,13 @@ from errno import EINPROGRESS
 from select import POLLOUT, poll
 from time import monotonic
 
-from virtproto.errors import DeadlineError
-from virtproto.model.refs import shown_seconds
 from virtproto.transport.deadline import time_left
 from virtproto.transport.road import Road
 from virtproto.transport.tcp import (
     Attempts,
     addresses_of,
     begin,
+    late_agreement,
     late_lookup,
     look_up,
     step_limit,
@@ -124,18 +123,13 @@ def converse(sock: socket, conversation: Conversation[R], timeout_s: float | Non
         result: R = done.value
         return result
     except _Late:
-        raise _no_agreement(name, limit_s) from None
+        raise late_agreement(name, limit_s) from None
     finally:
         conversation.close()
 
 
 class _Late(Exception):
     """Time is up."""
-
-
-def _no_agreement(name: str, limit_s: float | None) -> DeadlineError:
-    within = f" within {shown_seconds(limit_s)} s" if limit_s is not None and limit_s > 0 else ""
-    return DeadlineError(f"{name} did not come to an agreement{within}")
 
 
 def _limit(sock: socket, until: float | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from _thread import start_new_thread
 
 from virtproto.errors import ConnectError, DeadlineError
-from virtproto.model.refs import shown_seconds
+from virtproto.model.refs import shown_within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def _do(
 
 def too_late(limit_s: float | None) -> DeadlineError:
     """Return the error for a step of authenticating that was not over in time."""
-    within = f" within {shown_seconds(limit_s)} s" if limit_s is not None and limit_s > 0 else ""
     return DeadlineError(
-        f"authenticating did not get on{within}: some host that it takes, such as a KDC, does not "
-        "answer"
+        f"authenticating did not get on{shown_within(limit_s)}: some host that it takes, such as a "
+        "KDC, does not answer"
     )

@@ -24,7 +24,7 @@ from _socket import (
 )
 
 from virtproto.errors import ConnectError, DeadlineError, HostNotFoundError, SocketRefusedError
-from virtproto.model.refs import shown_seconds
+from virtproto.model.refs import shown_within
 from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
@@ -41,6 +41,7 @@ __all__ = [
     "Attempts",
     "addresses_of",
     "begin",
+    "late_agreement",
     "late_lookup",
     "look_up",
     "step_limit",
@@ -102,9 +103,14 @@ def addresses_of(endpoint: TcpEndpoint, found: Lookup) -> list[Address]:
 def late_lookup(endpoint: TcpEndpoint, limit_s: float | None) -> DeadlineError:
     """Return the error for a name whose address was not known in time."""
     return DeadlineError(
-        f"the address of host {endpoint.host!r} was not known{_within(limit_s)}; no name server "
-        "answered"
+        f"the address of host {endpoint.host!r} was not known{shown_within(limit_s)}; no name "
+        "server answered"
     )
+
+
+def late_agreement(name: str, limit_s: float | None) -> DeadlineError:
+    """Return the error for two ends that did not finish what they had to say at first."""
+    return DeadlineError(f"{name} did not come to an agreement{shown_within(limit_s)}")
 
 
 def begin(family: int, proto: int) -> socket:
@@ -131,10 +137,6 @@ def _why(error: OSError) -> str:
     return os.strerror(error.errno)
 
 
-def _within(limit_s: float | None) -> str:
-    return f" within {shown_seconds(limit_s)} s" if limit_s is not None else ""
-
-
 class Attempts:
     """What became of the addresses of a host, one after another."""
 
@@ -148,7 +150,7 @@ class Attempts:
         """Note that an address led nowhere; TimeoutError is for one that did not answer."""
         host = address[0]
         if isinstance(error, TimeoutError) and error.errno is None:
-            error = TimeoutError(errno.ETIMEDOUT, f"no answer{_within(limit_s)}")
+            error = TimeoutError(errno.ETIMEDOUT, f"no answer{shown_within(limit_s)}")
         self._failed.append((host, error))
 
     def refused_by(self, sock: socket) -> OSError | None:

@@ -23,7 +23,7 @@ from virtproto.errors import (
     SocketRefusedError,
     URIError,
 )
-from virtproto.model.refs import shown_seconds
+from virtproto.model.refs import shown_within
 from virtproto.transport.deadline import time_left
 
 TYPE_CHECKING = False
@@ -118,7 +118,7 @@ def connect_error(
             f"nobody listens on {path}; the daemon that made it has ended, start it again"
         )
     if exc.errno in (errno.EAGAIN, errno.ETIMEDOUT):
-        within = f" within {shown_seconds(timeout_s)} s" if timeout_s is not None else ""
+        within = shown_within(timeout_s)
         return DeadlineError(f"the daemon at {path} did not accept the connection{within}")
     if exc.errno in (errno.EPROTOTYPE, errno.EPROTONOSUPPORT):
         return ConnectError(f"{path} is a socket of another kind; libvirt's are stream sockets")
