@@ -34,7 +34,7 @@ def test_ssh_may_wait_for_who_sits_at_the_terminal(
 ) -> None:
     monkeypatch.setattr(opening, "TERMINAL", "/dev/null")
     opening.open_connection(uri)
-    assert opened == [{"timeout_s": timeout_s, "credentials": ask}]
+    assert opened == [{"timeout_s": timeout_s, "credentials": ask, "autostart": False}]
 
 
 def test_without_a_terminal_nobody_is_waited_for(
@@ -42,7 +42,7 @@ def test_without_a_terminal_nobody_is_waited_for(
 ) -> None:
     monkeypatch.setattr(opening, "TERMINAL", "/dev/null/none")
     opening.open_connection("qemu+ssh://host/system")
-    assert opened == [{"timeout_s": 10.0}]
+    assert opened == [{"timeout_s": 10.0, "autostart": False}]
 
 
 def test_a_bad_uri_is_found_out_first(

@@ -141,6 +141,18 @@ def test_a_daemon_is_started_and_stays(home: Home, colour: str) -> None:
     assert home.daemons() == [daemon]
 
 
+def test_the_command_starts_one_when_told_to(home: Home) -> None:
+    for option, code, words in (
+        ([], 1, "there is no socket"),
+        (["--autostart"], 0, "test"),
+        ([], 0, "test"),
+    ):
+        command = home.begin(sys.executable, "-m", "virtproto", "list", "-c", URI, *option)
+        said, complaints = command.communicate(timeout=LIMIT_S)
+        assert (command.returncode, words in said + complaints) == (code, True), complaints
+    assert len(home.daemons()) == 1
+
+
 @pytest.mark.parametrize(("options", "allowed"), [({}, "1"), ({"autostart": True}, "0")])
 def test_none_is_started_that_is_not_wanted(
     home: Home, options: dict[str, Any], allowed: str

@@ -6,6 +6,7 @@ Nothing below this module knows of click or prints errors.
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import click
@@ -22,17 +23,44 @@ from virtproto.errors import (
     VirtprotoError,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 __all__ = ["app", "run"]
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-_connect = click.option(
+_uri = click.option(
     "-c",
     "--connect",
     "uri",
     metavar="URI",
     help="Connection URI; by default LIBVIRT_DEFAULT_URI, then libvirt.conf's, then the daemon's.",
 )
+
+
+_autostart = click.option(
+    "--autostart",
+    is_flag=True,
+    help="Start this user's own daemon where its socket is meant and nobody listens.",
+)
+
+
+def _connect(command: Callable[..., object]) -> Callable[..., object]:
+    """Add the options that say which daemon is meant; what opens a connection heeds the second."""
+
+    @functools.wraps(command)
+    def obey(*, autostart: bool, **others: Any) -> object:
+        from virtproto.cli.opening import starting
+
+        with starting(autostart):
+            return command(**others)
+
+    return _uri(_autostart(obey))
+
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -1,12 +1,14 @@
 """Opening a connection for whoever runs the command.
 
-Responsible for whether anybody can be asked, and for how long an answer may take. Must not know
-what is asked, or what the connection is for.
+Responsible for whether anybody can be asked, for how long an answer may take, and for whether a
+daemon may be started. Must not know what is asked, or what the connection is for.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from virtproto import sync
 from virtproto.cli.asking import TERMINAL, ask
@@ -15,9 +17,25 @@ from virtproto.transport.resolve import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from virtproto.sync import Connection
 
-__all__ = ["open_connection"]
+__all__ = ["open_connection", "starting"]
+
+# Whether whoever runs the command wants a daemon of his own started where nobody listens.
+_autostart: ContextVar[bool] = ContextVar("virtproto_cli_autostart", default=False)
+
+
+@contextmanager
+def starting(autostart: bool) -> Iterator[None]:
+    """Have a user's own daemon started, if that is wanted, by what opens connections within."""
+    token = _autostart.set(autostart)
+    try:
+        yield
+    finally:
+        _autostart.reset(token)
+
 
 # Of each step.
 _TIMEOUT_S = 10.0
@@ -32,10 +50,11 @@ def open_connection(uri: str | None) -> Connection:
     does not tell whether it waits for the host or for an answer. Raises what `virtproto.open` does.
     """
     if not _has_terminal():
-        return sync.open(uri, timeout_s=_TIMEOUT_S)
+        return sync.open(uri, timeout_s=_TIMEOUT_S, autostart=_autostart.get())
     _uri, endpoint = resolve(uri, readonly=False)
     may_ask = isinstance(endpoint, CommandEndpoint) and endpoint.kind == "ssh" and endpoint.tty
-    return sync.open(uri, timeout_s=_LOGIN_S if may_ask else _TIMEOUT_S, credentials=ask)
+    timeout_s = _LOGIN_S if may_ask else _TIMEOUT_S
+    return sync.open(uri, timeout_s=timeout_s, credentials=ask, autostart=_autostart.get())
 
 
 def _has_terminal() -> bool:

@@ -137,7 +137,9 @@ def _missing(endpoint: UnixEndpoint) -> str:
     looked = [path for path in endpoint.candidates if path != endpoint.path]
     also = f" (looked for {', '.join(looked)} too)" if looked else ""
     # A daemon that may be started is this user's own.
-    start = "the daemon" if endpoint.daemon is None else "your daemon (autostart=True has it done)"
+    start = "the daemon"
+    if endpoint.daemon is not None:
+        start = "your daemon (autostart=True, on the command line --autostart, has it done)"
     return (
         f"there is no socket {endpoint.path}{also}; start {start}, "
         "or name its socket in the URI with ?socket=PATH"
