@@ -32,6 +32,9 @@ _DIFFERING = {
     "client's: ec usage digital_signature True",
 }
 
+# Refused here; by GnuTLS from its security releases of 2026 on, which not every machine has.
+_REFUSED_OF_LATE = "localhost by CN ('localhost',) ('uri:https://example.org/',)"
+
 _PROGRAM = """
 import sys, libvirt
 libvirt.registerErrorHandler(lambda context, error: None, None)
@@ -152,7 +155,10 @@ def test_verdict_is_libvirts(
             fault = str(error)
         ours = daemon.accepted()
     assert ours == (fault is None)
-    assert ours == (theirs or case.name in _DIFFERING), fault
+    if case.name == _REFUSED_OF_LATE:
+        assert not ours
+    else:
+        assert ours == (theirs or case.name in _DIFFERING), fault
     if fault is not None:
         _assert_helpful(fault, pkipath, endpoint)
 

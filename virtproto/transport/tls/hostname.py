@@ -15,13 +15,17 @@ from virtproto.transport.tls.certificate import extension
 
 __all__ = ["is_for", "names_of", "serves"]
 
+# RFC 4985: the name of a service in DNS.
+_SRV_NAME = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.7")
+
 
 def is_for(certificate: x509.Certificate, host: str) -> bool:
     """Tell whether ``certificate`` is that of ``host``, a name or an address.
 
     An address has to be among the IP addresses of subjectAltName; a name among its DNS names, or,
-    only where it has neither, the one common name. ValueError if the fields cannot be read.
-    Source: gnutls_x509_crt_check_hostname.
+    only where it has neither, nor names of services, the one common name. ValueError if the fields
+    cannot be read. Source: gnutls_x509_crt_check_hostname, of the releases from 2026 on: earlier
+    ones went by the common name of who has a URI or SRV name, too.
     """
     names = extension(certificate, x509.SubjectAlternativeName)
     address = _address(host)
@@ -34,7 +38,7 @@ def is_for(certificate: x509.Certificate, host: str) -> bool:
         dns = names.value.get_values_for_type(x509.DNSName)
         if any(_matches(name, wanted) for name in dns):
             return True
-        if dns or names.value.get_values_for_type(x509.IPAddress):
+        if dns or any(map(_stands_for_others, names.value)):
             return False
     if not serves(certificate):
         return False
@@ -53,6 +57,13 @@ def names_of(certificate: x509.Certificate) -> str:
         common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         found += [str(each.value) for each in common]
     return ", ".join(found) or "nothing"
+
+
+def _stands_for_others(name: x509.GeneralName) -> bool:
+    """Tell whether a name says what a certificate is for, so that its common name does not."""
+    if isinstance(name, x509.OtherName):
+        return name.type_id == _SRV_NAME
+    return isinstance(name, x509.IPAddress | x509.UniformResourceIdentifier)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
