@@ -36,6 +36,8 @@ class PasswordHost:
         self.port = 0
         # The passwords that were tried.
         self.tried: list[str] = []
+        # Those that are open, which have to be closed before the loop ends.
+        self.connections: set[asyncssh.SSHServerConnection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="password host")
         self._server: Any = None
@@ -75,6 +77,10 @@ class PasswordHost:
     async def _stop(self) -> None:
         self._server.close()
         await self._server.wait_closed()
+        for connection in tuple(self.connections):
+            connection.abort()
+        while self.connections:
+            await asyncio.sleep(0.01)
         mine = asyncio.current_task()
         tasks = [task for task in asyncio.all_tasks() if task is not mine]
         for task in tasks:
@@ -107,6 +113,15 @@ async def _copy(source: Any, target: Any) -> None:
 class _Server(asyncssh.SSHServer):
     def __init__(self, host: PasswordHost) -> None:
         self._host = host
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._host.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection is not None:
+            self._host.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         return "none" not in self._host.methods
