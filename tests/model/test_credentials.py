@@ -72,7 +72,8 @@ def test_answers_are_kept_and_not_seen(answers: Any) -> None:
 
 
 def test_what_must_not_be_seen_while_it_is_typed() -> None:
-    secret = [kind.name for kind in CredentialType if kind.is_secret]
+    asked = [CredentialRequest(kind, "?") for kind in CredentialType]
+    secret = [request.kind.name for request in asked if request.is_secret]
     assert secret == ["PASSPHRASE", "NOECHOPROMPT"]
 
 

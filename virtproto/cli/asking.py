@@ -32,7 +32,7 @@ def ask(requests: Sequence[CredentialRequest]) -> list[str] | None:
     with os.fdopen(descriptor, "r+b", buffering=0) as terminal:
         for request in requests:
             prompt = _shown(request)
-            if request.kind.is_secret:
+            if request.is_secret:
                 from getpass import getpass
 
                 try:

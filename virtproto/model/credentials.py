@@ -6,8 +6,7 @@ Must not know mechanisms, files, or when anything is asked. Nothing here shows a
 
 from __future__ import annotations
 
-from enum import IntEnum
-
+from virtproto.constants import ConnectCredentialType as CredentialType
 from virtproto.errors import ArgumentTypeError, UsageError
 
 TYPE_CHECKING = False
@@ -50,25 +49,6 @@ class ConcealedBytes(bytes):
         return "<concealed>"
 
 
-class CredentialType(IntEnum):
-    """What is asked for. Source: virConnectCredentialType."""
-
-    USERNAME = 1
-    AUTHNAME = 2
-    LANGUAGE = 3
-    CNONCE = 4
-    PASSPHRASE = 5
-    ECHOPROMPT = 6
-    NOECHOPROMPT = 7
-    REALM = 8
-    EXTERNAL = 9
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether the answer must not be seen while it is typed."""
-        return self in (CredentialType.PASSPHRASE, CredentialType.NOECHOPROMPT)
-
-
 class CredentialRequest:
     """One question: its ``kind``, a ``prompt`` for people, and for whom it is.
 
@@ -92,6 +72,11 @@ class CredentialRequest:
         self.service = service
         self.host = host
         self.default = default
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the answer must not be seen while it is typed."""
+        return self.kind in (CredentialType.PASSPHRASE, CredentialType.NOECHOPROMPT)
 
     def __repr__(self) -> str:
         return f"<CredentialRequest {self.kind.name} {self.service}@{self.host}: {self.prompt!r}>"
