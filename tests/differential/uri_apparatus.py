@@ -123,7 +123,8 @@ def observe(way: str, cases: list[Case]) -> dict[str, Any]:
     lay_out_keys()
     listening = Listening(_tls_context())
     listening.start()
-    SshHost(lambda visit: listening.note("ssh", visit), listening.converse_beside).start()
+    host = SshHost(lambda visit: listening.note("ssh", visit), listening.converse_beside)
+    host.start()
     party = _Party(way)
     observed: dict[str, Any] = {}
     for number, case in enumerate(cases):
@@ -131,6 +132,7 @@ def observe(way: str, cases: list[Case]) -> dict[str, Any]:
         watching = listening.watching(case.sockets, case.offers, case.started)
         with _configured(case), watching as seen:
             answer = party.ask(number, case)
+            host.settle()
         observed[case.name] = {
             **answer,
             **seen,

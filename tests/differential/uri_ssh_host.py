@@ -32,6 +32,8 @@ _ONE_HOST = {
     **{f"known_port_{number}": "[box]:26522" for number in range(8)},
 }
 _PASSWORD = "secret"
+# More than it takes from a client's coming to his being noted.
+_TURNS = 10
 _SIGNATURES = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -168,7 +170,17 @@ class SshHost:
         if not self._ready.wait(20.0):
             raise RuntimeError("the SSH host does not come up")
 
+    def settle(self) -> None:
+        """Have all clients noted that have come by now, also those that have gone already."""
+        asyncio.run_coroutine_threadsafe(self._turn(), self._loop).result(20.0)
+
+    async def _turn(self) -> None:
+        # Each turn of the loop takes in who waits, and lets what that began go a step on.
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         keys = [str(PLACE / "ssh" / name) for name in ("host_ed", "host_ec")]
         for port in SSH_PORTS:
             await asyncssh.create_server(
