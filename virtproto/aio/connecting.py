@@ -14,7 +14,7 @@ from _socket import AF_UNIX, SOCK_STREAM, socket
 from contextlib import suppress
 
 from virtproto.errors import DeadlineError, SocketMissingError, SocketRefusedError
-from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
+from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, UnixEndpoint
 from virtproto.model.refs import shown_within
 from virtproto.transport.deadline import instead, time_left
 from virtproto.transport.road import Road
@@ -61,9 +61,11 @@ async def connect(
     elif isinstance(endpoint, UnixEndpoint):
         road = Road(await _unix_socket(endpoint, timeout_s, autostart), endpoint.path)
     elif isinstance(endpoint, TcpEndpoint):
+        from virtproto.transport.tls import agreement
+
         from .reaching import reach
 
-        agree = _agreement(endpoint)
+        agree = agreement(endpoint)
         road = await _secured(await reach(endpoint, timeout_s), agree, timeout_s)
     elif isinstance(endpoint, CommandEndpoint):
         from virtproto.transport.command import start
@@ -95,9 +97,10 @@ async def _over_given(endpoint: Endpoint, sock: AnySocket, timeout_s: float | No
     from inspect import isawaitable
 
     from virtproto.transport.given import require_plain, taken
+    from virtproto.transport.tls import agreement
 
     require_plain(endpoint)
-    agree = _agreement(endpoint)
+    agree = agreement(endpoint)
     given = sock() if callable(sock) else sock
     road = taken(await _in_time(given, timeout_s) if isawaitable(given) else given, endpoint)
     return await _secured(road, agree, timeout_s)
@@ -114,15 +117,6 @@ async def _in_time(given: Awaitable[socket], timeout_s: float | None) -> socket:
             raise
         late = f"sock: the function brought no socket{shown_within(limit_s)}"
         raise DeadlineError(late) from None
-
-
-def _agreement(endpoint: Endpoint) -> Conversation[tuple[Layer, int]] | None:
-    """Return how TLS begins, None for a road without; what is wrong on this side is told now."""
-    if not isinstance(endpoint, TlsEndpoint):
-        return None
-    from virtproto.transport.tls.handshake import shake_hands
-
-    return shake_hands(endpoint)
 
 
 async def _secured(

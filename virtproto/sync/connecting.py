@@ -8,7 +8,7 @@ Does for threads what its namesake does in an event loop.
 from __future__ import annotations
 
 from virtproto.errors import SocketMissingError, SocketRefusedError
-from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, TlsEndpoint, UnixEndpoint
+from virtproto.model.endpoint import CommandEndpoint, TcpEndpoint, UnixEndpoint
 from virtproto.transport import unix
 from virtproto.transport.road import Road
 
@@ -51,9 +51,11 @@ def connect(
             return Road(_started(endpoint, timeout_s), endpoint.path)
         return Road(unix.connect(endpoint, timeout_s), endpoint.path)
     if isinstance(endpoint, TcpEndpoint):
+        from virtproto.transport.tls import agreement
+
         from .reaching import reach
 
-        agree = _agreement(endpoint)
+        agree = agreement(endpoint)
         return _secured(reach(endpoint, timeout_s), agree, timeout_s)
     if isinstance(endpoint, CommandEndpoint):
         from virtproto.transport.command import start
@@ -65,19 +67,11 @@ def connect(
 def _over_given(endpoint: Endpoint, sock: AnySocket, timeout_s: float | None) -> Road:
     """Return a road over the caller's own socket, which is this side's from now on."""
     from virtproto.transport.given import require_plain, taken
+    from virtproto.transport.tls import agreement
 
     require_plain(endpoint)
-    agree = _agreement(endpoint)
+    agree = agreement(endpoint)
     return _secured(taken(sock() if callable(sock) else sock, endpoint), agree, timeout_s)
-
-
-def _agreement(endpoint: Endpoint) -> Conversation[tuple[Layer, int]] | None:
-    """Return how TLS begins, None for a road without; what is wrong on this side is told now."""
-    if not isinstance(endpoint, TlsEndpoint):
-        return None
-    from virtproto.transport.tls.handshake import shake_hands
-
-    return shake_hands(endpoint)
 
 
 def _secured(
