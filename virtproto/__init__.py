@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from virtproto.errors import LibvirtError as LibvirtError
     from virtproto.errors import NoSupportError as NoSupportError
     from virtproto.errors import ProtocolError as ProtocolError
+    from virtproto.errors import RecordingError as RecordingError
     from virtproto.errors import SequenceError as SequenceError
     from virtproto.errors import SocketMissingError as SocketMissingError
     from virtproto.errors import SocketPermissionError as SocketPermissionError
@@ -133,6 +134,7 @@ _ERRORS = (
     "AuthenticationError",
     "CredentialsMissingError",
     "ConfigFileError",
+    "RecordingError",
     "EventOverflowError",
     "LibvirtError",
     "NoSupportError",

@@ -28,6 +28,7 @@
     ├── AuthenticationError       no way to authenticate that both sides know and trust
     │   └── CredentialsMissingError     nobody told the user name or password that it takes
     ├── ConfigFileError           a configuration file that cannot be used (also a ValueError)
+    ├── RecordingError            no recording or capture that can be read (also a ValueError)
     ├── EventOverflowError        more events came than an iterator may keep
     └── LibvirtError              the daemon's answer to a call was an error
         └── NoSupportError        VIR_ERR_NO_SUPPORT (3)
@@ -76,6 +77,7 @@ __all__ = [
     "AuthenticationError",
     "CredentialsMissingError",
     "ConfigFileError",
+    "RecordingError",
     "EventOverflowError",
     "LibvirtError",
     "NoSupportError",
@@ -247,6 +249,18 @@ class CredentialsMissingError(AuthenticationError):
 
 class ConfigFileError(VirtprotoError, ValueError):
     """A configuration file cannot be used; the message names the file and the line or key."""
+
+
+class RecordingError(VirtprotoError, ValueError):
+    """What was to be read is no recording, or is damaged; the message says where, and how.
+
+    ``offset`` is the byte of the file at which reading stopped, None where no byte is at fault.
+    """
+
+    def __init__(self, reason: str, *, offset: int | None = None) -> None:
+        self.reason = reason
+        self.offset = offset
+        super().__init__(reason if offset is None else f"byte {offset}: {reason}")
 
 
 class EventOverflowError(VirtprotoError):

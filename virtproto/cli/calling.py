@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 
 from virtproto.cli.opening import open_connection
-from virtproto.cli.plain import from_json, from_text, read_json, to_json
 from virtproto.cli.procedures import split_enumerator
 from virtproto.errors import UsageError
 from virtproto.model.calls import check_plain_call
+from virtproto.model.plain import from_json, from_text, read_json, to_json
 from virtproto.wire import PROGRAMS, find_procedure, load_contract
 from virtproto.xdr.reference import ReferenceCodec
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virtproto.cli.plain import from_json, from_text, to_json
+from virtproto.model.plain import from_json, from_text, to_json
 from virtproto.errors import UsageError
 from virtproto.wire import load_contract
 
