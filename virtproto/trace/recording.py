@@ -18,13 +18,16 @@ from zlib import crc32
 __all__ = [
     "BEGIN",
     "BYTES",
+    "CHECK_SIZE",
     "END",
+    "FILE_HEAD",
     "FROM_CLIENT",
     "LEFT_OUT",
     "MAGIC",
     "MASKED",
     "NOTE",
     "PACKET",
+    "RECORD_HEAD",
     "VERSION",
     "Record",
     "pack_head",
@@ -44,9 +47,10 @@ BEGIN, PACKET, BYTES, END, NOTE = range(1, 6)
 # many.
 FROM_CLIENT, MASKED, LEFT_OUT = 1, 2, 4
 
-_HEAD = Struct(">8sHI")
-_RECORD = Struct(">IBBIQ")
-_CHECK = Struct(">I")
+# The head of a file up to its JSON object, the head of a record, and the size of its checksum.
+FILE_HEAD = Struct(">8sHI")
+RECORD_HEAD = Struct(">IBBIQ")
+CHECK_SIZE = 4
 
 
 class Record:
@@ -76,10 +80,10 @@ class Record:
 def pack_head(about: dict[str, object]) -> bytes:
     """Return the head of a recording; ``about`` has ``started_s`` and what else is to be known."""
     text = json.dumps(about, separators=(",", ":")).encode()
-    return _HEAD.pack(MAGIC, VERSION, len(text)) + text
+    return FILE_HEAD.pack(MAGIC, VERSION, len(text)) + text
 
 
 def pack_record(kind: int, flags: int, conversation: int, time_us: int, body: bytes) -> bytes:
     """Return one record; ``time_us`` is in microseconds since ``started_s``."""
-    head = _RECORD.pack(len(body), kind, flags, conversation, time_us)
-    return b"".join((head, body, _CHECK.pack(crc32(body, crc32(head)))))
+    head = RECORD_HEAD.pack(len(body), kind, flags, conversation, time_us)
+    return b"".join((head, body, crc32(body, crc32(head)).to_bytes(CHECK_SIZE, "big")))

@@ -1,0 +1,183 @@
+"""Recordings read as they come: a head and records from bytes that were split anywhere.
+
+Responsible for what a recording's bytes may be, and for saying where they are damaged; what was
+whole before that is handed out. Must not know files, or what packets mean.
+"""
+
+from __future__ import annotations
+
+import json
+from zlib import crc32
+
+from virtproto.errors import RecordingError
+from virtproto.protocol.limits import PACKET_MAX
+from virtproto.trace.recording import (
+    BEGIN,
+    CHECK_SIZE,
+    FILE_HEAD,
+    MAGIC,
+    NOTE,
+    RECORD_HEAD,
+    VERSION,
+    Record,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["RecordReader"]
+
+# The JSON object of a head; a body is bounded by the largest packet.
+_HEAD_MAX = 1 << 20
+_BODY_MAX = PACKET_MAX
+
+# The year 9999: later times are damage, and no calendar of ours can name them.
+_LAST_S = 253402300800.0
+
+_KINDS = frozenset(range(BEGIN, NOTE + 1))
+
+
+class RecordReader:
+    """Cut the bytes of one recording into records.
+
+    `feed` hands out what is whole. What cannot be sets ``error``, with the offset of the record
+    that is damaged; from then on nothing comes out and further bytes are dropped. Call `finish`
+    where the bytes end: it tells a recording that was cut off.
+
+    ``about`` is what the head says, None until it was read; ``started_s`` the moment to which the
+    records' times are relative, in seconds since the epoch. ``offset`` is where the next record
+    begins, ``count`` how many were read. Records of kinds that this version does not have are left
+    out, and counted in ``skipped``.
+    """
+
+    def __init__(self) -> None:
+        self.about: dict[str, Any] | None = None
+        self.started_s = 0.0
+        self.error: RecordingError | None = None
+        self.offset = 0
+        self.count = 0
+        self.skipped = 0
+        # What came and was not cut yet, all of it from ``offset`` on, and how much there has to be
+        # before looking at it makes sense: so nothing is looked at twice that trickles in.
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._wanted = FILE_HEAD.size
+
+    def feed(self, data: bytes) -> list[Record]:
+        """Take bytes, of any number, and return the records that they complete; never raise."""
+        records: list[Record] = []
+        if self.error is not None:
+            return records
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held < self._wanted:
+            return records
+        if len(self._pieces) > 1:
+            data = b"".join(self._pieces)
+        position = 0
+        if self.about is None:
+            position = self._read_head(data)
+        if self.about is not None:
+            position = self._read_records(data, position, records)
+        self.offset += position
+        self._held = len(data) - position
+        self._pieces = [data[position:]] if self._held else []
+        if self.error is not None:
+            self._pieces = []
+        return records
+
+    def finish(self) -> RecordingError | None:
+        """Return what was wrong up to the end of the bytes, which is here; None if nothing was.
+
+        It is in ``error`` as well.
+        """
+        if self.error is not None:
+            return self.error
+        if self.about is None:
+            start = b"".join(self._pieces)
+            if not start:
+                self._fail("this is no recording: there is not one byte")
+            elif start[: len(MAGIC)] == MAGIC[: len(start)]:
+                self._fail(f"the recording ends within its head, after {self._held} bytes")
+            else:
+                self._fail("this is no recording: it does not begin as one")
+        elif self._held:
+            self._fail(
+                f"the recording is cut off within its last record, of which {self._held} bytes"
+                " are there"
+            )
+        return self.error
+
+    def _read_head(self, data: bytes) -> int:
+        """Read the head that ``data`` begins with; return its size, 0 if it is not whole."""
+        magic, version, size = FILE_HEAD.unpack_from(data)
+        if magic != MAGIC:
+            self._fail("this is no recording: it does not begin as one")
+        elif version != VERSION:
+            self._fail(
+                f"the recording is of version {version}, and this release of virtproto reads"
+                f" version {VERSION}"
+            )
+        elif size > _HEAD_MAX:
+            self._fail(f"the recording's head says that it has {size} bytes: it is damaged")
+        else:
+            end: int = FILE_HEAD.size + size
+            self._wanted = end
+            if len(data) >= end and self._understand(data[FILE_HEAD.size : end]):
+                self._wanted = RECORD_HEAD.size
+                return end
+        return 0
+
+    def _understand(self, text: bytes) -> bool:
+        try:
+            about = json.loads(text)
+        except (ValueError, RecursionError):
+            about = None
+        if not isinstance(about, dict):
+            self._fail("the recording's head holds no JSON object: it is damaged")
+            return False
+        started = about.get("started_s", 0.0)
+        known = isinstance(started, int | float) and not isinstance(started, bool)
+        if not known or not 0 <= started < _LAST_S:
+            self._fail("the recording's head has a started_s that is no time")
+            return False
+        self.about, self.started_s = about, float(started)
+        return True
+
+    def _read_records(self, data: bytes, position: int, records: list[Record]) -> int:
+        """Append the records that are whole from ``position`` on; return where they end."""
+        available = len(data)
+        view = memoryview(data)
+        while available - position >= RECORD_HEAD.size:
+            size, kind, flags, conversation, time_us = RECORD_HEAD.unpack_from(data, position)
+            time_s = time_us / 1e6
+            if size > _BODY_MAX:
+                self._damaged(position, f"it says that its body has {size} bytes")
+                break
+            body = position + RECORD_HEAD.size
+            end = body + size
+            if available < end + CHECK_SIZE:
+                self._wanted = end + CHECK_SIZE - position
+                break
+            if crc32(view[position:end]) != int.from_bytes(view[end : end + CHECK_SIZE], "big"):
+                self._damaged(position, "its checksum is another")
+                break
+            if self.started_s + time_s >= _LAST_S:
+                self._damaged(position, "its time is beyond all calendars")
+                break
+            if kind in _KINDS:
+                records.append(Record(kind, flags, conversation, time_s, data[body:end]))
+                self.count += 1
+            else:
+                self.skipped += 1
+            position = end + CHECK_SIZE
+            self._wanted = RECORD_HEAD.size
+        return position
+
+    def _damaged(self, beyond: int, how: str) -> None:
+        number = self.count + self.skipped + 1
+        self._fail(f"record {number} is damaged: {how}", beyond)
+
+    def _fail(self, reason: str, beyond: int = 0) -> None:
+        self.error = RecordingError(reason, offset=self.offset + beyond)
