@@ -5,27 +5,13 @@ Responsible for widths and for names that would upset a terminal. Must not know 
 
 from __future__ import annotations
 
-from unicodedata import combining, east_asian_width
+from virtproto.model.screen_text import columns, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["columns", "lines", "visible"]
-
-
-def visible(text: str) -> str:
-    """Return ``text`` with control characters and the like written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes, which is visible."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
