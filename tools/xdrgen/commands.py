@@ -193,6 +193,14 @@ def _methods(defs: Path, colour: str) -> dict[str, str]:
     return emit_api(contract, groups, since, names.enums, colour)
 
 
+def _uses(defs: Path) -> dict[str, str]:
+    from xdrgen.api_read import read_api
+    from xdrgen.emit_uses import emit_uses
+
+    # That the descriptions are sound is found out when the methods are printed.
+    return emit_uses(load_contract(defs), read_api(defs / "api"))
+
+
 def _events(defs: Path) -> tuple[Contract, list[Event]]:
     """Return the contract and its events as they are described, found sound."""
     from xdrgen.constants import read_constants
@@ -232,6 +240,7 @@ _PACKAGES: dict[str, Callable[[Path], dict[str, str]]] = {
     "sync/_events": _event_records,
     "aio/_events": _event_records,
     "model/event_table": _event_table,
+    "model/procedure_uses": _uses,
 }
 
 
