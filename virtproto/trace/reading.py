@@ -11,6 +11,7 @@ from zlib import crc32
 
 from virtproto.errors import RecordingError
 from virtproto.protocol.limits import PACKET_MAX
+from virtproto.trace.gathering import Gatherer
 from virtproto.trace.recording import (
     BEGIN,
     CHECK_SIZE,
@@ -46,45 +47,35 @@ class RecordReader:
     where the bytes end: it tells a recording that was cut off.
 
     ``about`` is what the head says, None until it was read; ``started_s`` the moment to which the
-    records' times are relative, in seconds since the epoch. ``offset`` is where the next record
-    begins, ``count`` how many were read. Records of kinds that this version does not have are left
-    out, and counted in ``skipped``.
+    records' times are relative, in seconds since the epoch. ``count`` is how many records were
+    read. Those of kinds that this version does not have are left out, and counted in ``skipped``.
     """
 
     def __init__(self) -> None:
         self.about: dict[str, Any] | None = None
         self.started_s = 0.0
         self.error: RecordingError | None = None
-        self.offset = 0
         self.count = 0
         self.skipped = 0
-        # What came and was not cut yet, all of it from ``offset`` on, and how much there has to be
-        # before looking at it makes sense: so nothing is looked at twice that trickles in.
-        self._pieces: list[bytes] = []
-        self._held = 0
-        self._wanted = FILE_HEAD.size
+        self._bytes = Gatherer(FILE_HEAD.size)
+
+    @property
+    def offset(self) -> int:
+        """Where the next record begins."""
+        return self._bytes.offset
 
     def feed(self, data: bytes) -> list[Record]:
         """Take bytes, of any number, and return the records that they complete; never raise."""
         records: list[Record] = []
         if self.error is not None:
             return records
-        self._pieces.append(data)
-        self._held += len(data)
-        if self._held < self._wanted:
-            return records
-        if len(self._pieces) > 1:
-            data = b"".join(self._pieces)
-        position = 0
-        if self.about is None:
-            position = self._read_head(data)
-        if self.about is not None:
-            position = self._read_records(data, position, records)
-        self.offset += position
-        self._held = len(data) - position
-        self._pieces = [data[position:]] if self._held else []
+        whole = self._bytes.add(data)
+        if whole is not None and self.about is None:
+            whole = self._read_head(whole)
+        if whole is not None and self.error is None:
+            self._read_records(whole, records)
         if self.error is not None:
-            self._pieces = []
+            self._bytes.clear()
         return records
 
     def finish(self) -> RecordingError | None:
@@ -94,24 +85,25 @@ class RecordReader:
         """
         if self.error is not None:
             return self.error
+        held = self._bytes.held
         if self.about is None:
-            start = b"".join(self._pieces)
+            start = self._bytes.all()
             if not start:
                 self._fail("this is no recording: there is not one byte")
             elif start[: len(MAGIC)] == MAGIC[: len(start)]:
-                self._fail(f"the recording ends within its head, after {self._held} bytes")
+                self._fail(f"the recording ends within its head, after {held} bytes")
             else:
                 self._fail("this is no recording: it does not begin as one")
-        elif self._held:
+        elif held:
             self._fail(
-                f"the recording is cut off within its last record, of which {self._held} bytes"
-                " are there"
+                f"the recording is cut off within its last record, of which {held} bytes are there"
             )
         return self.error
 
-    def _read_head(self, data: bytes) -> int:
-        """Read the head that ``data`` begins with; return its size, 0 if it is not whole."""
+    def _read_head(self, data: bytes) -> bytes | None:
+        """Read the head that ``data`` begins with; return what follows, None if it is not whole."""
         magic, version, size = FILE_HEAD.unpack_from(data)
+        end: int = FILE_HEAD.size + size
         if magic != MAGIC:
             self._fail("this is no recording: it does not begin as one")
         elif version != VERSION:
@@ -121,13 +113,12 @@ class RecordReader:
             )
         elif size > _HEAD_MAX:
             self._fail(f"the recording's head says that it has {size} bytes: it is damaged")
-        else:
-            end: int = FILE_HEAD.size + size
-            self._wanted = end
-            if len(data) >= end and self._understand(data[FILE_HEAD.size : end]):
-                self._wanted = RECORD_HEAD.size
-                return end
-        return 0
+        elif len(data) < end:
+            self._bytes.use(0, end)
+        elif self._understand(data[FILE_HEAD.size : end]):
+            self._bytes.use(end, RECORD_HEAD.size)
+            return self._bytes.add(b"")
+        return None
 
     def _understand(self, text: bytes) -> bool:
         try:
@@ -145,8 +136,10 @@ class RecordReader:
         self.about, self.started_s = about, float(started)
         return True
 
-    def _read_records(self, data: bytes, position: int, records: list[Record]) -> int:
-        """Append the records that are whole from ``position`` on; return where they end."""
+    def _read_records(self, data: bytes, records: list[Record]) -> None:
+        """Append the records that are whole; what is behind them is kept."""
+        position = 0
+        wanted = RECORD_HEAD.size
         available = len(data)
         view = memoryview(data)
         while available - position >= RECORD_HEAD.size:
@@ -158,7 +151,7 @@ class RecordReader:
             body = position + RECORD_HEAD.size
             end = body + size
             if available < end + CHECK_SIZE:
-                self._wanted = end + CHECK_SIZE - position
+                wanted = end + CHECK_SIZE - position
                 break
             if crc32(view[position:end]) != int.from_bytes(view[end : end + CHECK_SIZE], "big"):
                 self._damaged(position, "its checksum is another")
@@ -172,12 +165,11 @@ class RecordReader:
             else:
                 self.skipped += 1
             position = end + CHECK_SIZE
-            self._wanted = RECORD_HEAD.size
-        return position
+        self._bytes.use(position, wanted)
 
-    def _damaged(self, beyond: int, how: str) -> None:
+    def _damaged(self, place: int, how: str) -> None:
         number = self.count + self.skipped + 1
-        self._fail(f"record {number} is damaged: {how}", beyond)
+        self._fail(f"record {number} is damaged: {how}", place)
 
-    def _fail(self, reason: str, beyond: int = 0) -> None:
-        self.error = RecordingError(reason, offset=self.offset + beyond)
+    def _fail(self, reason: str, place: int = 0) -> None:
+        self.error = RecordingError(reason, offset=self.offset + place)
