@@ -63,6 +63,12 @@ class Follower:
         """Calls that no reply was seen to, oldest first."""
         return list(self._pending.values())
 
+    def forget_calls(self) -> list[TracedMessage]:
+        """Return the calls that are unanswered, and expect no answer to them any more."""
+        forgotten = list(self._pending.values())
+        self._pending.clear()
+        return forgotten
+
     def follow(
         self,
         packet: Packet,
