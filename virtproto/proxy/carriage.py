@@ -1,22 +1,47 @@
 """Carrying conversations between clients and daemons: one loop, one thread, any number of them.
 
-Responsible for moving bytes and descriptors unchanged, both ways at once, no faster than either end
-takes them, and for handing on what passed as records, after it has passed. Must not know what
-packets mean, who prints the records, or how a client was led here.
+Responsible for knowing when something can be moved, and for handing on what passed as records,
+after it has passed. How bytes are moved is in `lanes`. Must not know what packets mean, who prints
+the records, or how a client was led here.
+
+Whoever asks and is answered waits for this loop twice, and waking a process that sleeps takes
+longer than all that is done here. So where the last wait was short the next one is not slept
+through: the loop looks again for as long as a daemon needs for a small answer, then sleeps.
 """
 
 from __future__ import annotations
 
-from select import EPOLLIN
+import json
+import os
+from _socket import AF_UNIX, IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY
+from collections import deque
+from heapq import heappop, heappush
+from select import EPOLLIN, EPOLLOUT, epoll
+from time import monotonic, monotonic_ns, time
+
+from virtproto.trace.recording import BEGIN, END, FROM_CLIENT, NOTE, pack_head, pack_record
+
+from .cutting import Cutter
+from .lanes import BUFFER_SIZE, Conversation
+from .outbox import Outbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable
-    from socket import socket
 
     from virtproto.transport.road import Road
 
 __all__ = ["Carriage"]
+
+# How long records may lie here while nothing else happens.
+_FLUSH_S = 0.005
+# A wait up to this long is not slept through; see the module's head.
+_LOOK_NS = 150_000
+# What an end that is slow to take its bytes may take at most when the loop is to stop.
+_DRAIN_S = 1.0
+# Asked for where bytes wait in the kernel for a unix socket's reader.
+_SEND_ROOM = 1 << 20
 
 
 class Carriage:
@@ -37,69 +62,304 @@ class Carriage:
 
         ``report`` is the writing end of a pipe, which is the carriage's from now on, made
         non-blocking and closed by `close`; None where nobody wants to know. While its reader lags
-        behind by more than a mebibyte, conversations wait; once it has gone, they go on untold.
+        behind by more than 32 MiB everything waits for him; once he has gone, it goes on untold.
         ``payloads`` has the payloads of streams' data kept in the records, which costs speed.
         ``when_ended`` is called with the number of each conversation that has ended.
         """
-        raise NotImplementedError
+        self._outbox = Outbox(report)
+        self._report = report
+        self._payloads = payloads
+        self._when_ended = when_ended
+        self._epoll = epoll()
+        self._handlers: dict[int, Callable[[int], object]] = {}
+        self._conversations: dict[int, Conversation] = {}
+        # Those that have ended, and of which it is being asked why.
+        self._asked: dict[int, Conversation] = {}
+        self._count = 0
+        self._view = memoryview(bytearray(BUFFER_SIZE))
+        self._timers: list[tuple[float, int, Callable[[], object]]] = []
+        self._timer_count = 0
+        self._called: deque[Callable[[], object]] = deque()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.watch(self._bell, self._answer_bell)
+        # When to stop at the latest; None to go on.
+        self._stop_by: float | None = None
+        self._may_look = len(os.sched_getaffinity(0)) > 1
+        self._looks = False
+        self._started_ns = monotonic_ns()
+        if report is not None:
+            started_s = round(time(), 6)
+            self._outbox.put(
+                pack_head({"started_s": started_s, "by": "virtproto", "masked": False})
+            )
+            self._handlers[report] = self._report_ready
 
     @property
     def conversations(self) -> int:
         """How many conversations go on."""
-        raise NotImplementedError
+        return len(self._conversations) + len(self._asked)
 
     @property
     def is_heard(self) -> bool:
-        """Whether somebody still reads the records."""
-        raise NotImplementedError
+        """Whether somebody still reads the records, as far as is known."""
+        return self._outbox.fd is not None
 
     def add(self, client: socket, road: Road, about: dict[str, object]) -> int:
         """Begin a conversation between ``client`` and the far end of ``road``; return its number.
 
         Numbers count from 1. Both are the carriage's from now on, and closed when they end.
         ``about`` is what is known of the two, for the record of the beginning; it must be fit for
-        JSON. What the road's layer holds already is passed on.
+        JSON. The road's name and kind are added as ``to`` and ``by``.
         """
-        raise NotImplementedError
+        number = self._begin({"to": road.name, "by": road.by, **about})
+        for sock in (client, road.sock):
+            sock.setblocking(False)
+            _make_room(sock)
+        conversation = self._conversations[number] = Conversation(
+            number,
+            client,
+            road,
+            view=self._view,
+            now_us=self._now_us,
+            watch=self._epoll.modify,
+            tell_end=self._tell_end,
+            complain=self._complain,
+            finish=self._finish,
+            cutter=self._cutter,
+        )
+        for port in (conversation.client, conversation.daemon):
+            self._handlers[port.fd] = port.ready
+            self._epoll.register(port.fd, 0)
+        conversation.begin()
+        return number
 
     def fail(self, about: dict[str, object], why: str) -> int:
         """Tell of a conversation that could not begin, as its beginning and its end; its number."""
-        raise NotImplementedError
+        number = self._begin(about)
+        self.note(why, number)
+        self._record(END, FROM_CLIENT, number, b"")
+        self._record(END, 0, number, b"")
+        return number
 
     def note(self, text: str, conversation: int = 0) -> None:
         """Tell whoever reads the records something, about one conversation or (0) about all."""
-        raise NotImplementedError
+        self._record(NOTE, 0, conversation, text.encode("utf-8", "backslashreplace"))
 
     def watch(self, fd: int, callback: Callable[[], object], events: int = EPOLLIN) -> None:
         """Have ``callback()`` called whenever ``fd`` is ready (level-triggered) for ``events``."""
-        raise NotImplementedError
+        self._epoll.register(fd, events)
+        self._handlers[fd] = lambda _events: callback()
 
     def unwatch(self, fd: int) -> None:
         """End `watch`, before ``fd`` is closed; nothing happens where it is not watched."""
-        raise NotImplementedError
+        if self._handlers.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
 
     def later(self, delay_s: float, callback: Callable[[], object]) -> None:
         """Have ``callback()`` called once, in the loop, after so many seconds."""
-        raise NotImplementedError
+        self._timer_count += 1
+        heappush(self._timers, (monotonic() + delay_s, self._timer_count, callback))
 
     def from_thread(self, callback: Callable[[], object]) -> None:
-        """Have ``callback()`` called once, soon, in the loop; may be called on any thread."""
-        raise NotImplementedError
+        """Have ``callback()`` called once, soon, in the loop; may be called on any thread.
+
+        It is dropped where the carriage is closed by then.
+        """
+        self._called.append(callback)
+        try:
+            os.eventfd_write(self._bell, 1)
+        except OSError:
+            # Closed: nobody wants to know any more.
+            return
 
     def run(self) -> None:
         """Carry until `stop`; may be called again."""
-        raise NotImplementedError
+        self._stop_by = None
+        handlers = self._handlers
+        while True:
+            ready = self._wait()
+            for fd, events in ready:
+                handler = handlers.get(fd)
+                if handler is not None:
+                    handler(events)
+            if self._timers:
+                self._ring_timers()
+            if self._stop_by is not None and self._may_stop(ready):
+                return
 
     def stop(self, *, drain: bool = True) -> None:
         """Have `run` return, with ``drain`` not before all that came was passed on.
 
-        What has come from either end by now is still delivered, if the other end takes it.
+        What has come from either end by now is still delivered, if the other end takes it within
+        a second.
         """
-        raise NotImplementedError
+        self._stop_by = monotonic() + (_DRAIN_S if drain else -1.0)
 
     def close(self) -> None:
         """End all conversations, write what is not reported yet, and close everything.
 
         Waits for the reader of the report as long as he reads on.
         """
-        raise NotImplementedError
+        self._when_ended = None
+        try:
+            for conversation in list(self._conversations.values()):
+                conversation.end("what carried it has ended")
+            for conversation in list(self._asked.values()):
+                self._forget(conversation)
+        finally:
+            self._called.clear()
+            bell, self._bell = self._bell, -1
+            if bell >= 0:
+                os.close(bell)
+            self._epoll.close()
+            self._outbox.close()
+
+    # The loop.
+
+    def _wait(self) -> list[tuple[int, int]]:
+        """Return what is ready, as soon as anything is or something else is to be done."""
+        look = self._epoll.poll
+        if self._looks:
+            until = monotonic_ns() + _LOOK_NS
+            while True:
+                ready = look(0)
+                if ready:
+                    return ready
+                if monotonic_ns() > until:
+                    break
+        patience_s = self._patience_s()
+        began = monotonic_ns()
+        ready = look(patience_s)
+        if not ready and self._outbox.has_fresh:
+            self._flush()
+        self._looks = self._may_look and monotonic_ns() - began < _LOOK_NS
+        return ready
+
+    def _patience_s(self) -> float:
+        """Return how long nothing needs to be done, -1 for ever."""
+        patience_s = _FLUSH_S if self._outbox.has_fresh else -1.0
+        if self._stop_by is not None:
+            return 0.01 if any(each.has_backlog for each in self._conversations.values()) else 0.0
+        if self._timers:
+            left_s = max(0.0, self._timers[0][0] - monotonic())
+            patience_s = left_s if patience_s < 0 else min(left_s, patience_s)
+        return patience_s
+
+    def _may_stop(self, ready: list[tuple[int, int]]) -> bool:
+        assert self._stop_by is not None
+        if monotonic() >= self._stop_by:
+            return True
+        return not ready and not any(each.has_backlog for each in self._conversations.values())
+
+    def _ring_timers(self) -> None:
+        now = monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            heappop(self._timers)[2]()
+
+    def _answer_bell(self) -> None:
+        try:
+            os.eventfd_read(self._bell)
+        except BlockingIOError:
+            return
+        while self._called:
+            self._called.popleft()()
+
+    # Records.
+
+    def _now_us(self) -> int:
+        return (monotonic_ns() - self._started_ns) // 1000
+
+    def _record(self, kind: int, flags: int, conversation: int, body: bytes) -> None:
+        self._tell(pack_record(kind, flags, conversation, self._now_us(), body))
+
+    def _tell(self, record: bytes) -> None:
+        outbox = self._outbox
+        if outbox.fd is not None:
+            outbox.put(record)
+            if outbox.is_stuck:
+                self._watch_report()
+
+    def _flush(self) -> None:
+        self._outbox.flush()
+        if self._outbox.is_stuck:
+            self._watch_report()
+
+    def _watch_report(self) -> None:
+        """Be told when the pipe has room."""
+        fd = self._outbox.fd
+        if fd is not None and fd in self._handlers:
+            try:
+                self._epoll.register(fd, EPOLLOUT)
+            except FileExistsError:
+                return
+
+    def _report_ready(self, _events: int) -> None:
+        fd = self._outbox.fd
+        self._outbox.flush()
+        if fd is not None and self._outbox.fd == fd and not self._outbox.is_stuck:
+            self._epoll.unregister(fd)
+
+    def _cutter(self, number: int, from_client: bool) -> Cutter:
+        return Cutter(number, from_client=from_client, tell=self._tell, payloads=self._payloads)
+
+    # Beginnings and ends.
+
+    def _begin(self, about: dict[str, object]) -> int:
+        self._count += 1
+        text = json.dumps(about, separators=(",", ":")).encode()
+        self._record(BEGIN, 0, self._count, text)
+        return self._count
+
+    def _tell_end(self, conversation: Conversation, from_client: bool, why: str) -> None:
+        flags = FROM_CLIENT if from_client else 0
+        self._record(END, flags, conversation.number, why.encode("utf-8", "backslashreplace"))
+
+    def _complain(self, conversation: Conversation, why: str) -> None:
+        self.note(why, conversation.number)
+
+    def _finish(self, conversation: Conversation) -> None:
+        del self._conversations[conversation.number]
+        for port in (conversation.client, conversation.daemon):
+            del self._handlers[port.fd]
+            self._epoll.unregister(port.fd)
+            port.sock.close()
+        self._asked[conversation.number] = conversation
+        if conversation.left_by_daemon and conversation.road.carrier is not None:
+            self._hear(conversation)
+        else:
+            self._forget(conversation)
+
+    def _hear(self, conversation: Conversation) -> None:
+        """Ask what carried the road for its last words, for which one may have to wait."""
+        from virtproto.transport.elsewhere import Outcome, do_elsewhere
+
+        def heard(outcome: Outcome) -> None:
+            self.from_thread(lambda: self._tell_words(conversation))
+
+        do_elsewhere(conversation.road.hear, ("",), heard)
+
+    def _tell_words(self, conversation: Conversation) -> None:
+        said = conversation.road.said
+        if conversation.number in self._asked:
+            if said:
+                self.note(f"{conversation.road.by} said: {said}", conversation.number)
+            self._forget(conversation)
+
+    def _forget(self, conversation: Conversation) -> None:
+        del self._asked[conversation.number]
+        conversation.road.leave()
+        if self._when_ended is not None:
+            self._when_ended(conversation.number)
+
+
+def _make_room(sock: socket) -> None:
+    """Have more bytes wait in the kernel than it lets by itself; no delay where there is one."""
+    try:
+        if sock.family == AF_UNIX:
+            if sock.getsockopt(SOL_SOCKET, SO_SNDBUF) < _SEND_ROOM:
+                sock.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_ROOM)
+        else:
+            sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    except OSError:
+        # It works as it is.
+        pass
