@@ -27,14 +27,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["RecordReader"]
+__all__ = ["LAST_S", "RecordReader"]
 
 # The JSON object of a head; a body is bounded by the largest packet.
 _HEAD_MAX = 1 << 20
 _BODY_MAX = PACKET_MAX
 
 # The year 9999: later times are damage, and no calendar of ours can name them.
-_LAST_S = 253402300800.0
+LAST_S = 253402300800.0
 
 _KINDS = frozenset(range(BEGIN, NOTE + 1))
 
@@ -77,6 +77,10 @@ class RecordReader:
         if self.error is not None:
             self._bytes.clear()
         return records
+
+    def rest(self) -> list[Record]:
+        """Return what was held back, which is nothing: other readers have the same method."""
+        return []
 
     def finish(self) -> RecordingError | None:
         """Return what was wrong up to the end of the bytes, which is here; None if nothing was.
@@ -130,7 +134,7 @@ class RecordReader:
             return False
         started = about.get("started_s", 0.0)
         known = isinstance(started, int | float) and not isinstance(started, bool)
-        if not known or not 0 <= started < _LAST_S:
+        if not known or not 0 <= started < LAST_S:
             self._fail("the recording's head has a started_s that is no time")
             return False
         self.about, self.started_s = about, float(started)
@@ -156,7 +160,7 @@ class RecordReader:
             if crc32(view[position:end]) != int.from_bytes(view[end : end + CHECK_SIZE], "big"):
                 self._damaged(position, "its checksum is another")
                 break
-            if self.started_s + time_s >= _LAST_S:
+            if self.started_s + time_s >= LAST_S:
                 self._damaged(position, "its time is beyond all calendars")
                 break
             if kind in _KINDS:

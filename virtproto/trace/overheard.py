@@ -1,0 +1,187 @@
+"""A conversation of a capture: what two directions' bytes are, as records.
+
+Responsible for knowing libvirt by its looks, who of the two is the client, and for saying what is
+missing. Must not know segments or files.
+"""
+
+from __future__ import annotations
+
+import json
+
+from virtproto.protocol.limits import PACKET_MIN
+from virtproto.trace.finding import CUT, STRAY, Finder, plausible
+from virtproto.trace.looks import looks_like
+from virtproto.trace.recording import (
+    BEGIN,
+    BYTES,
+    END,
+    FROM_CLIENT,
+    LEFT_OUT,
+    NOTE,
+    PACKET,
+    Record,
+)
+from virtproto.wire import PROGRAMS
+from virtproto.wire.rpc import (
+    MESSAGE_TYPE_CALL,
+    MESSAGE_TYPE_CALL_WITH_FDS,
+    MESSAGE_TYPE_STREAM,
+    MESSAGE_TYPE_STREAM_HOLE,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Overheard", "from_client"]
+
+_CALLS = (MESSAGE_TYPE_CALL, MESSAGE_TYPE_CALL_WITH_FDS)
+_STREAMS = (MESSAGE_TYPE_STREAM, MESSAGE_TYPE_STREAM_HOLE)
+_SASL_PROCEDURES = (67, 68, 69)
+
+# Of bytes that are no packets this much is kept, for whoever asks to see them.
+_MOST_SHOWN = 4096
+
+_NAMES = ("the daemon", "the client")
+
+
+def from_client(packet: bytes) -> bool | None:
+    """Return who sends a packet of this type, None where both do."""
+    if int.from_bytes(packet[4:8], "big") == PROGRAMS["keepalive"]:
+        return None
+    kind = int.from_bytes(packet[16:20], "big")
+    return None if kind in _STREAMS else kind in _CALLS
+
+
+class Overheard:
+    """One connection between two addresses; its first side is told of by ``first=True``.
+
+    ``number`` is its number in the recording, 0 as long as it is not known to be libvirt's;
+    ``other`` says what it is where it is something else, empty if nobody can say. ``incomplete``
+    is true where bytes are missing or make no sense.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, str],
+        *,
+        begun: bool,
+        daemon_second: bool | None,
+        number: Callable[[], int],
+    ) -> None:
+        """Begin with the ``names`` of both ends, the first side's first.
+
+        ``begun`` tells whether the connection's first bytes are seen; ``daemon_second`` is a guess
+        that is heeded where packets do not tell who is who, and certain if ``begun``. ``number``
+        is called for a number once it is libvirt's.
+        """
+        self.names = names
+        self.number = 0
+        self.other: str | None = None
+        self.size = 0
+        self.incomplete = False
+        self._begun = begun
+        self._guess = daemon_second is not False
+        self._client: bool | None = self._guess if begun else None
+        self._take_number = number
+        self._finders = (Finder(in_step=begun), Finder(in_step=begun))
+        self._stray = [0, 0]
+        self._sasl = False
+
+    def data(self, first: bool, time_s: float, data: bytes) -> Iterator[Record]:
+        """Take bytes of one side, and yield the records that they complete."""
+        self.size += len(data)
+        if self.other is not None:
+            return
+        finder = self._finders[not first]
+        if not self.number and not finder.held and not self._looks_right(finder, data):
+            self.other = looks_like(data).removeprefix(", but look like ")
+            return
+        for what, found in finder.feed(data):
+            yield from self._records(first, time_s, what, found)
+
+    def gap(self, first: bool, time_s: float, size: int) -> Iterator[Record]:
+        """Say that ``size`` bytes of one side were not captured."""
+        if self.other is not None:
+            return
+        self.incomplete = True
+        for what, found in self._finders[not first].gap(size):
+            yield from self._records(first, time_s, what, found)
+        if self.number:
+            yield self._note(time_s, f"{size} bytes of {self._who(first)} were not captured")
+
+    def ended(self, first: bool, time_s: float, why: str) -> Iterator[Record]:
+        """Say that one side sends no more, and ``why`` unless it said so itself."""
+        if self.other is not None:
+            return
+        for what, found in self._finders[not first].finish():
+            self.incomplete = True
+            yield from self._records(first, time_s, what, found)
+            if what is CUT:
+                text = f"{self._who(first)} ends within a packet, of which {len(found)} bytes came"
+                yield self._note(time_s, text)
+        if self.number:
+            yield from self._stray_ends(first, time_s)
+            text = why or f"{self._who(first)} sends no more"
+            yield self._record(END, first, time_s, text.encode())
+
+    @staticmethod
+    def _looks_right(finder: Finder, data: bytes) -> bool:
+        """Return whether the first bytes of a side may be libvirt's."""
+        if finder.in_step:
+            return len(data) < PACKET_MIN or plausible(data)
+        return "TLS" not in looks_like(data)
+
+    def _records(self, first: bool, time_s: float, what: str, data: bytes) -> Iterator[Record]:
+        if what is STRAY:
+            yield from self._astray(first, time_s, data)
+            return
+        if not self.number:
+            yield self._begin(first, time_s, data)
+        yield from self._stray_ends(first, time_s)
+        if int.from_bytes(data[12:16], "big") in _SASL_PROCEDURES:
+            self._sasl = True
+        yield self._record(PACKET, first, time_s, data, LEFT_OUT if what is CUT else 0)
+
+    def _begin(self, first: bool, time_s: float, packet: bytes) -> Record:
+        self.number = self._take_number()
+        if self._client is None:
+            sends = from_client(packet)
+            self._client = self._guess if sends is None else sends == first
+        client, daemon = self.names if self._client else self.names[::-1]
+        about: dict[str, object] = {"client": client, "daemon": daemon}
+        if not self._begun:
+            about["begun"] = False
+        text = json.dumps(about, separators=(",", ":")).encode()
+        return Record(BEGIN, 0, self.number, time_s, text)
+
+    def _astray(self, first: bool, time_s: float, data: bytes) -> Iterator[Record]:
+        seen = self._stray[not first]
+        self._stray[not first] += len(data)
+        if not self.number:
+            return
+        self.incomplete = True
+        if seen:
+            return
+        if self._sasl:
+            text = f"what {self._who(first)} sends is wrapped by a SASL security layer, it seems"
+            yield self._note(time_s, text)
+        yield self._record(BYTES, first, time_s, data[:_MOST_SHOWN])
+
+    def _stray_ends(self, first: bool, time_s: float) -> Iterator[Record]:
+        size = self._stray[not first]
+        self._stray[not first] = 0
+        if size:
+            text = f"{size} bytes of {self._who(first)} were passed over: they are no whole packet"
+            yield self._note(time_s, text)
+
+    def _who(self, first: bool) -> str:
+        return _NAMES[first == self._client]
+
+    def _note(self, time_s: float, text: str) -> Record:
+        return Record(NOTE, 0, self.number, time_s, text.encode())
+
+    def _record(self, kind: int, first: bool, time_s: float, body: bytes, flags: int = 0) -> Record:
+        if first == self._client:
+            flags |= FROM_CLIENT
+        return Record(kind, flags, self.number, time_s, body)
