@@ -110,7 +110,8 @@ class _Walker:
                 for p in self._cut(value, path)
             ]
         if isinstance(value, list):
-            return [self.plain(each, path) for each in self._cut(value, path)]
+            kept = self._cut(value, path)
+            return [self.plain(each, f"{path}[{index}]") for index, each in enumerate(kept)]
         return value
 
     def _cut(self, items: Any, path: str) -> Any:

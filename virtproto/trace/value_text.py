@@ -84,7 +84,7 @@ class SpanWriter:
     ``longest`` is how many characters of one string are shown, 0 for all of them.
     """
 
-    __slots__ = ("_longest", "_names", "_room", "spans")
+    __slots__ = ("_counts", "_longest", "_names", "_room", "spans")
 
     def __init__(self, width: int = 0, *, longest: int = 0) -> None:
         self.spans: list[Span] = []
@@ -92,6 +92,7 @@ class SpanWriter:
         self._room = width - 1 if width else 1 << 62
         self._longest = longest
         self._names: Names = {}
+        self._counts: Mapping[str, int] = {}
 
     def add(self, text: str, style: str = "") -> None:
         """Add a visible text; raise LineFull, with the line marked, if it does not fit whole."""
@@ -104,17 +105,27 @@ class SpanWriter:
         self._room -= width
         self.spans.append((text, style))
 
-    def fields(self, plain: Mapping[str, Any], names: Names | None = None) -> None:
-        """Add ``name=value`` for each field; ``names`` tells what ints are called, by field."""
+    def fields(
+        self,
+        plain: Mapping[str, Any],
+        names: Names | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add ``name=value`` for each field.
+
+        ``names`` tells what ints are called, by field; ``counts`` of lists that ``plain`` has only
+        the beginning of how many elements there are, by path ("records[0].params").
+        """
         self._names = names or {}
+        self._counts = counts or {}
         for index, (name, value) in enumerate(plain.items()):
-            self._field(name, value, first=not index)
+            self._field(name, value, name, first=not index)
 
-    def _field(self, name: str, value: Any, *, first: bool) -> None:
+    def _field(self, name: str, value: Any, path: str, *, first: bool) -> None:
         self.add(f"{'' if first else ' '}{visible(name)}=", "key")
-        self._value(name, value)
+        self._value(name, value, path)
 
-    def _value(self, name: str, value: Any) -> None:
+    def _value(self, name: str, value: Any, path: str) -> None:
         kind = type(value)
         if kind is str:
             self._text(value)
@@ -125,9 +136,9 @@ class SpanWriter:
             else:
                 self.add(hex(value) if name == "flags" and value > 9 else str(value), "number")
         elif kind is list:
-            self._list(name, value)
+            self._list(name, value, path)
         elif kind is dict:
-            self._struct(value)
+            self._struct(value, path)
         elif kind is bytes:
             self._bytes(name, value)
         elif value is None:
@@ -168,40 +179,34 @@ class SpanWriter:
         if len(value) > 16:
             self.add(f"…({len(value)})", "dim")
 
-    def _list(self, name: str, values: list[Any]) -> None:
-        if values and _is_parameter(values[0]):
-            self._parameters(values)
-            return
-        self.add("[", "dim")
-        if len(values) > 3:
-            self.add(f"{len(values)}: ", "dim")
-        for index, value in enumerate(values):
-            if index:
-                self.add(", ", "dim")
-            self._value(name, value)
-        self.add("]", "dim")
-
-    def _parameters(self, values: list[Any]) -> None:
-        self.add("{", "dim")
-        if len(values) > 3:
-            self.add(f"{len(values)}: ", "dim")
+    def _list(self, name: str, values: list[Any], path: str) -> None:
+        total = self._counts.get(path, len(values))
+        parameters = bool(values) and _is_parameter(values[0])
+        self.add("{" if parameters else "[", "dim")
+        if total > 3:
+            # How many there are is what the end of a line that is cut would not tell.
+            self.add(f"{total}: ", "dim")
         for index, each in enumerate(values):
-            if _is_parameter(each):
+            if parameters and _is_parameter(each):
                 inner = each["value"]
                 value = inner.get("value", inner) if isinstance(inner, dict) else inner
-                self._field(str(each["field"]), value, first=not index)
-            else:
-                self._value("", each)
-        self.add("}", "dim")
+                self._field(str(each["field"]), value, path, first=not index)
+                continue
+            if index:
+                self.add(", ", "dim")
+            self._value(name, each, f"{path}[{index}]")
+        if total > len(values):
+            self.add(" …", "dim")
+        self.add("}" if parameters else "]", "dim")
 
-    def _struct(self, value: dict[str, Any]) -> None:
+    def _struct(self, value: dict[str, Any], path: str) -> None:
         keys = value.keys()
         if "name" in keys and keys <= _HANDLE:
             self._handle(value)
             return
         self.add("{", "dim")
         for index, (name, each) in enumerate(value.items()):
-            self._field(name, each, first=not index)
+            self._field(name, each, f"{path}.{name}", first=not index)
         self.add("}", "dim")
 
     def _handle(self, value: dict[str, Any]) -> None:
@@ -212,7 +217,7 @@ class SpanWriter:
         if isinstance(value.get("pool"), str):
             self._text(value["pool"])
             self.add("/", "dim")
-        self._value("name", value["name"])
+        self._value("name", value["name"], "")
         number = value.get("id", -1)
         if number != -1:
             self.add(f"({number})", "dim")
