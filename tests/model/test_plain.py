@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virtproto.model.plain import from_json, from_text, to_json
 from virtproto.errors import UsageError
+from virtproto.model.plain import from_json, to_json
 from virtproto.wire import load_contract
 
 CONTRACT = load_contract()
@@ -116,24 +116,3 @@ def test_bytes_are_refused_by_path() -> None:
             "remote_connect_get_all_domain_stats_args",
             {"doms": [{"uuid": UUID_TEXT}, {"uuid": "x"}]},
         )
-
-
-@pytest.mark.parametrize(
-    ("type_name", "path", "text", "value"),
-    [
-        ("remote_domain_lookup_by_name_args", "name", "7", "7"),
-        ("remote_domain_lookup_by_id_args", "id", "-7", -7),
-        ("remote_domain_lookup_by_uuid_args", "uuid", UUID_TEXT, UUID),
-        ("remote_connect_open_args", "name", "", ""),
-        ("remote_secret_set_value_args", "value", "CAFE", b"\xca\xfe"),
-        ("remote_auth_sasl_step_args", "data", "CAFE", b"CAFE"),
-        ("remote_auth_sasl_step_args", "data", "\udcff", b"\xff"),
-        ("remote_auth_sasl_step_args", "data", "hex:CAFE", b"\xca\xfe"),
-        ("remote_connect_get_all_domain_stats_args", "doms", "[]", []),
-        ("remote_domain_migrate_set_max_speed_args", "bandwidth", "0x10", 16),
-    ],
-)
-def test_one_field_from_text(type_name: str, path: str, text: str, value: object) -> None:
-    into: dict[str, Any] = {}
-    from_text(CONTRACT, type_name, into, path, text)
-    assert into == {path: value}

@@ -21,10 +21,13 @@ from virtproto.errors import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
 
     from virtproto.sync import Connection, Domain, StoragePool, StorageVol
 
-__all__ = ["did_you_mean", "find_domain", "find_volume"]
+    T = TypeVar("T")
+
+__all__ = ["did_you_mean", "find_domain", "find_named", "find_pool", "find_volume", "not_there"]
 
 _SUGGESTIONS = 3
 
@@ -57,7 +60,7 @@ def _by_uuid_or_id(connection: Connection, given: str) -> Domain | None:
         return None
 
 
-def _names(list_all: Callable[[], Iterable[Domain | StoragePool | StorageVol]]) -> list[str]:
+def _names(list_all: Callable[[], Iterable[Any]]) -> list[str]:
     try:
         return [each.get_name() for each in list_all()]
     except LibvirtError:
@@ -79,7 +82,7 @@ def find_volume(connection: Connection, pool: str, given: str) -> StorageVol:
 
     Raises NoStoragePoolError and NoStorageVolError, with names that are much alike.
     """
-    there = _find_pool(connection, pool)
+    there = find_pool(connection, pool)
     try:
         return there.get_volume_by_name(given)
     except NoStorageVolError as error:
@@ -96,15 +99,57 @@ def find_volume(connection: Connection, pool: str, given: str) -> StorageVol:
         ) from None
 
 
-def _find_pool(connection: Connection, given: str) -> StoragePool:
-    try:
-        return connection.get_storage_pool_by_name(given)
-    except NoStoragePoolError as error:
-        with suppress(LibvirtError, UsageError):
-            return connection.get_storage_pool_by_uuid(given)
-        raise NoStoragePoolError(
-            f"there is no storage pool {visible(given)}"
-            f"{did_you_mean(given, _names(connection.list_all_storage_pools))}",
-            code=error.code,
-            procedure=error.procedure,
-        ) from None
+def find_pool(connection: Connection, given: str) -> StoragePool:
+    """Return the storage pool of a name, else of a UUID.
+
+    Raises NoStoragePoolError, with names that are much alike.
+    """
+    return find_named(
+        "storage pool",
+        given,
+        (connection.get_storage_pool_by_name, connection.get_storage_pool_by_uuid),
+        connection.list_all_storage_pools,
+        NoStoragePoolError,
+    )
+
+
+def find_named(
+    kind: str,
+    given: str,
+    ways: Iterable[Callable[[str], T]],
+    list_all: Callable[[], Iterable[Any]],
+    missing: type[LibvirtError],
+) -> T:
+    """Return what the first of some ways finds that finds anything.
+
+    Raises ``missing``, with names that are much alike; what else the first way raises passes.
+    """
+    first: LibvirtError | None = None
+    for way in ways:
+        try:
+            return way(given)
+        except missing as error:
+            first = first or error
+        except (LibvirtError, UsageError):
+            # No UUID, or a driver that does not know this way.
+            if first is None:
+                raise
+    raise not_there(f"there is no {kind} {visible(given)}", given, list_all, missing, first)
+
+
+def not_there(
+    said: str,
+    given: str,
+    list_all: Callable[[], Iterable[Any]],
+    kind: type[LibvirtError],
+    error: LibvirtError | None,
+) -> LibvirtError:
+    """Return the error for what was not found, with near names of what there is."""
+    found = kind(
+        f"{said}{did_you_mean(given, _names(list_all))}",
+        code=error.code if error is not None else 0,
+        procedure=error.procedure if error is not None else None,
+    )
+    # The daemon's own words say less.
+    found.__suppress_context__ = True
+    return found
