@@ -109,9 +109,9 @@ class Carriage:
 
         Numbers count from 1. Both are the carriage's from now on, and closed when they end.
         ``about`` is what is known of the two, for the record of the beginning; it must be fit for
-        JSON. The road's name and kind are added as ``to`` and ``by``.
+        JSON. The road's own name and kind are ``daemon`` and ``by`` where it does not tell others.
         """
-        number = self._begin({"to": road.name, "by": road.by, **about})
+        number = self._begin({"daemon": road.name, "by": road.by, **about})
         for sock in (client, road.sock):
             sock.setblocking(False)
             _make_room(sock)
