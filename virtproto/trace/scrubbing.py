@@ -1,0 +1,212 @@
+"""Passwords and the like inside of texts: XML, JSON, options of programs, URIs, words of errors.
+
+Responsible for finding them by the names they stand behind, also in texts that are cut or wrong,
+where rather too much is taken than too little. Must not know what a text belongs to.
+
+Everything works on bytes in one pass: `spans` says where secrets are, `scrub` puts SECRET there.
+What is the name of a secret (a password, passphrase, cookie, token, credential or key) is one only
+in front of a value: an attribute's or option's, a JSON member's, an element's content, or a quoted
+word.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from virtproto.xdr.annotate import SECRET
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Span = tuple[int, int]
+
+__all__ = ["has_hint", "is_secret_name", "scrub", "scrub_bytes", "spans"]
+
+# All expressions are for text in small letters.
+_NAMES = (
+    rb"(?:passw(?:or)?d|pass[-_]?phrase|cookie|token|credential|(?<![a-z])psk"
+    rb"|(?:secret|private|api|auth|access)[-_]?key|(?<=:)key(?==))s?"
+)
+_NAME = re.compile(_NAMES)
+_WHOLE_NAME = re.compile(_NAMES + rb"\Z")
+
+# One of these is in every text that has anything to find: looking for them is quick.
+_HINTS = (b"passw", b"phrase", b"cookie", b"token", b"credential", b"psk", b"key", b"://")
+_SECRET_OBJECT = b"secret"
+
+# What stands between a name and its value. Whole runs of spaces are taken at once, so that none of
+# this takes more than linear time. A quote that closes a JSON member's name may be escaped.
+_CLOSED = rb"\\*+(?:[\"']|&(?:amp;)*+(?:quot|apos|#0*+3[49]|#x0*+2[27]);)?+"
+_ASSIGNED = re.compile(_CLOSED + rb"\s*+[=:]\s*+")
+_SAID = re.compile(rb"\s++(?:(?:is|was|to)\s++)?+(?=\\*[\"'])")
+_PAIRED = re.compile(_CLOSED + rb"\s*+,?+\s*+\\*+[\"']?+value\\*+[\"']?+\s*+[=:]\s*+")
+_LISTED = re.compile(_CLOSED + rb"\s*+,?+\s*+")
+_HELD = re.compile(rb"\\*+[\"']\s*+>")
+
+# How a value begins, and how long one without quotes is.
+_QUOTE = re.compile(rb"(\\*+)[\"']")
+_ENTITY = re.compile(rb"&(?:amp;)*+(?:quot|apos|#0*+3[49]|#x0*+2[27]);")
+_BARE = re.compile(rb"[^\s\"'<>]*+")
+_REST = {
+    b'"': re.compile(rb"(?:[^\"\\]|\\.)*+", re.DOTALL),
+    b"'": re.compile(rb"(?:[^'\\]|\\.)*+", re.DOTALL),
+}
+_NESTING = re.compile(rb"\"(?:[^\"\\]|\\.)*+\"?+|[\[\]{}]", re.DOTALL)
+
+# The rest of an element's tag, its attributes, and those that only say what it is.
+_TAG = re.compile(rb"(?:[^<>\"']|\"[^\"]*+\"|'[^']*+')*+>")
+_ATTRIBUTE = re.compile(rb"([\w.:-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
+_TELLING = frozenset((b"name", b"type", b"uuid", b"usage", b"id", b"path", b"domain", b"file"))
+_QUALIFIER = re.compile(rb"<[\w.:-]*+\Z")
+_LONGEST_QUALIFIER = 64
+
+# Secrets that have no such name: QEMU's secret objects, passwords in URIs, private keys.
+_OBJECT_DATA = re.compile(rb"secret\\*+[\"']?+,[^<>]{0,400}?[\W_]data\\*+[\"']?+\s*+[=:]\s*+")
+_IN_URI = re.compile(
+    rb"://[^\s/:@\"'<>]{0,128}+:([^\s/\"'<>]{1,256}+)(?<=@)|"
+    rb"://[^\s/:@\"'<>]{0,128}+:([^\s/@\"'<>]{1,256}+)@"
+)
+_PEM = re.compile(rb"-----begin [a-z ]{0,40}private key-----(.*?)(?:-----end|\Z)", re.DOTALL)
+
+
+def has_hint(raw: bytes) -> bool:
+    """Tell quickly whether `spans` may find anything in ``raw``, or in a part of it."""
+    low = raw.lower()
+    if any(hint in low for hint in _HINTS):
+        return _NAME.search(low) is not None or b"://" in low or b"private key" in low
+    return _SECRET_OBJECT in low and b"data" in low
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """Tell whether a value of this name is a secret by what the name says."""
+    return _WHOLE_NAME.search(name.lower().encode("utf-8", "surrogateescape")) is not None
+
+
+def scrub(text: str) -> str:
+    """Return ``text`` with SECRET in place of each secret."""
+    raw = text.encode("utf-8", "surrogateescape")
+    clean = scrub_bytes(raw)
+    return text if clean is raw else clean.decode("utf-8", "surrogateescape")
+
+
+def scrub_bytes(raw: bytes) -> bytes:
+    """Return ``raw`` with SECRET in place of each secret, itself where there is none."""
+    found = spans(raw)
+    if not found:
+        return raw
+    pieces: list[bytes] = []
+    end = 0
+    for start, stop in found:
+        pieces += (raw[end:start], SECRET.encode())
+        end = stop
+    return b"".join((*pieces, raw[end:]))
+
+
+def spans(raw: bytes) -> list[Span]:
+    """Return where secrets are in ``raw``, as (start, stop), in order; none is empty."""
+    if not has_hint(raw):
+        return []
+    low = raw.lower()
+    found: list[Span] = []
+    position = 0
+    while (name := _NAME.search(low, position)) is not None:
+        position = _behind(low, name.start(), name.end(), found)
+    found += ((m.end(), _value(low, m.end())[1]) for m in _OBJECT_DATA.finditer(low))
+    found += (m.span(1 if m[1] is not None else 2) for m in _IN_URI.finditer(low))
+    found += (m.span(1) for m in _PEM.finditer(low))
+    return _joined(found)
+
+
+def _joined(found: list[Span]) -> list[Span]:
+    """Return spans in order, those that meet as one."""
+    joined: list[Span] = []
+    for start, stop in sorted(found):
+        if stop <= start:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(stop, joined[-1][1])
+        else:
+            joined.append((start, stop))
+    return joined
+
+
+def _behind(low: bytes, start: int, end: int, found: list[Span]) -> int:
+    """Find the secret behind the name at ``start`` to ``end``; return where to go on."""
+    if low[end : end + 1] in (b"", b" ", b"\t", b"\r", b"\n", b"/", b">"):
+        opened = _QUALIFIER.search(low, max(0, start - _LONGEST_QUALIFIER), start)
+        if opened is not None:
+            return _element(low, low[opened.start() + 1 : end], end, found)
+    between = _ASSIGNED.match(low, end) or _SAID.match(low, end) or _PAIRED.match(low, end)
+    if between is None and low[start - 1 : start] == b"-":
+        between = _LISTED.match(low, end)
+    if between is not None:
+        value, stop = _value(low, between.end())
+        found.append((value, stop))
+        return stop
+    held = _HELD.match(low, end)
+    if held is not None:
+        stop = _until(low, b"<", held.end())
+        found.append((held.end(), stop))
+        return stop
+    return end
+
+
+def _until(low: bytes, mark: bytes, start: int) -> int:
+    """Return where ``mark`` is next, or the end."""
+    at = low.find(mark, start)
+    return len(low) if at < 0 else at
+
+
+def _value(low: bytes, start: int) -> Span:
+    """Return where the value at ``start`` is, quotes and brackets excluded."""
+    quote = _QUOTE.match(low, start)
+    if quote is not None:
+        return quote.end(), _closing(low, quote)
+    entity = _ENTITY.match(low, start)
+    if entity is not None:
+        return entity.end(), _until(low, entity[0], entity.end())
+    if low[start : start + 1] in (b"[", b"{"):
+        depth = 0
+        for each in _NESTING.finditer(low, start):
+            depth += 1 if each[0] in b"[{" else -1 if each[0] in b"]}" else 0
+            if depth == 0:
+                return start + 1, each.start()
+        return start + 1, len(low)
+    bare = _BARE.match(low, start)
+    return start, start if bare is None else bare.end()
+
+
+def _closing(low: bytes, quote: re.Match[bytes]) -> int:
+    """Return where the value ends that ``quote`` opens: at the same quote, as much escaped."""
+    mark = quote[0]
+    if not quote[1]:
+        rest = _REST[mark].match(low, quote.end())
+        return len(low) if rest is None else rest.end()
+    at = low.find(mark, quote.end())
+    while at >= 0 and low[at - 1 : at] == b"\\":
+        at = low.find(mark, at + len(mark))
+    return len(low) if at < 0 else at
+
+
+def _element(low: bytes, name: bytes, end: int, found: list[Span]) -> int:
+    """Find the content of the element ``name``, and what its attributes say; ``end`` is its."""
+    tag = _TAG.match(low, end)
+    if tag is None:
+        # Cut, or no XML: whatever comes until it is closed.
+        stop = _until(low, b"</" + name, end)
+        found.append((end + 1, stop))
+        return stop
+    for attribute in _ATTRIBUTE.finditer(low, end, tag.end()):
+        if attribute[1].rpartition(b":")[2] not in _TELLING:
+            found.append(attribute.span(3 if attribute[2] is None else 2))
+    start = tag.end()
+    if tag[0].endswith(b"/>"):
+        return start
+    closed = _until(low, b"</" + name, start)
+    # An element of many, such as <cookies>, holds others that are looked at one by one.
+    stop = min(closed, _until(low, b"<", start)) if name.endswith(b"s") else closed
+    if low[start:stop].strip():
+        found.append((start, stop))
+        return stop
+    return start
