@@ -14,6 +14,7 @@ from virtproto.aio.connection import Connection, open_connection_to
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from logging import Logger
     from types import TracebackType
     from typing import Any, TypeVar
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from virtproto.model.reconnecting import Reconnect as Reconnect
     from virtproto.model.records.domain_info import DomainInfo as DomainInfo
     from virtproto.model.records.domain_info import DomainStateInfo as DomainStateInfo
+    from virtproto.trace.tracers import Tracer
 
     C = TypeVar("C", bound=ConnectionCalls)
 
@@ -165,6 +167,14 @@ class open(Opening["Connection"]):
     ``sock``; a plain one has to come back by itself. ``autostart`` has a user's own daemon started
     where none runs. Without ``aliases``, a URI is never an alias of ``libvirt.conf``.
 
+    ``trace`` has each message told as it leaves or comes, in the lines of ``virtproto trace``, with
+    secrets elided: True for the logger ``virtproto.trace``, at level DEBUG, and for stderr where
+    logging has no handler for that; or a ``logging.Logger``; or a function that takes a
+    ``virtproto.trace.message.TracedMessage``, which holds passwords and all else that travels, and
+    is called by whichever thread sends or reads (in asyncio by the loop), so it should be quick.
+    What it raises is reported as of a callback for events, once. None means True where the
+    environment has ``VIRTPROTO_TRACE=1``, and otherwise False: then it costs nothing.
+
     Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
     SocketPermissionError, SocketRefusedError, HostNotFoundError, TLSError, CertificateError,
     SSHConnectError, HostKeyError), DeadlineError, AuthenticationError, LibvirtError (the driver
@@ -189,6 +199,7 @@ class open(Opening["Connection"]):
         sock: AnySocket | None = None,
         autostart: bool = False,
         aliases: bool = True,
+        trace: bool | Logger | Tracer | None = None,
     ) -> None:
         super().__init__(
             open_connection_to(
@@ -203,6 +214,7 @@ class open(Opening["Connection"]):
                 sock=sock,
                 autostart=autostart,
                 aliases=aliases,
+                trace=trace,
             )
         )
 

@@ -13,6 +13,12 @@ from virtproto.aio.admin_objects import (
     open_admin_connection,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from virtproto.trace.tracers import Tracer
+
 __all__ = ["AdminClient", "AdminConnection", "AdminServer", "open"]
 
 
@@ -31,6 +37,8 @@ class open(Opening["AdminConnection"]):
     that long is asked for a sign of life; after so many questions without an answer, and one more
     interval, the connection counts as lost. With None it is never asked.
 
+    ``trace`` has each message told as it leaves or comes, as ``virtproto.open`` describes it.
+
     Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
     SocketPermissionError, SocketRefusedError), DeadlineError, LibvirtError, and ProtocolError or
     ConnectionLostError where the peer is no libvirt daemon. Source: virAdmConnectOpen.
@@ -45,8 +53,11 @@ class open(Opening["AdminConnection"]):
         *,
         timeout_s: float | None = 10.0,
         keepalive: tuple[float, int] | None = (5.0, 5),
+        trace: bool | Logger | Tracer | None = None,
     ) -> None:
-        super().__init__(open_admin_connection(uri, timeout_s=timeout_s, keepalive=keepalive))
+        super().__init__(
+            open_admin_connection(uri, timeout_s=timeout_s, keepalive=keepalive, trace=trace)
+        )
 
     # For who calls it with what it does not take.
     __init__.__qualname__ = "open"

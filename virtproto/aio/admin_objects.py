@@ -7,6 +7,7 @@ Its twin of the other colour differs in ``async`` and ``await`` only.
 from __future__ import annotations
 
 from contextlib import suppress
+from os import environ
 
 from virtproto.errors import ConnectionLostError, DeadlineError
 from virtproto.model.admin_client_handle import AdminClientHandle
@@ -23,10 +24,14 @@ from ._methods.admin_connection import AdminConnectionMethods
 from ._methods.admin_server import AdminServerMethods
 from .calls import run_recipe
 from .channel import Channel
+from .connecting import connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from logging import Logger
+
     from virtproto.constants import AdmConnectDaemonShutdownFlags
+    from virtproto.trace.tracers import Tracer
 
 __all__ = ["AdminClient", "AdminConnection", "AdminServer", "open_admin_connection"]
 
@@ -36,6 +41,7 @@ async def open_admin_connection(
     *,
     timeout_s: float | None = 10.0,
     keepalive: tuple[float, int] | None = (5.0, 5),
+    trace: bool | Logger | Tracer | None = None,
 ) -> AdminConnection:
     """Open a connection to the administration of the daemon that ``uri`` means.
 
@@ -49,14 +55,25 @@ async def open_admin_connection(
     that long is asked for a sign of life; after so many questions without an answer, and one more
     interval, the connection counts as lost. With None it is never asked.
 
+    ``trace`` has each message told as it leaves or comes, as ``virtproto.open`` describes it.
+
     Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
     SocketPermissionError, SocketRefusedError), DeadlineError, LibvirtError, and ProtocolError or
     ConnectionLostError where the peer is no libvirt daemon. Source: virAdmConnectOpen.
     """
     check_timeout("timeout_s", timeout_s)
     check_keepalive("keepalive", keepalive)
+    tracer: Tracer | None = None
+    if trace is not None or "VIRTPROTO_TRACE" in environ:
+        from virtproto.model.opening_options import check_trace
+        from virtproto.trace.tracers import tracer_of
+
+        check_trace("trace", trace)
+        tracer = tracer_of(trace, environ.get("VIRTPROTO_TRACE"))
     where, endpoint = resolve_admin(uri)
-    channel = await Channel.connect(endpoint, timeout_s)
+    road = await connect(endpoint, timeout_s)
+    road.tracer = tracer
+    channel = await Channel.over(road)
     try:
         opened = await run_recipe(channel, open_admin(where), timeout_s)
         if keepalive is not None:

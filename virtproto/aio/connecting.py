@@ -80,6 +80,10 @@ async def connect(
 async def attach(channel: Channel) -> None:
     """Have the loop read and write a channel's socket."""
     loop, road = channel._loop, channel._road
+    if road.tracer is not None:
+        from .overhearing import overhear
+
+        overhear(channel, road.tracer)
     # What the loop calls for it outlasts the limits of who connects.
     with instead(None):
         make: Any = loop.create_connection

@@ -8,6 +8,8 @@ with objects inside records; the others are generated, in ``_methods``. What cos
 
 from __future__ import annotations
 
+from os import environ
+
 from virtproto.errors import (
     ConnectionClosedError,
     ConnectionLostError,
@@ -45,11 +47,13 @@ from .domain import Domain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from logging import Logger
 
     from virtproto.constants import ConnectGetAllDomainStatsFlags, DomainStatsTypes
     from virtproto.model.reconnecting import Reconnect
     from virtproto.model.uri import ConnectionURI
     from virtproto.records import DomainStats
+    from virtproto.trace.tracers import Tracer
 
     from .connecting import AnyCredentials, AnySocket
 
@@ -69,6 +73,7 @@ async def open_connection_to(
     sock: AnySocket | None = None,
     autostart: bool = False,
     aliases: bool = True,
+    trace: bool | Logger | Tracer | None = None,
 ) -> Connection:
     """Open a connection to the daemon that ``uri`` means.
 
@@ -105,6 +110,14 @@ async def open_connection_to(
     ``sock``; a plain one has to come back by itself. ``autostart`` has a user's own daemon started
     where none runs. Without ``aliases``, a URI is never an alias of ``libvirt.conf``.
 
+    ``trace`` has each message told as it leaves or comes, in the lines of ``virtproto trace``, with
+    secrets elided: True for the logger ``virtproto.trace``, at level DEBUG, and for stderr where
+    logging has no handler for that; or a ``logging.Logger``; or a function that takes a
+    ``virtproto.trace.message.TracedMessage``, which holds passwords and all else that travels, and
+    is called by whichever thread sends or reads (in asyncio by the loop), so it should be quick.
+    What it raises is reported as of a callback for events, once. None means True where the
+    environment has ``VIRTPROTO_TRACE=1``, and otherwise False: then it costs nothing.
+
     Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
     SocketPermissionError, SocketRefusedError, HostNotFoundError, TLSError, CertificateError,
     SSHConnectError, HostKeyError), DeadlineError, AuthenticationError, LibvirtError (the driver
@@ -113,11 +126,9 @@ async def open_connection_to(
     """
     check_timeout("timeout_s", timeout_s)
     check_timeout("call_timeout_s", call_timeout_s)
-    check_keepalive("keepalive", keepalive)
-    check_long_calls("long_calls", long_calls)
     check_reconnect("reconnect", reconnect)
     entrance = Entrance(uri, readonly, timeout_s, keepalive, long_calls)
-    entrance.note(credentials, sock, autostart, aliases, lasting=bool(reconnect))
+    entrance.note(credentials, sock, autostart, aliases, trace, lasting=bool(reconnect))
     kind = Channel
     if reconnect:
         from virtproto.model.reconnecting import to_policy
@@ -153,6 +164,7 @@ class Entrance:
         "_long_calls",
         "_readonly",
         "_sock",
+        "_tracer",
         "_uri",
         "goes_far",
         "keepalive",
@@ -167,6 +179,8 @@ class Entrance:
         keepalive: tuple[float, int] | None,
         long_calls: int | None,
     ) -> None:
+        check_keepalive("keepalive", keepalive)
+        check_long_calls("long_calls", long_calls)
         self._uri = uri
         self._readonly = readonly
         self._long_calls = long_calls
@@ -179,6 +193,8 @@ class Entrance:
         self._aliases = True
         # Whether the road leads over more than a socket of this machine, as was found last.
         self.goes_far = False
+        # Who is told of each message, None for nobody.
+        self._tracer: Tracer | None = None
 
     def note(
         self,
@@ -186,6 +202,7 @@ class Entrance:
         sock: AnySocket | None,
         autostart: bool,
         aliases: bool,
+        trace: bool | Logger | Tracer | None,
         *,
         lasting: bool,
     ) -> None:
@@ -202,6 +219,12 @@ class Entrance:
         self._sock = sock
         self._autostart = bool(autostart)
         self._aliases = bool(aliases)
+        if trace is not None or "VIRTPROTO_TRACE" in environ:
+            from virtproto.model.opening_options import check_trace
+            from virtproto.trace.tracers import tracer_of
+
+            check_trace("trace", trace)
+            self._tracer = tracer_of(trace, environ.get("VIRTPROTO_TRACE"))
 
     async def connect(
         self, timeout_s: float | None, kind: type[Channel]
@@ -223,6 +246,7 @@ class Entrance:
 
                 forsake(self._sock)
             raise
+        road.tracer = self._tracer
         return where, await kind.over(road)
 
     async def enter(

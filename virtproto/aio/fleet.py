@@ -15,7 +15,12 @@ from typing import Generic, TypedDict, TypeVar
 from virtproto.aio.connection import Connection, open_connection_to
 from virtproto.errors import ConnectionClosedError, DeadlineError
 from virtproto.model.fleet import Outcome, check_at_once, chosen, distinct_uris
-from virtproto.model.opening_options import check_keepalive, check_long_calls, check_reconnect
+from virtproto.model.opening_options import (
+    check_keepalive,
+    check_long_calls,
+    check_reconnect,
+    check_trace,
+)
 from virtproto.model.refs import check_timeout, shown_seconds
 from virtproto.model.replies import CLOSE_TIMEOUT_S
 from virtproto.transport.deadline import deadline
@@ -23,10 +28,12 @@ from virtproto.transport.deadline import deadline
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+    from logging import Logger
     from types import TracebackType
     from typing import Any, Self, Unpack
 
     from virtproto.model.reconnecting import Reconnect
+    from virtproto.trace.tracers import Tracer
 
     from .connecting import AnyCredentials
 
@@ -51,6 +58,7 @@ class OpenOptions(TypedDict, total=False):
     credentials: AnyCredentials | None
     autostart: bool
     aliases: bool
+    trace: bool | Logger | Tracer | None
 
 
 class _Host:
@@ -108,6 +116,7 @@ class Fleet:
         check_keepalive("keepalive", options.get("keepalive"))
         check_long_calls("long_calls", options.get("long_calls"))
         check_reconnect("reconnect", options.get("reconnect", False))
+        check_trace("trace", options.get("trace"))
         if options.get("credentials") is not None:
             from virtproto.model.credentials import check_credentials
 

@@ -115,6 +115,10 @@ class Pulse:
             channel._session.enable_keepalive(*self._rate, now)
             # For the next beat to look for; a daemon does not mind it.
             transport.write(PONG_PACKET)
+            if channel._road.tracer is not None:
+                from .overhearing import note_sign
+
+                note_sign(channel, PONG_PACKET)
         channel._session.tick(now)
         channel._dispatch()
 

@@ -84,6 +84,10 @@ def _give_sign(channel: Channel) -> None:
     """Have the daemon hear something: a pong that it has not asked for does no harm."""
     if channel._transport is not None and not channel._full:
         channel._transport.write(PONG_PACKET)
+        if channel._road.tracer is not None:
+            from .overhearing import note_sign
+
+            note_sign(channel, PONG_PACKET)
     channel._signs = channel._loop.call_later(_SIGN_OF_LIFE_S, _give_sign, channel)
 
 

@@ -12,7 +12,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.model.reconnecting import Reconnect
 
-__all__ = ["check_interval", "check_keepalive", "check_long_calls", "check_reconnect"]
+__all__ = [
+    "check_interval",
+    "check_keepalive",
+    "check_long_calls",
+    "check_reconnect",
+    "check_trace",
+]
+
+# inspect.CO_COROUTINE, of a function's code.
+_COROUTINE = 0x80
 
 # The longest interval of keepalive, in seconds: libvirt counts them in 31 bits.
 _INTERVAL_MAX_S = 0x7FFFFFFF
@@ -60,3 +69,19 @@ def check_reconnect(parameter: str, value: bool | Reconnect) -> None:
     if not isinstance(value, Reconnect):
         kind = type(value).__name__
         raise ArgumentTypeError(f"{parameter}: expected True, False or a Reconnect, not {kind}")
+
+
+def check_trace(parameter: str, value: object) -> None:
+    """Raise ArgumentTypeError unless ``value`` is a bool, None, a logger or a plain function."""
+    if value is None or isinstance(value, bool):
+        return
+    if callable(value):
+        if getattr(getattr(value, "__code__", None), "co_flags", 0) & _COROUTINE:
+            raise ArgumentTypeError(f"{parameter}: nobody would wait for a coroutine function")
+        return
+    # As a logger, or what stands for one, has them.
+    if not (hasattr(value, "isEnabledFor") and hasattr(value, "debug")):
+        kind = type(value).__name__
+        raise ArgumentTypeError(
+            f"{parameter}: expected True, False, a logger or a function, not {kind}"
+        )

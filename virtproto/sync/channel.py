@@ -56,9 +56,7 @@ from virtproto.model.replies import (
     why_broken,
 )
 from virtproto.protocol.client import ClientSession
-from virtproto.protocol.events import (
-    CallFailed,
-)
+from virtproto.protocol.events import CallFailed
 from virtproto.transport.deadline import time_left
 from virtproto.transport.inheritance import remember
 
@@ -79,6 +77,7 @@ if TYPE_CHECKING:
     from .delivery import Delivery
     from .descriptors import Passage
     from .layered_socket import LayeredSocket
+    from .overhearing import Hearing
     from .packets import LargePacket
     from .traffic import StreamEnd
     from .waiting import Waker
@@ -107,6 +106,7 @@ class Channel:
         "_error",
         "_fds",
         "_followers",
+        "_hearing",
         "_inbox",
         "_lead",
         "_limit_s",
@@ -140,8 +140,7 @@ class Channel:
         self._ended = False
         self._error: VirtprotoError | None = None
         # False while the core works, and while what it wants sent is taken: see the module's head.
-        self._settled = True
-        self._taking = False
+        self._settled, self._taking = True, False
         # Whether a packet is complete; how many reads are to be small, as the last was large.
         self._between_packets, self._small_reads = True, 0
         self._lead: Waiter | None = None
@@ -163,6 +162,8 @@ class Channel:
         # Whether keepalive is on, and wants to know when something arrives.
         self._timed = False
         self._limit_s: float | None = None
+        # What takes note of all that passes, where that is traced.
+        self._hearing: Hearing | None = None
         remember(self)
 
     @classmethod
@@ -174,10 +175,15 @@ class Channel:
     def over(cls, road: Road) -> Self:
         """Return a channel over a connected road, which is the channel's to end."""
         try:
-            return cls(road)
+            channel = cls(road)
+            if road.tracer is not None:
+                from .overhearing import overhear
+
+                overhear(channel, road.tracer)
         except BaseException:
             road.leave()
             raise
+        return channel
 
     @property
     def is_open(self) -> bool:

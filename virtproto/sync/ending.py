@@ -83,6 +83,8 @@ def close(channel: Channel) -> None:
             channel._lock.release()
     if channel._ended:
         hand_on(channel)
+    if channel._hearing is not None:
+        channel._hearing.tell()
 
 
 def _close_later(channel: Channel) -> None:

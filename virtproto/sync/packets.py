@@ -89,6 +89,10 @@ class FilePart:
             if not counts[-1]:
                 self._send_copied(sock, done, count, counts)
 
+    def at_hand(self) -> bytes:
+        """Return those of its bytes that are in memory: none."""
+        return b""
+
     def _send_copied(self, sock: AnySocket, done: int, count: int, counts: list[int]) -> None:
         data = b""
         try:
@@ -112,6 +116,10 @@ class Memory:
 
     def __len__(self) -> int:
         return len(self._view)
+
+    def at_hand(self) -> bytes:
+        """Return a copy of its bytes."""
+        return bytes(self._view)
 
     def keep(self) -> None:
         """Have a copy: whoever has the memory waits no longer."""
@@ -138,6 +146,11 @@ class LargePacket:
 
     def __len__(self) -> int:
         return len(self._head) + len(self._payload)
+
+    def at_hand(self) -> tuple[bytes, int]:
+        """Return a copy of what is in memory of it, and how many bytes follow that are not."""
+        kept = self._payload.at_hand()
+        return self._head + kept, len(self._payload) - len(kept)
 
     def send(self, sock: AnySocket, done: int, counts: list[int]) -> None:
         """Send what comes behind ``done`` bytes; see `FilePart.send`."""

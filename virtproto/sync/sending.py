@@ -188,6 +188,9 @@ def heed(
         push(channel)
     if channel._outgoing or channel._ended:
         _send_out(channel, deadline)
+    if channel._hearing is not None:
+        # Nobody may read for long.
+        channel._hearing.tell()
 
 
 def _send_out(channel: Channel, deadline: float | None) -> None:

@@ -125,6 +125,9 @@ def follow(channel: Channel, waiter: Waiter, deadline: float | None, *, once: bo
     ``once`` is for who looks for himself as well: it has not to be told anything then.
     """
     followers = channel._followers
+    if channel._hearing is not None:
+        # What this thread has sent: who reads may do so for long.
+        channel._hearing.tell()
     waiter.lie_down()
     try:
         while waiter.answer is None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Protocol, TypeAlias, TypeVar
 
+    from virtproto.trace.tracers import Tracer
+
     R = TypeVar("R")
 
     # What two ends say before there are packets: it yields what is to be sent, is sent what came,
@@ -92,6 +94,7 @@ class Road:
         "name",
         "said",
         "sock",
+        "tracer",
     )
 
     def __init__(
@@ -124,6 +127,8 @@ class Road:
         self.failure = failure
         # What the carrier said at the end, once it was asked.
         self.said: str | None = None
+        # Who is told of each message that travels here, None for nobody.
+        self.tracer: Tracer | None = None
 
     def __del__(self) -> None:
         # Of one that nobody came to use: a signal may come before its channel is made. Absent where
