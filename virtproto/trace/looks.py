@@ -6,7 +6,7 @@ byte of what it is given: there may be passwords among them.
 
 from __future__ import annotations
 
-__all__ = ["looks_like"]
+__all__ = ["is_protected", "looks_like"]
 
 _TLS_RECORDS = {20: "a cipher change", 21: "an alert", 22: "a handshake", 23: "data"}
 _BEGINNINGS = (
@@ -25,12 +25,17 @@ _BEGINNINGS = (
 )
 
 
+def is_protected(data: bytes) -> bool:
+    """Tell whether ``data`` begins as a record of TLS does."""
+    return len(data) >= 3 and data[0] in _TLS_RECORDS and data[1] == 3 and data[2] <= 4
+
+
 def looks_like(data: bytes) -> str:
     """Return a clause that says what ``data`` looks like, with its comma; empty if nothing known.
 
     A lone byte 1 is how a daemon says after a TLS handshake that it accepts the client.
     """
-    if len(data) >= 3 and data[0] in _TLS_RECORDS and data[1] == 3 and data[2] <= 4:
+    if is_protected(data):
         return f", but look like TLS ({_TLS_RECORDS[data[0]]})"
     for beginning, name in _BEGINNINGS:
         if data.startswith(beginning):

@@ -83,16 +83,16 @@ def is_secret_name(name: str) -> bool:
     return _WHOLE_NAME.search(name.lower().encode("utf-8", "surrogateescape")) is not None
 
 
-def scrub(text: str) -> str:
-    """Return ``text`` with SECRET in place of each secret."""
+def scrub(text: str, known: tuple[bytes, ...] = ()) -> str:
+    """Return ``text`` with SECRET in place of each secret, and of those already ``known``."""
     raw = text.encode("utf-8", "surrogateescape")
-    clean = scrub_bytes(raw)
+    clean = scrub_bytes(raw, known)
     return text if clean is raw else clean.decode("utf-8", "surrogateescape")
 
 
-def scrub_bytes(raw: bytes) -> bytes:
+def scrub_bytes(raw: bytes, known: tuple[bytes, ...] = ()) -> bytes:
     """Return ``raw`` with SECRET in place of each secret, itself where there is none."""
-    found = spans(raw)
+    found = spans(raw, known)
     if not found:
         return raw
     pieces: list[bytes] = []
@@ -103,12 +103,15 @@ def scrub_bytes(raw: bytes) -> bytes:
     return b"".join((*pieces, raw[end:]))
 
 
-def spans(raw: bytes) -> list[Span]:
-    """Return where secrets are in ``raw``, as (start, stop), in order; none is empty."""
+def spans(raw: bytes, known: tuple[bytes, ...] = ()) -> list[Span]:
+    """Return where secrets are in ``raw``, as (start, stop), in order; none is empty.
+
+    ``known`` are secrets that were said before: they are found wherever they occur.
+    """
+    found = [span for each in known for span in _occurrences(raw, each)]
     if not has_hint(raw):
-        return []
+        return _joined(found)
     low = raw.lower()
-    found: list[Span] = []
     position = 0
     while (name := _NAME.search(low, position)) is not None:
         position = _behind(low, name.start(), name.end(), found)
@@ -116,6 +119,15 @@ def spans(raw: bytes) -> list[Span]:
     found += (m.span(1 if m[1] is not None else 2) for m in _IN_URI.finditer(low))
     found += (m.span(1) for m in _PEM.finditer(low))
     return _joined(found)
+
+
+def _occurrences(raw: bytes, secret: bytes) -> list[Span]:
+    found = []
+    at = raw.find(secret)
+    while at >= 0:
+        found.append((at, at + len(secret)))
+        at = raw.find(secret, at + len(secret))
+    return found
 
 
 def _joined(found: list[Span]) -> list[Span]:
