@@ -7,20 +7,45 @@ values are printed.
 
 from __future__ import annotations
 
-from virtproto.errors import DecodeError
-from virtproto.trace.following import ERROR_TYPE
-from virtproto.wire import find_procedure
+from struct import error as StructError
+
+from virtproto.errors import ProtocolError
+from virtproto.trace.masking import is_sensitive, secrets_of_call
+from virtproto.trace.partial import damage_offset, read_as_far
+from virtproto.trace.places import is_markup
+from virtproto.trace.scrubbing import scrub, scrub_bytes
+from virtproto.trace.secrets import (
+    COOKIE,
+    FIXED,
+    MARKED,
+    PARAMETER,
+    PLAIN,
+    STRUCT,
+    TEXT,
+    UNION,
+    VARIABLE,
+    hides_parameter,
+    message_class,
+    plan_of,
+)
 from virtproto.xdr.annotate import SECRET, Problem
-from virtproto.xdr.message import Message
-from virtproto.xdr.typedparams import TypedParams, is_secret
+from virtproto.xdr.typedparams import TypedParams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.trace.message import TracedMessage
+    from virtproto.trace.secrets import Part, Plan
+    from virtproto.xdr.message import Message
 
-__all__ = ["SECRET", "Contents", "contents"]
+__all__ = ["SECRET", "Contents", "contents", "message_class"]
+
+# What generated code raises for bytes that do not fit.
+_UNREADABLE = (AttributeError, OverflowError, ProtocolError, StructError, TypeError, ValueError)
+
+# A payload that is larger is searched for secrets only in so far as it is told.
+_LARGE = 4096
 
 
 class Contents:
@@ -55,79 +80,142 @@ def contents(
     """Return what the payload of ``message`` holds; never raises for what that is.
 
     At most ``limit`` elements of each list are told, None for all. What was masked when it was
-    recorded is SECRET also with ``show_secrets``.
+    recorded is SECRET also with ``show_secrets``. Where a payload is damaged that may hold secrets,
+    nothing of it is told but where it cannot be read: nobody knows where they are.
     """
-    if message.type_name is None:
-        return Contents()
+    payload = message.packet.payload
     found = message_class(message)
     if found is None:
-        return Contents()
+        return Contents(elided=message.masked and bool(payload))
+    hide = message.masked or not show_secrets
     try:
-        value, error = found.unpack(message.packet.payload), None
-    except DecodeError as caught:
-        error = caught
-    if error is not None:
-        problem = Problem(error.offset or 0, error.path or "", error.reason, fatal=True)
-        return Contents(None, [problem])
-    walker = _Walker(limit, show_secrets and not message.masked)
-    plain = walker.plain(value, "")
-    return Contents(plain, elided=walker.elided, counts=walker.counts)
+        value, end = found._unpack(payload, 0)
+    except _UNREADABLE:
+        return _damaged(message, hide, limit)
+    if end > len(payload):
+        return _damaged(message, hide, limit)
+    problems = None
+    if end < len(payload):
+        if hide and _may_be_anywhere(message):
+            return Contents(problems=[_left_over(payload, end)], elided=True)
+        problems = [_left_over(payload, end)]
+    plan = plan_of(message)
+    assert plan is not None
+    known = secrets_of_call(message) if hide and plan.texts else ()
+    # Texts are looked into one by one only where there is something in one of them.
+    large = limit is not None and len(payload) > _LARGE
+    texts = hide and plan.texts and (bool(known) or large or is_sensitive(plan, payload))
+    teller = _Reader(limit, hide=hide, texts=texts, known=known)
+    plain = teller.struct(value, plan, "")
+    return Contents(plain, problems, elided=teller.elided, counts=teller.counts)
 
 
-def message_class(message: TracedMessage) -> type[Message] | None:
-    """Return the class of a message's payload, None where there is none."""
-    name = message.type_name
-    if name is None:
-        return None
-    if name == ERROR_TYPE:
-        from virtproto.wire import remote
-
-        return remote.Error
-    if name == "virNetStreamHole":
-        from virtproto.wire import rpc
-
-        return rpc.StreamHole
-    procedure = find_procedure(message.packet.program, message.packet.procedure)
-    for found in (procedure.args, procedure.ret, procedure.msg):
-        if found is not None and name == found.XDR_NAME:
-            return found
-    return None
+def _left_over(payload: bytes, end: int) -> Problem:
+    reason = f"{len(payload) - end} bytes after the end"
+    return Problem(end, "", reason, legal=True)
 
 
-class _Walker:
-    def __init__(self, limit: int | None, show_secrets: bool) -> None:
+def _may_be_anywhere(message: TracedMessage) -> bool:
+    """Tell whether a payload that is not what it should be may hold secrets, nobody knows where."""
+    plan = plan_of(message)
+    known = secrets_of_call(message)
+    return message.masked or plan is None or is_sensitive(plan, message.packet.payload, known)
+
+
+def _damaged(message: TracedMessage, hide: bool, limit: int | None) -> Contents:
+    """Return what can be told of a payload that cannot be read."""
+    plan = plan_of(message)
+    assert plan is not None
+    if hide and _may_be_anywhere(message):
+        # Numbers that were read amiss, in a path or a reason, would be part of a secret as well.
+        where = 0 if message.masked else damage_offset(plan, message.packet.payload)
+        reason = "overwritten" if message.masked else "what may be secret cannot be read"
+        return Contents(problems=[Problem(where, "", reason, fatal=True)], elided=True)
+    plain, problems, counts = read_as_far(plan, message.packet.payload, limit)
+    return Contents(plain, problems, counts=counts)
+
+
+class _Reader:
+    """From one message to its plain form; ``texts`` says that there are secrets to be found."""
+
+    def __init__(
+        self, limit: int | None, *, hide: bool, texts: bool, known: tuple[bytes, ...]
+    ) -> None:
         self.limit = limit
-        self.show_secrets = show_secrets
+        self.hide = hide
+        self.texts = texts
+        self.known = known
         self.elided = False
         self.counts: dict[str, int] = {}
 
-    def plain(self, value: Any, path: str) -> Any:
-        if isinstance(value, Message):
-            return {name.rstrip("_"): self._field(value, name, path) for name in value.__slots__}
-        if isinstance(value, TypedParams):
-            return [
-                {"field": p[0], "value": {"type": p[1], "value": self._parameter(p[0], p[2])}}
-                for p in self._cut(value, path)
-            ]
-        if isinstance(value, list):
-            kept = self._cut(value, path)
-            return [self.plain(each, f"{path}[{index}]") for index, each in enumerate(kept)]
-        return value
+    def struct(self, value: Message, plan: Plan, path: str) -> dict[str, Any]:
+        if plan.getter is not None and (plan.is_plain or not self.texts):
+            return dict(zip(plan.names, plan.getter(value), strict=True))
+        plain = {}
+        for part in plan.parts:
+            item = getattr(value, part.attribute)
+            if part.kind != PLAIN or part.shape == VARIABLE:
+                item = self._part(item, part, f"{path}.{part.name}" if path else part.name)
+            plain[part.name] = item
+        return plain
 
-    def _cut(self, items: Any, path: str) -> Any:
-        if self.limit is None or len(items) <= self.limit:
-            return items
-        self.counts[path] = len(items)
-        return items[: self.limit]
+    def _part(self, item: Any, part: Part, path: str) -> Any:
+        if item is None:
+            return None
+        if part.shape != VARIABLE and part.shape != FIXED:
+            return self._one(item, part, path)
+        if type(item) is TypedParams:
+            return self._parameters(item, path)
+        if self.limit is not None and len(item) > self.limit:
+            self.counts[path] = len(item)
+            item = item[: self.limit]
+        if part.kind == PLAIN or (part.kind == TEXT and not self.texts):
+            return list(item)
+        return [self._one(each, part, f"{path}[{index}]") for index, each in enumerate(item)]
 
-    def _field(self, value: Message, name: str, path: str) -> Any:
-        if name in value.SECRET_FIELDS and not self.show_secrets:
-            self.elided = True
-            return SECRET
-        return self.plain(getattr(value, name), f"{path}.{name}" if path else name)
-
-    def _parameter(self, name: str, value: Any) -> Any:
-        if self.show_secrets or not is_secret(name):
-            return value
+    def _one(self, item: Any, part: Part, path: str) -> Any:
+        kind = part.kind
+        if kind == STRUCT and part.plan is not None:
+            return self.struct(item, part.plan, path)
+        if kind == TEXT:
+            return self._text(item) if self.texts else item
+        if kind == PARAMETER:
+            value = self._value(item.field, item.value.value)
+            return {"field": item.field, "value": {"type": item.value.type, "value": value}}
+        if kind == UNION:
+            return {"type": item.type, "value": self._value("", item.value)}
+        if not self.hide or kind == PLAIN or not item:
+            return item
+        if kind == MARKED and is_markup(item.encode("utf-8", "surrogateescape")):
+            return self._text(item)
+        if kind == COOKIE and b"<domain" not in item:
+            clean = scrub_bytes(item)
+            self.elided |= clean is not item
+            return clean
         self.elided = True
         return SECRET
+
+    def _text(self, item: str) -> str:
+        clean = scrub(item, self.known)
+        self.elided |= clean is not item
+        return clean
+
+    def _parameters(self, item: TypedParams, path: str) -> list[dict[str, Any]]:
+        names, types, values = item.names, item.types, item.values
+        if self.limit is not None and len(values) > self.limit:
+            self.counts[path] = len(values)
+            values = values[: self.limit]
+        if self.texts:
+            values = tuple(map(self._value, names, values))
+        # Names and types of what is not told are left over.
+        rows = zip(names, types, values, strict=False)
+        return [{"field": n, "value": {"type": t, "value": v}} for n, t, v in rows]
+
+    def _value(self, name: str, value: Any) -> Any:
+        """Return the value of a typed parameter as it may be told."""
+        if not self.texts or value == "":
+            return value
+        if hides_parameter(name):
+            self.elided = True
+            return SECRET
+        return self._text(value) if type(value) is str else value

@@ -7,7 +7,9 @@ asked for XML with its passwords.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from keyword import iskeyword
+from operator import attrgetter
 
 from virtproto.errors import ProtocolError
 from virtproto.trace.following import ERROR_TYPE
@@ -18,6 +20,9 @@ from virtproto.xdr.message import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from virtproto.trace.message import TracedMessage
 
 __all__ = [
@@ -106,15 +111,23 @@ class Part:
         self.kind = PLAIN
         self.plan: Plan | None = None
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether its value is its own plain form, but for secrets in a text."""
+        return self.kind in (PLAIN, TEXT) and self.shape in (ONE, OPTIONAL)
+
 
 class Plan:
     """What is done with a type: its parts, and what there is among them and below.
 
     ``certain`` says that some field is WHOLE or MARKED, whatever the values are; ``texts`` that
     there may be secrets inside of texts or typed parameters.
+
+    ``getter`` brings the values of all fields at once, in the order of ``names``, where they are
+    their own plain form but for secrets in texts; ``is_plain`` says that there are no such texts.
     """
 
-    __slots__ = ("certain", "parts", "texts", "type_name")
+    __slots__ = ("certain", "getter", "is_plain", "names", "parts", "texts", "type_name")
 
     def __init__(self, type_name: str, parts: tuple[Part, ...]) -> None:
         self.type_name = type_name
@@ -125,6 +138,11 @@ class Plan:
             plan.certain for plan in below
         )
         texts = {TEXT, MARKED, COOKIE, PARAMETER, UNION}
+        self.names = tuple(part.name for part in parts)
+        self.is_plain = kinds_here <= {PLAIN}
+        self.getter: Callable[[Message], tuple[Any, ...]] | None = None
+        if len(parts) > 1 and all(part.is_simple for part in parts):
+            self.getter = attrgetter(*(part.attribute for part in parts))
         self.texts: bool = bool(kinds_here & texts) or any(plan.texts for plan in below)
 
 
@@ -186,6 +204,7 @@ def _kind(struct: Struct, member: Member, secure: bool) -> int:
     return PLAIN
 
 
+@lru_cache(maxsize=4096)
 def hides_parameter(name: str) -> bool:
     """Tell whether the value of the typed parameter of this name is secret."""
     return name in load_contract().secret_parameters or is_secret_name(name)
