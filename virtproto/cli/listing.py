@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 
+from virtproto.cli.colouring import print_table
 from virtproto.cli.opening import open_connection
-from virtproto.cli.table import lines
 from virtproto.errors import NoDomainError
 from virtproto.model.records.domain_info import state_name
 
@@ -23,6 +23,22 @@ __all__ = ["print_domains"]
 # virConnectListAllDomainsFlags.
 _ACTIVE = 1
 _INACTIVE = 2
+
+# On a terminal: what runs stands out, and so does what wants to be looked after.
+_LOOKS = {
+    "Name": {"": "bold"},
+    "State": {
+        "running": "green",
+        "idle": "green",
+        "blocked": "green",
+        "paused": "yellow",
+        "pmsuspended": "yellow",
+        "in shutdown": "yellow",
+        "shut off": "dim",
+        "crashed": "bold red",
+    },
+    "UUID": {"": "dim"},
+}
 
 
 def print_domains(
@@ -44,8 +60,7 @@ def print_domains(
         for row in found
     ]
     width = 4 if with_uuid else 3
-    for line in lines(head[:width], [row[:width] for row in rows]):
-        print(line)
+    print_table(head[:width], [row[:width] for row in rows], _LOOKS)
 
 
 def _describe(connection: Connection, flags: int) -> list[dict[str, Any]]:

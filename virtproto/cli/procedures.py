@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 
-from virtproto.cli.table import lines
+from virtproto.cli.colouring import print_table
 from virtproto.errors import UsageError
 from virtproto.wire import load_contract
 from virtproto.wire.since import SINCE
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from virtproto.xdr.contract import Contract
 
 __all__ = ["print_procedures", "split_enumerator"]
+
+# On a terminal: what calls stands out, and what is always the same steps back.
+_LOOKS = {"Program": {"": "dim"}, "Number": {"": "dim"}, "Name": {"": "bold"}}
+_LOOKS["Priority"] = {"low": "dim", "high": "cyan", "event": "magenta"}
+# What `procs NAME` tells as well.
+_SPARE = ("Result", "Arguments", "Stream")
 
 # Keepalive is not among them: its two messages are nobody's to call.
 _PROGRAMS = ("remote", "qemu", "lxc", "admin")
@@ -63,8 +69,7 @@ def print_procedures(pattern: str, program: str | None, *, as_json: bool) -> Non
         print(json.dumps(rows, indent=2))
         return
     head = ["Program", "Number", "Name", "Arguments", "Result", "Priority", "Stream", "Since"]
-    for line in lines(head, [[_cell(value) for value in row.values()] for row in rows]):
-        print(line)
+    print_table(head, [[_cell(value) for value in row.values()] for row in rows], _LOOKS, _SPARE)
 
 
 def _procedures(contract: Contract) -> Iterator[dict[str, Any]]:

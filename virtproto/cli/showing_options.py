@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ShowingOptions", "showing_options"]
 
 COLORS = ("auto", "always", "never")
+TIMES = ("elapsed", "local", "utc")
 
 
 class ShowingOptions:
@@ -44,6 +45,7 @@ class ShowingOptions:
         "output",
         "show_secrets",
         "summary",
+        "time",
         "wanted",
         "width",
     )
@@ -59,11 +61,14 @@ class ShowingOptions:
         show_secrets: bool = False,
         color: str = "auto",
         every_packet: bool = False,
+        time: str = "elapsed",
         width: int | None = None,
         output: str | None = None,
     ) -> None:
         if color not in COLORS:
             raise UsageError(f"--color: expected {', '.join(COLORS)}, not {color!r}")
+        if time not in TIMES:
+            raise UsageError(f"--time: expected {', '.join(TIMES)}, not {time!r}")
         if width is not None and width < 0:
             raise UsageError(f"--width: expected a number of columns, not {width}")
         if lines_too and not summary:
@@ -76,6 +81,7 @@ class ShowingOptions:
         self.show_secrets = show_secrets
         self.color = color
         self.every_packet = every_packet
+        self.time = time
         self.width = width
         self.output = output
         self.filter: Filter | None = None
@@ -114,6 +120,13 @@ _OPTIONS = (
         "--show-secrets", is_flag=True, help="Show passwords and the like, which are left out."
     ),
     click.option("--every-packet", is_flag=True, help="A line for each packet of a stream's, too."),
+    click.option(
+        "--time",
+        type=click.Choice(TIMES),
+        default="elapsed",
+        show_default=True,
+        help="What lines begin with: seconds since the first, or the time of day.",
+    ),
     click.option(
         "--color",
         type=click.Choice(COLORS),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from struct import Struct
 
+from virtproto.model.refs import uuid_to_text
 from virtproto.model.screen_text import columns, cut, visible
 from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
 from virtproto.trace.as_json import STATUSES, TYPES
@@ -37,6 +38,9 @@ _HEADER = Struct(">IIIIIII")
 _WORDS = ("length", "program", "version", "procedure", "type", "serial", "status")
 _PATH, _TYPE = 22, 16
 _LONGEST = 400
+# What may be of an enum: counts of elements have the names of their lists.
+_INTEGERS = ("int", "unsigned int")
+_UUID_TYPE = "opaque[16]"
 _ALL = 0xFFFFFFFF
 
 
@@ -59,8 +63,12 @@ class HexDump:
     """Makes the rows of one output, ``width`` columns wide (0: as wide as it gets)."""
 
     def __init__(self, *, width: int = 0, show_secrets: bool = False) -> None:
-        self._width = width
         self._show_secrets = show_secrets
+        self.fit(width)
+
+    def fit(self, width: int) -> None:
+        """Let rows be as wide as the terminal is."""
+        self._width = width
         # So many bytes a row that there is room beside them for what they mean.
         self._per_row = 16 if not width or width >= 120 else 8
 
@@ -139,11 +147,12 @@ class HexDump:
         start, end = field.offset, field.offset + field.size
         name = field.path.rpartition(".")[2]
         style = "string" if isinstance(field.value, str | bytes) else "number"
-        text = _meaning(field.value)
+        is_uuid = field.type == _UUID_TYPE and isinstance(field.value, bytes)
+        text = uuid_to_text(field.value) if is_uuid else _meaning(field.value)
         if field.value == SECRET:
             stars = bytes(start) + b"\1" * field.size
             style = "secret"
-        elif name in names and isinstance(field.value, int):
+        elif name in names and field.type in _INTEGERS:
             text = f"{text} {names[name].text(field.value)}"
         if field.note:
             text = f"{text} ({field.note})"

@@ -67,7 +67,10 @@ class JSONLines:
 
     def line(self, told: TracedMessage | Note | Begin | End) -> str:
         """Return the object as text, in ASCII, without a line end."""
-        found = self.object(told)
+        return self.text(self.object(told))
+
+    def text(self, found: dict[str, Any]) -> str:
+        """Return any object as text."""
         try:
             return self._encode(found)
         except ValueError:

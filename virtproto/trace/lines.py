@@ -83,16 +83,28 @@ class Liner:
         show_secrets: bool = False,
         clock: Callable[[float], str] | None = None,
     ) -> None:
-        self.width = width
-        self._longest = longest
         self._show_secrets = show_secrets
         self._clock = clock
-        # Of a list: about as many elements as a line can show.
-        self._limit = max(16, width // 12) if width else None
+        self.fit(width, longest)
         self._began_s: float | None = None
         self._first: int | None = None
         # Whether lines say which conversation they are of: once there is a second.
         self._several = False
+
+    def fit(self, width: int, longest: int = 0) -> None:
+        """Let the lines from here on have another width."""
+        self.width = width
+        self._longest = longest
+        # Of a list: about as many elements as a line can show.
+        self._limit = max(16, width // 12) if width else None
+
+    def heading(self) -> list[Span]:
+        """Return the names of the columns."""
+        time = "time" if self._clock is None else "time of day"
+        digits = 3 if 0 < self.width < _ROOMY else 6
+        room = digits + 4 if self._clock is None else 15
+        text = f"{time:>{room}}   {'call':>4} {'what':<6} {'size':>7}  latency  procedure  fields"
+        return [(text, "dim")]
 
     def lines(self, told: TracedMessage | Note | Begin | End) -> list[list[Span]]:
         """Return the lines that tell what was overheard: mostly one."""

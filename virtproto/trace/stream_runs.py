@@ -39,6 +39,11 @@ class StreamRuns:
     def __bool__(self) -> bool:
         return bool(self._open)
 
+    @property
+    def longest_s(self) -> float:
+        """The time from first to last of the run that is the longest."""
+        return max((run.last_s - run.first.time_s for run in self._open.values()), default=0.0)
+
     def takes(self, message: TracedMessage) -> bool:
         """Count a message in, if it is plain data of a stream; say whether it was."""
         if message.kind is not kinds.DATA or message.oddity is not None:
