@@ -193,7 +193,9 @@ class Carriage:
         What has come from either end by now is still delivered, if the other end takes it within
         a second.
         """
-        self._stop_by = monotonic() + (_DRAIN_S if drain else -1.0)
+        by = monotonic() + (_DRAIN_S if drain else -1.0)
+        # Said again, it does not begin anew.
+        self._stop_by = by if self._stop_by is None else min(by, self._stop_by)
 
     def close(self) -> None:
         """End all conversations, write what is not reported yet, and close everything.
@@ -208,6 +210,7 @@ class Carriage:
                 self._forget(conversation)
         finally:
             self._called.clear()
+            self._handlers.clear()
             bell, self._bell = self._bell, -1
             if bell >= 0:
                 os.close(bell)
@@ -249,7 +252,11 @@ class Carriage:
         assert self._stop_by is not None
         if monotonic() >= self._stop_by:
             return True
-        return not ready and not any(each.has_backlog for each in self._conversations.values())
+        carried = {each.client.fd for each in self._conversations.values()}
+        carried.update(each.daemon.fd for each in self._conversations.values())
+        if any(fd in carried for fd, _events in ready):
+            return False
+        return not any(each.has_backlog for each in self._conversations.values())
 
     def _ring_timers(self) -> None:
         now = monotonic()

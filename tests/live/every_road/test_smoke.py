@@ -17,7 +17,7 @@ import pytest
 import virtproto
 from tests.colours.driving import Open, until
 from tests.lab.leftovers import nothing_left
-from tests.live.every_road import hosts, local, passwords, shells
+from tests.live.every_road import carried, hosts, local, passwords, shells
 from tests.live.every_road.way import ROADS, Way
 from virtproto.aio import events as aio_events
 from virtproto.constants import DomainEventType, DomainState, ErrorDomain, ErrorLevel
@@ -25,7 +25,7 @@ from virtproto.constants import DomainEventType, DomainState, ErrorDomain, Error
 pytestmark = pytest.mark.lab
 
 # Imported for the roads that they bring.
-__all__ = ["hosts", "local", "passwords", "shells"]
+__all__ = ["carried", "hosts", "local", "passwords", "shells"]
 
 every_road = pytest.mark.parametrize("way", list(ROADS), indirect=True, scope="module")
 # Where one may only watch, the daemon changes nothing.
