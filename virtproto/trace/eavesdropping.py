@@ -13,7 +13,7 @@ from virtproto.trace.recording import NOTE, PACKET, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from virtproto.trace.frames import Address, Segment
     from virtproto.trace.reassembly import Told
@@ -45,7 +45,9 @@ class Eavesdropper:
     ``packets`` counts libvirt's, ``incomplete`` tells whether bytes of theirs are missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, number: Callable[[], int] | None = None) -> None:
+        """Begin with nothing; ``number`` gives conversations their numbers, by default from 1."""
+        self._take_number = number or self._next_number
         self.started_s = 0.0
         self.last_s = 0.0
         self.packets = 0
@@ -138,7 +140,7 @@ class Eavesdropper:
             (shown(segment.source), shown(segment.target)),
             begun=begins,
             daemon_second=daemon_second,
-            number=self._next_number,
+            number=self._take_number,
         )
         found = self._kept[key] = _Connection(segment.source, heard)
         return found

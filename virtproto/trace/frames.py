@@ -6,6 +6,7 @@ exception of dpkt's leaves this module. Must not know files, or what belongs to 
 
 from __future__ import annotations
 
+from dpkt.dpkt import UnpackError
 from dpkt.ethernet import Ethernet
 from dpkt.ip import IP
 from dpkt.ip6 import IP6
@@ -31,7 +32,10 @@ _FRAGMENT_HEADER = 44
 
 
 def _raw(data: bytes) -> Any:
-    return IP6(data) if data[:1] and data[0] >> 4 == 6 else IP(data)
+    version = data[0] >> 4
+    if version not in (4, 6):
+        raise UnpackError(f"version {version}")
+    return IP6(data) if version == 6 else IP(data)
 
 
 # By the number of the link layer (tcpdump.org's list of LINKTYPE_*): what takes a frame apart.

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 
 from virtproto.protocol.limits import PACKET_MIN
-from virtproto.trace.finding import CUT, STRAY, Finder, plausible
+from virtproto.trace.finding import STRAY, Finder, plausible
 from virtproto.trace.looks import looks_like
 from virtproto.trace.recording import (
     BEGIN,
     BYTES,
     END,
     FROM_CLIENT,
-    LEFT_OUT,
     NOTE,
     PACKET,
     Record,
@@ -117,9 +116,6 @@ class Overheard:
         for what, found in self._finders[not first].finish():
             self.incomplete = True
             yield from self._records(first, time_s, what, found)
-            if what is CUT:
-                text = f"{self._who(first)} ends within a packet, of which {len(found)} bytes came"
-                yield self._note(time_s, text)
         if self.number:
             yield from self._stray_ends(first, time_s)
             text = why or f"{self._who(first)} sends no more"
@@ -138,10 +134,13 @@ class Overheard:
             return
         if not self.number:
             yield self._begin(first, time_s, data)
+            if not self._begun:
+                yield self._note(time_s, "the capture begins in the middle of this conversation")
         yield from self._stray_ends(first, time_s)
         if int.from_bytes(data[12:16], "big") in _SASL_PROCEDURES:
             self._sasl = True
-        yield self._record(PACKET, first, time_s, data, LEFT_OUT if what is CUT else 0)
+        # One that is cut has no flag: nobody meant to leave anything out.
+        yield self._record(PACKET, first, time_s, data)
 
     def _begin(self, first: bool, time_s: float, packet: bytes) -> Record:
         self.number = self._take_number()
@@ -150,8 +149,6 @@ class Overheard:
             self._client = self._guess if sends is None else sends == first
         client, daemon = self.names if self._client else self.names[::-1]
         about: dict[str, object] = {"client": client, "daemon": daemon}
-        if not self._begun:
-            about["begun"] = False
         text = json.dumps(about, separators=(",", ":")).encode()
         return Record(BEGIN, 0, self.number, time_s, text)
 
@@ -181,7 +178,6 @@ class Overheard:
     def _note(self, time_s: float, text: str) -> Record:
         return Record(NOTE, 0, self.number, time_s, text.encode())
 
-    def _record(self, kind: int, first: bool, time_s: float, body: bytes, flags: int = 0) -> Record:
-        if first == self._client:
-            flags |= FROM_CLIENT
+    def _record(self, kind: int, first: bool, time_s: float, body: bytes) -> Record:
+        flags = FROM_CLIENT if first == self._client else 0
         return Record(kind, flags, self.number, time_s, body)
