@@ -44,9 +44,6 @@ __all__ = ["SECRET", "Contents", "contents", "message_class"]
 # What generated code raises for bytes that do not fit.
 _UNREADABLE = (AttributeError, OverflowError, ProtocolError, StructError, TypeError, ValueError)
 
-# A payload that is larger is searched for secrets only in so far as it is told.
-_LARGE = 4096
-
 
 class Contents:
     """The payload of one message.
@@ -94,25 +91,21 @@ def contents(
         return _damaged(message, hide, limit)
     if end > len(payload):
         return _damaged(message, hide, limit)
-    problems = None
-    if end < len(payload):
-        if hide and _may_be_anywhere(message):
-            return Contents(problems=[_left_over(payload, end)], elided=True)
-        problems = [_left_over(payload, end)]
     plan = plan_of(message)
     assert plan is not None
-    known = secrets_of_call(message) if hide and plan.texts else ()
-    # Texts are looked into one by one only where there is something in one of them.
-    large = limit is not None and len(payload) > _LARGE
-    texts = hide and plan.texts and (bool(known) or large or is_sensitive(plan, payload))
-    teller = _Reader(limit, hide=hide, texts=texts, known=known)
+    problems = []
+    if end < len(payload):
+        problems.append(Problem(end, "", f"{len(payload) - end} bytes after the end", legal=True))
+    known: tuple[bytes, ...] = ()
+    sensitive = False
+    if hide and (plan.certain or plan.texts):
+        known = secrets_of_call(message)
+        sensitive = is_sensitive(plan, payload, known)
+    if sensitive and damage_offset(plan, payload) != len(payload):
+        return _damaged(message, hide, limit)
+    teller = _Reader(limit, hide=hide, texts=sensitive, known=known)
     plain = teller.struct(value, plan, "")
     return Contents(plain, problems, elided=teller.elided, counts=teller.counts)
-
-
-def _left_over(payload: bytes, end: int) -> Problem:
-    reason = f"{len(payload) - end} bytes after the end"
-    return Problem(end, "", reason, legal=True)
 
 
 def _may_be_anywhere(message: TracedMessage) -> bool:
@@ -188,7 +181,7 @@ class _Reader:
             return item
         if kind == MARKED and is_markup(item.encode("utf-8", "surrogateescape")):
             return self._text(item)
-        if kind == COOKIE and b"<domain" not in item:
+        if kind == COOKIE and is_markup(item) and b"<domain" not in item:
             clean = scrub_bytes(item)
             self.elided |= clean is not item
             return clean

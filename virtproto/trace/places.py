@@ -70,7 +70,7 @@ class Places:
 def find_places(plan: Plan, payload: bytes, known: tuple[bytes, ...] = ()) -> Places:
     """Return where secrets are in a payload; raises Damaged if it is not what the plan is for.
 
-    Bytes may be left over behind ``end``.
+    It is stricter than decoding: padding must be zero. Bytes may be left over behind ``end``.
     """
     places = Places(len(payload), known)
     places.end = _struct_walk(plan)(payload, 0, places)
@@ -199,9 +199,17 @@ def _octets(member: Member, kind: int) -> Walk:
             raise Damaged(position)
         if kind != PLAIN and size:
             _look(payload, start, stop, kind, places)
-        return (stop + 3) & ~3
+        return _padded(payload, stop)
 
     return go
+
+
+def _padded(payload: bytes, stop: int) -> int:
+    """Return where the next value begins; where a length is wrong padding is not zero."""
+    end = (stop + 3) & ~3
+    if stop < end and any(payload[stop:end]):
+        raise Damaged(stop)
+    return end
 
 
 def _look(payload: bytes, start: int, stop: int, kind: int, places: Places) -> None:
@@ -260,7 +268,7 @@ def _parameter(payload: bytes, position: int, places: Places) -> int:
     if stop > places.size:
         raise Damaged(position)
     name = payload[start : min(stop, start + _NAME)].decode("utf-8", "surrogateescape")
-    return _typed(payload, (stop + 3) & ~3, places, WHOLE if hides_parameter(name) else TEXT)
+    return _typed(payload, _padded(payload, stop), places, WHOLE if hides_parameter(name) else TEXT)
 
 
 def _union(payload: bytes, position: int, places: Places) -> int:
@@ -278,7 +286,7 @@ def _typed(payload: bytes, position: int, places: Places, kind: int) -> int:
             raise Damaged(position + 4)
         if size:
             _look(payload, start, stop, kind, places)
-        return (stop + 3) & ~3
+        return _padded(payload, stop)
     found = _VALUE_SIZES.get(of)
     if found is None:
         raise Damaged(position)

@@ -48,9 +48,9 @@ __all__ = [
 
 # What is done with a field. PLAIN: shown. TEXT: shown without the secrets inside. MARKED: the same
 # if it is XML, which libvirt says may hold passwords; what is not XML there is not shown. COOKIE:
-# what two daemons tell each other of a migration, XML with at times a whole domain in it, which is
-# not shown then. WHOLE: not shown. STRUCT: as its own plan says. PARAMETER: a typed parameter, of
-# which the name decides; UNION: a value of one.
+# what two daemons tell each other of a migration, XML as well; not shown with a domain's in it.
+# WHOLE: not shown. STRUCT: as its own plan says. PARAMETER: a typed parameter, of which the name
+# decides; UNION: a value of one.
 PLAIN, TEXT, MARKED, COOKIE, WHOLE, STRUCT, PARAMETER, UNION = range(8)
 
 # How often a field has a value.
@@ -207,6 +207,8 @@ def _kind(struct: Struct, member: Member, secure: bool) -> int:
 @lru_cache(maxsize=4096)
 def hides_parameter(name: str) -> bool:
     """Tell whether the value of the typed parameter of this name is secret."""
+    # As C reads it: a wrong length may have NULs in it.
+    name = name.partition("\0")[0]
     return name in load_contract().secret_parameters or is_secret_name(name)
 
 
