@@ -42,7 +42,7 @@ def test_without_a_terminal_nobody_is_waited_for(
 ) -> None:
     monkeypatch.setattr(opening, "TERMINAL", "/dev/null/none")
     opening.open_connection("qemu+ssh://host/system")
-    assert opened == [{"timeout_s": 10.0, "autostart": False}]
+    assert opened == [{"timeout_s": 10.0, "credentials": None, "autostart": False}]
 
 
 def test_a_bad_uri_is_found_out_first(

@@ -12,7 +12,7 @@ import sys
 import click
 
 import virtproto
-from virtproto.cli import pki_commands
+from virtproto.cli import decode_command, pki_commands, replay_command, trace_commands
 from virtproto.cli.output import complain, discard_output, tell
 from virtproto.errors import (
     EncodeError,
@@ -132,6 +132,9 @@ def app(context: click.Context) -> None:
 
 
 app.add_command(pki_commands.pki)
+app.add_command(trace_commands.trace)
+app.add_command(decode_command.decode)
+app.add_command(replay_command.replay)
 
 
 @app.command("list", short_help="List domains, running or not.")

@@ -17,11 +17,12 @@ from virtproto.transport.resolve import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from virtproto.model.credentials import CredentialRequest
     from virtproto.sync import Connection
 
-__all__ = ["open_connection", "starting"]
+__all__ = ["asked_and_patience", "open_connection", "starting"]
 
 # Whether whoever runs the command wants a daemon of his own started where nobody listens.
 _autostart: ContextVar[bool] = ContextVar("virtproto_cli_autostart", default=False)
@@ -46,15 +47,26 @@ _LOGIN_S = 120.0
 def open_connection(uri: str | None) -> Connection:
     """Open a connection; who sits at the terminal, if there is one, is asked for what is missing.
 
-    Where the system's ssh may ask as well, it is given as long as a server waits for people: ssh
-    does not tell whether it waits for the host or for an answer. Raises what `virtproto.open` does.
+    Raises what `virtproto.open` does.
+    """
+    credentials, timeout_s = asked_and_patience(uri)
+    return sync.open(uri, timeout_s=timeout_s, credentials=credentials, autostart=_autostart.get())
+
+
+def asked_and_patience(
+    uri: str | None, *, readonly: bool = False
+) -> tuple[Callable[[Sequence[CredentialRequest]], list[str] | None] | None, float]:
+    """Return who is asked for what is missing, and how many seconds a step may take.
+
+    Nobody is where there is no terminal. Where the system's ssh may ask as well, it is given as
+    long as a server waits for people: ssh does not tell whether it waits for the host or for an
+    answer. Raises URIError, ConfigFileError.
     """
     if not _has_terminal():
-        return sync.open(uri, timeout_s=_TIMEOUT_S, autostart=_autostart.get())
-    _uri, endpoint = resolve(uri, readonly=False)
+        return None, _TIMEOUT_S
+    _uri, endpoint = resolve(uri, readonly=readonly)
     may_ask = isinstance(endpoint, CommandEndpoint) and endpoint.kind == "ssh" and endpoint.tty
-    timeout_s = _LOGIN_S if may_ask else _TIMEOUT_S
-    return sync.open(uri, timeout_s=timeout_s, credentials=ask, autostart=_autostart.get())
+    return ask, _LOGIN_S if may_ask else _TIMEOUT_S
 
 
 def _has_terminal() -> bool:
