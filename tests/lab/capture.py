@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import secrets
 import select
 import shutil
 import signal
@@ -70,14 +71,14 @@ class Capture:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
             )
-        self._mark(b"start")
+        self._mark()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         assert self._tshark is not None
         try:
             if exc_info[0] is None:
-                self._mark(b"end")
+                self._mark()
             self._tshark.send_signal(signal.SIGINT)
             self._tshark.communicate(timeout=_PATIENCE_S)
         finally:
@@ -108,12 +109,14 @@ class Capture:
             for layer in packet.findall("./proto[@name='libvirt']")
         ] or [Message(from_client, malformed, [])]
 
-    def _mark(self, words: bytes) -> None:
+    def _mark(self) -> None:
         """Send a datagram over the captured port until tshark tells that it has seen it.
 
         What "Capturing on" promises comes true only later, and packets are captured in order: once
         the mark is there, so is all that was sent before it.
         """
+        # What passes is shown as well, and holds all sorts of words.
+        words = secrets.token_bytes(16)
         deadline = time.monotonic() + _PATIENCE_S
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             while time.monotonic() < deadline:

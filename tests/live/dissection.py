@@ -41,6 +41,12 @@ class Comparison:
             yield from self._differ_items(seen, member, value, path)
         elif member.type in self._contract.types:
             yield from self._differ_type(seen, self._contract.type(member.type), value, path)
+        elif member.type == "opaque" and member.shape == "variable":
+            self.leaves += 1
+            # Its size comes before it.
+            shown = seen.value[4 : 4 + int.from_bytes(seen.value[:4], "big")]
+            if shown != value:
+                yield f"{path}: Wireshark sees {shown!r}, we {value!r}"
         else:
             yield from self._differ_leaf(seen, member.type, value, path)
 
