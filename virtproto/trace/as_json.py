@@ -6,16 +6,16 @@ Of every object: ``time`` (ISO 8601, UTC), ``elapsed_s`` (since the first object
 (from 1; 0 is none), ``kind``.
 
 Of a message: ``from`` ("client" or "daemon"), ``number`` (its place in the conversation),
-``program`` and ``procedure`` (the contract's names, null where it has none) with ``program_number``
-and ``procedure_number``, ``type`` and ``status`` (words, or the numbers that have none),
-``serial``, ``size`` (bytes of the packet), ``offset`` (in the bytes of its direction),
-``in_flight`` (calls without an answer once it has passed) and, where there is one, ``fds`` (how
-many), ``latency_s`` (of a reply), ``fields`` (by the contract's names; bytes as text, see
-`model.plain`), ``error`` (of a daemon's error: ``code``, ``name``, ``domain``, ``message``),
-``left_out`` (bytes of the payload that were not kept), ``masked``, ``elided`` (true where secrets
-are not shown), ``problems`` (each with ``offset`` in the packet, ``path``, ``reason``), ``oddity``,
-and with --hex ``bytes``. ``kind`` is call, reply, event, data, end, hole, finish, abort (of
-streams), ping, pong or unknown.
+``program`` and ``procedure`` (the contract's names, null where it has none) with
+``program_number``, ``procedure_number`` and ``version`` (of the program), ``type`` and ``status``
+(words, or the numbers that have none), ``serial``, ``size`` (bytes of the packet), ``offset`` (in
+the bytes of its direction), ``in_flight`` (calls without an answer once it has passed) and, where
+there is one, ``fds`` (how many), ``latency_s`` (of a reply), ``fields`` (by the contract's names;
+bytes as text, see `model.plain`), ``error`` (of a daemon's error: ``code``, ``name``, ``domain``,
+``message``), ``left_out`` (bytes of the payload that were not kept), ``masked``, ``elided`` (true
+where secrets are not shown), ``problems`` (each with ``offset`` in the packet, ``path``,
+``reason``), ``oddity``, and with --hex ``bytes``. ``kind`` is call, reply, event, data, end, hole,
+finish, abort (of streams), ping, pong or unknown.
 
 Other kinds: "begin" has ``about``; "closed" has ``from``, ``last``, ``text`` and ``unanswered`` (a
 list of calls: ``number``, ``serial``, ``program``, ``procedure``, ``waited_s``); "note" has

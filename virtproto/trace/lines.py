@@ -157,7 +157,6 @@ class Liner:
         else:
             digits = 3 if 0 < self.width < _ROOMY else 6
             text = f"{time_s - self._began_s:{digits + 4}.{digits}f}"
-        spans = writer.spans
         if conversation and conversation != self._first:
             if self._first is None:
                 self._first = conversation
@@ -168,7 +167,8 @@ class Liner:
             if self._several:
                 writer.add(f" {conversation or '-':>3}", "conversation")
         except LineFull:
-            del spans[1:]
+            # Whatever is added next finds it full as well.
+            pass
         return writer
 
     def _start(self, writer: SpanWriter, message: TracedMessage) -> None:

@@ -98,9 +98,10 @@ class SpanWriter:
         """Add a visible text; raise LineFull, with the line marked, if it does not fit whole."""
         width = len(text) if text.isascii() else columns(text)
         if width > self._room:
-            kept = cut(text, self._room + 1)
-            self.spans.append((kept if kept.endswith("…") else f"{kept}…", style))
-            self._room = -1
+            if self._room >= 0:
+                # Two columns more than there are: it is cut also where the mark would be the text.
+                self.spans.append((cut(f"{text}  ", self._room + 1), style))
+                self._room = -1
             raise LineFull
         self._room -= width
         self.spans.append((text, style))
