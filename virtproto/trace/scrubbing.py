@@ -22,17 +22,27 @@ if TYPE_CHECKING:
 
 __all__ = ["has_hint", "is_secret_name", "scrub", "scrub_bytes", "spans"]
 
-# All expressions are for text in small letters.
-_NAMES = (
-    rb"(?:passw(?:or)?d|pass[-_]?phrase|cookie|token|credential|(?<![a-z])psk"
-    rb"|(?:secret|private|api|auth|access)[-_]?key|(?<=:)key(?==))s?"
+# All expressions are for text in small letters. What names have in common is looked for first, as
+# that is quick, and an expression tells whether it is one.
+_KEYS = b"|".join(
+    b"(?<=%s%s)" % (word, between)
+    for word in (b"secret", b"private", b"api", b"auth", b"access")
+    for between in (b"", b"-", b"_")
 )
-_NAME = re.compile(_NAMES)
-_WHOLE_NAME = re.compile(_NAMES + rb"\Z")
-
-# One of these is in every text that has anything to find: looking for them is quick.
-_HINTS = (b"passw", b"phrase", b"cookie", b"token", b"credential", b"psk", b"key", b"://")
+_NAMES = {
+    b"pass": re.compile(rb"pass(?:w(?:or)?d|[-_]?phrase)s?"),
+    b"cookie": re.compile(rb"cookies?"),
+    b"token": re.compile(rb"tokens?"),
+    b"credential": re.compile(rb"credentials?"),
+    b"psk": re.compile(rb"(?<![a-z])psks?"),
+    b"key": re.compile(rb"(?:" + _KEYS + rb")keys?|(?<=:)key(?==)"),
+}
+_WHOLE_NAME = re.compile(b"(?:%s)\\Z" % b"|".join(name.pattern for name in _NAMES.values()))
+# What QEMU calls the content of its objects of the kind "secret".
+_DATA = b"data"
 _SECRET_OBJECT = b"secret"
+_OBJECT_SIZE = 300
+_NAMES[_DATA] = re.compile(rb"(?<![a-z0-9])data(?=\\*+[\"']?+\s*+[=:])")
 
 # What stands between a name and its value. Whole runs of spaces are taken at once, so that none of
 # this takes more than linear time. A quote that closes a JSON member's name may be escaped.
@@ -60,21 +70,37 @@ _TELLING = frozenset((b"name", b"type", b"uuid", b"usage", b"id", b"path", b"dom
 _QUALIFIER = re.compile(rb"<[\w.:-]*+\Z")
 _LONGEST_QUALIFIER = 64
 
-# Secrets that have no such name: QEMU's secret objects, passwords in URIs, private keys.
-_OBJECT_DATA = re.compile(rb"secret\\*+[\"']?+,[^<>]{0,400}?[\W_]data\\*+[\"']?+\s*+[=:]\s*+")
-_IN_URI = re.compile(
-    rb"://[^\s/:@\"'<>]{0,128}+:([^\s/\"'<>]{1,256}+)(?<=@)|"
-    rb"://[^\s/:@\"'<>]{0,128}+:([^\s/@\"'<>]{1,256}+)@"
-)
+# Secrets that have no such name: passwords in URIs, private keys.
+_IN_URI = re.compile(rb"://[^\s/:@\"'<>]{0,128}+:([^\s/\"'<>]{1,256})@")
 _PEM = re.compile(rb"-----begin [a-z ]{0,40}private key-----(.*?)(?:-----end|\Z)", re.DOTALL)
 
 
 def has_hint(raw: bytes) -> bool:
     """Tell quickly whether `spans` may find anything in ``raw``, or in a part of it."""
     low = raw.lower()
-    if any(hint in low for hint in _HINTS):
-        return _NAME.search(low) is not None or b"://" in low or b"private key" in low
-    return _SECRET_OBJECT in low and b"data" in low
+    if any(_names(low, stem, most=1) for stem in _NAMES):
+        return True
+    return any(each.search(low) is not None for each in (_IN_URI, _PEM))
+
+
+def _names(low: bytes, stem: bytes, most: int = 0) -> list[Span]:
+    """Return where names of secrets are that begin with ``stem``; at most so many, 0 for all."""
+    found: list[Span] = []
+    name = _NAMES[stem]
+    at = low.find(stem)
+    while at >= 0:
+        match = name.match(low, at)
+        if match is not None and (stem is not _DATA or _in_object(low, at)):
+            found.append(match.span())
+            if len(found) == most:
+                break
+        at = low.find(stem, at + len(stem))
+    return found
+
+
+def _in_object(low: bytes, at: int) -> bool:
+    """Tell whether an object is called secret not far in front of ``at``."""
+    return low.rfind(_SECRET_OBJECT, max(0, at - _OBJECT_SIZE), at) >= 0
 
 
 @lru_cache(maxsize=4096)
@@ -109,14 +135,13 @@ def spans(raw: bytes, known: tuple[bytes, ...] = ()) -> list[Span]:
     ``known`` are secrets that were said before: they are found wherever they occur.
     """
     found = [span for each in known for span in _occurrences(raw, each)]
-    if not has_hint(raw):
-        return _joined(found)
     low = raw.lower()
     position = 0
-    while (name := _NAME.search(low, position)) is not None:
-        position = _behind(low, name.start(), name.end(), found)
-    found += ((m.end(), _value(low, m.end())[1]) for m in _OBJECT_DATA.finditer(low))
-    found += (m.span(1 if m[1] is not None else 2) for m in _IN_URI.finditer(low))
+    for start, stop in sorted(span for stem in _NAMES for span in _names(low, stem)):
+        # One that is inside of a value was hidden with it.
+        if start >= position:
+            position = _behind(low, start, stop, found)
+    found += (m.span(1) for m in _IN_URI.finditer(low))
     found += (m.span(1) for m in _PEM.finditer(low))
     return _joined(found)
 
@@ -215,9 +240,8 @@ def _element(low: bytes, name: bytes, end: int, found: list[Span]) -> int:
     start = tag.end()
     if tag[0].endswith(b"/>"):
         return start
-    closed = _until(low, b"</" + name, start)
     # An element of many, such as <cookies>, holds others that are looked at one by one.
-    stop = min(closed, _until(low, b"<", start)) if name.endswith(b"s") else closed
+    stop = _until(low, b"<" if name.endswith(b"s") else b"</" + name, start)
     if low[start:stop].strip():
         found.append((start, stop))
         return stop
