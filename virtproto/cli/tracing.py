@@ -78,7 +78,7 @@ def trace_command(
     if running.failure is not None:
         complain(f"{argv[0]} cannot be run: {running.failure.strerror}")
     elif not tracing.seen:
-        complain(f"no connection to a libvirt daemon was seen{running.hint}")
+        complain(f"no connection to a libvirt daemon was seen{running.why}")
     return code
 
 
@@ -101,6 +101,7 @@ def trace_clients(
         carriage = tracing.carriage
         listener = tracing.parts.enter_context(Listener(address, mode=mode, to_all=to_all))
         listener.attend(carriage, destination)
+        tracing.parts.callback(destination.close)
 
         def stop(number: int, *_: object) -> None:
             if number != Signals.NEWS:
@@ -171,10 +172,14 @@ class _Running:
         # Why connections cannot be led here behind the program's back, None where they can.
         self._obstacle = seccomp.unavailable()
         self.failure: OSError | None = None
+        # Why something was not seen that was to be, the last of them.
+        self.missed: str | None = None
 
     @property
-    def hint(self) -> str:
-        """What to do where nothing was seen."""
+    def why(self) -> str:
+        """Why nothing was seen, or what to do then."""
+        if self.missed is not None:
+            return f": {self.missed}"
         if self._obstacle is not None:
             return (
                 f": {self._obstacle}, so that only those are led here that follow from -c, "
@@ -197,7 +202,7 @@ class _Running:
         self.failure = command.failure
         if command.listener is not None:
             steering = Steering(
-                command.listener, self._lead, others=set(map(_said, named)), note=carriage.note
+                command.listener, self._lead, others=set(map(_said, named)), note=self._miss
             )
             self._tracing.parts.callback(steering.close)
             steering.attend(carriage)
@@ -211,6 +216,10 @@ class _Running:
         carriage.run()
         assert command.code is not None
         return command.code
+
+    def _miss(self, why: str) -> None:
+        self._tracing.carriage.note(why)
+        self.missed = why
 
     def _lead(self, target: Target) -> Callable[[socket], object] | None:
         sock = connect_to(target)
@@ -239,8 +248,26 @@ class _Running:
         self._count += 1
         listener = Listener(f"{self._folder}/{self._count}-sock")
         self._tracing.parts.enter_context(listener)
-        listener.attend(self._tracing.carriage, destination)
+        self._tracing.parts.callback(destination.close)
+        listener.attend(self._tracing.carriage, _Led(destination, self._failed))
         return uri, listener.address
+
+    def _failed(self, why: str) -> None:
+        # The program only learns that its connection has ended.
+        complain(why)
+        self.missed = why
+
+
+class _Led:
+    """A destination of which somebody is told when it cannot be reached."""
+
+    def __init__(self, destination: Destination, failed: Callable[[str], object]) -> None:
+        self._destination = destination
+        self._failed = failed
+
+    def lead(self, carriage: Carriage, client: socket, about: dict[str, object]) -> None:
+        """Lead a client there."""
+        self._destination.lead(carriage, client, about, self._failed)
 
 
 def _destination(
