@@ -234,6 +234,9 @@ class Shower:
         self._size = 0
 
     def _fail(self, error: OSError | ValueError) -> None:
+        if self.closed:
+            # What was still to be written is tried again by the close.
+            return
         self.closed = True
         # ValueError is what a stream says that was closed here.
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
