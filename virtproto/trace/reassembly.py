@@ -42,7 +42,7 @@ _MODULUS = 1 << 32
 class _Direction:
     """What one side sends; positions count from its first byte, and do not wrap around."""
 
-    __slots__ = ("ended", "fin", "has_data", "held", "next", "start", "waiting")
+    __slots__ = ("ended", "fin", "held", "is_heard", "next", "start", "waiting")
 
     def __init__(self) -> None:
         # The number of the byte at position 0, None before anything was seen.
@@ -53,7 +53,8 @@ class _Direction:
         self.held = 0
         self.fin: int | None = None
         self.ended = False
-        self.has_data = False
+        # Whether the capture has this side, and not the other's acknowledgements only.
+        self.is_heard = False
 
     def position(self, number: int) -> int:
         """Return the position nearest to what was told that has the sequence ``number``."""
@@ -89,6 +90,7 @@ class Reassembly:
         number = segment.seq
         if segment.flags & SYN:
             number = (number + 1) % _MODULUS
+            mine.is_heard = True
         if mine.start is None:
             mine.start = number
         acknowledged = 0
@@ -123,7 +125,7 @@ class Reassembly:
         if segment.flags & FIN and side.fin is None:
             side.fin = end
         if end > side.next and (segment.data or segment.missing):
-            side.has_data = True
+            side.is_heard = True
             side.held += len(segment.data)
             insort(side.waiting, (position, acknowledged, segment), key=itemgetter(0))
 
@@ -140,7 +142,7 @@ class Reassembly:
                     position, acknowledged, _ = side.waiting[0]
                     if position > side.next:
                         break
-                    if heed and other.has_data and acknowledged > other.next:
+                    if heed and other.is_heard and acknowledged > other.next:
                         break
                     told = True
                     yield from self._take(side)
@@ -165,7 +167,7 @@ class Reassembly:
     def _wait(self, acknowledged: int, other: _Direction) -> Iterator[Told]:
         """Go on without what is missing, where it is not to be expected any more."""
         self._impatience += 1
-        lost = other.has_data and acknowledged > other.next
+        lost = other.is_heard and acknowledged > other.next
         for side, opposite in (self._sides, self._sides[::-1]):
             if side.held > _MOST_HELD or len(side.waiting) > _MOST_WAITING:
                 lost = True
