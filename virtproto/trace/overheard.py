@@ -86,6 +86,8 @@ class Overheard:
         self._finders = (Finder(in_step=begun), Finder(in_step=begun))
         self._stray = [0, 0]
         self._sasl = False
+        # Bytes that were not captured before anything was known to be libvirt's.
+        self._missed = 0
 
     def data(self, first: bool, time_s: float, data: bytes) -> Iterator[Record]:
         """Take bytes of one side, and yield the records that they complete."""
@@ -108,6 +110,8 @@ class Overheard:
             yield from self._records(first, time_s, what, found)
         if self.number:
             yield self._note(time_s, f"{size} bytes of {self._who(first)} were not captured")
+        else:
+            self._missed += size
 
     def ended(self, first: bool, time_s: float, why: str) -> Iterator[Record]:
         """Say that one side sends no more, and ``why`` unless it said so itself."""
@@ -136,6 +140,8 @@ class Overheard:
             yield self._begin(first, time_s, data)
             if not self._begun:
                 yield self._note(time_s, "the capture begins in the middle of this conversation")
+            elif self._missed:
+                yield self._note(time_s, f"{self._missed} bytes before this were not captured")
         yield from self._stray_ends(first, time_s)
         if int.from_bytes(data[12:16], "big") in _SASL_PROCEDURES:
             self._sasl = True
