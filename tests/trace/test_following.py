@@ -91,3 +91,25 @@ def test_stream_belongs_to_the_call_that_opened_it() -> None:
         _packet(STREAM, VOL_UPLOAD, 1, CONTINUE, payload=b"x"), from_client=False, time_s=0
     )
     assert late.oddity == "no stream with serial 1 was seen"
+
+
+def test_calls_that_are_too_large_together_are_forgotten_the_oldest_first() -> None:
+    follower = Follower()
+    large = bytes(1 << 20)
+    for serial in range(100):
+        follower.follow(_packet(CALL, serial=serial, payload=large), from_client=True, time_s=0)
+    kept = follower.unanswered
+    assert 4 <= len(kept) <= 8
+    assert kept[-1].packet.serial == 99
+    whole = bytes(32 << 20)
+    follower.follow(_packet(CALL, serial=200, payload=whole), from_client=True, time_s=0)
+    assert [call.packet.serial for call in follower.unanswered] == [200]
+    reply = follower.follow(_packet(REPLY, serial=200), from_client=False, time_s=1)
+    assert reply.latency_s == 1
+
+
+def test_many_small_calls_are_all_kept() -> None:
+    follower = Follower()
+    for serial in range(5000):
+        follower.follow(_packet(CALL, serial=serial, payload=bytes(64)), from_client=True, time_s=0)
+    assert len(follower.unanswered) == 5000

@@ -38,6 +38,9 @@ _HOLE_TYPE = "virNetStreamHole"
 # has, and a bound for what damaged recordings say.
 _MOST_KEPT = 65536
 
+# How much their payloads may take together; the newest is kept whatever its size.
+_MOST_BYTES = 8 * 1024 * 1024
+
 _NAMES = {number: name for name, number in PROGRAMS.items()}
 _KEEPALIVE = {1: kinds.PING, 2: kinds.PONG}
 _CALLS = (MESSAGE_TYPE_CALL, MESSAGE_TYPE_CALL_WITH_FDS)
@@ -57,6 +60,8 @@ class Follower:
         self._pending: dict[int, TracedMessage] = {}
         self._streams: dict[int, TracedMessage] = {}
         self._declared: dict[tuple[int, int], Procedure | None] = {}
+        # No less than what the payloads of both take.
+        self._bytes_kept = 0
 
     @property
     def unanswered(self) -> list[TracedMessage]:
@@ -164,6 +169,23 @@ class Follower:
         opens = declared is not None and not _STREAM_MARKS.isdisjoint(declared.annotations)
         if opens and len(self._streams) < _MOST_KEPT:
             self._streams[serial] = message
+        self._bytes_kept += len(message.packet.payload)
+        if self._bytes_kept > _MOST_BYTES:
+            self._make_room(message)
+
+    def _make_room(self, newest: TracedMessage) -> None:
+        """Forget the oldest calls if all of them together are too large to be kept."""
+        kept = {id(each): each for each in (*self._pending.values(), *self._streams.values())}
+        size = sum(len(each.packet.payload) for each in kept.values())
+        for each in (*self._pending.values(), *self._streams.values()):
+            # Well below the bound, so that this is not done at each call.
+            if size <= _MOST_BYTES // 2 or each is newest:
+                break
+            size -= len(each.packet.payload)
+            for calls in (self._pending, self._streams):
+                if calls.get(each.packet.serial) is each:
+                    del calls[each.packet.serial]
+        self._bytes_kept = size
 
     def _place_reply(self, message: TracedMessage, declared: Procedure | None) -> None:
         packet = message.packet
