@@ -23,7 +23,7 @@ def _lines(script: Script, *, width: int = 0, longest: int = 0) -> list[str]:
 
 def test_call_and_reply_stand_in_columns() -> None:
     shown = _lines(listing())
-    assert shown[0] == ('  0.000000 -- conversation 1 begins program="virsh" to="test:///default"')
+    assert shown[0] == ("  0.000000 -- conversation 1: program=virsh to=test:///default")
     assert shown[1] == "  0.001000 →    1 call       28B           remote:AUTH_LIST"
     assert shown[2] == "  0.002000 ←    1 ok         36B  1.00 ms  remote:AUTH_LIST types=[NONE]"
     assert shown[7:11] == [
@@ -83,6 +83,28 @@ def test_lines_are_as_wide_as_asked_and_say_that_they_are_cut() -> None:
     everything = _lines(script)
     assert "名前" * 40 in everything[0]
     assert everything[2].count('"web"(3)') == 5000
+
+
+def test_what_went_wrong_is_never_cut() -> None:
+    script = Script().begin(client="virsh", pid=4711, daemon="/run/libvirt/libvirt-sock", by="TLS")
+    words = "Domain not found: no domain with matching name 'a-name-that-is-rather-long-仮想'"
+    script.refuse(script.call("DOMAIN_LOOKUP_BY_NAME", {"name": "x" * 50}), words)
+    for width in (40, 60, 80):
+        shown = _lines(script, width=width)
+        assert all(columns(line) <= width for line in shown)
+        below = "".join(line for line in shown if line.startswith(" " * 12))
+        told = f"error 42 NO_DOMAIN (QEMU): {words}"
+        assert "".join(told.split()) in "".join(below.split())
+    shown = _lines(script, width=60)
+    assert shown[:2] == [
+        "  0.000 -- conversation 1: virsh (4711) to",
+        "            /run/libvirt/libvirt-sock by TLS",
+    ]
+    # Where it fits, it is one line.
+    assert len(_lines(script, width=200)) == 3
+    endless = Script()
+    endless.refuse(endless.call("CONNECT_GET_TYPE"), "word " * 10_000)
+    assert len(_lines(endless, width=80)) < 15
 
 
 def test_nothing_of_the_wire_acts_on_a_terminal() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from unicodedata import category, east_asian_width
 
-__all__ = ["columns", "cut", "visible"]
+__all__ = ["columns", "cut", "head", "visible"]
 
 ELLIPSIS = "…"
 
@@ -36,13 +36,18 @@ def cut(text: str, width: int) -> str:
         return text
     if width <= 0:
         return ""
+    return head(text, width - 1) + ELLIPSIS
+
+
+def head(text: str, width: int) -> str:
+    """Return the beginning of a visible text that goes into ``width`` columns."""
     if text.isascii():
-        return text[: width - 1] + ELLIPSIS
+        return text[:width]
     taken = 0
     for index, character in enumerate(text):
         taken += _columns_of(character)
-        if taken > width - 1:
-            return text[:index] + ELLIPSIS
+        if taken > width:
+            return text[:index]
     return text
 
 

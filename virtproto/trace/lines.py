@@ -10,10 +10,10 @@ of output, or time zones: how a time is written comes in as a function.
 
 from __future__ import annotations
 
-from virtproto.model.screen_text import visible
+from virtproto.model.screen_text import columns, cut, head, visible
 from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
 from virtproto.trace import message as kinds
-from virtproto.trace.contents import contents
+from virtproto.trace.contents import Contents, contents
 from virtproto.trace.following import ERROR_TYPE
 from virtproto.trace.message import TracedMessage
 from virtproto.trace.naming import error_domain, error_number, names_of
@@ -43,6 +43,10 @@ _ROOMY = 100
 _SLOW_S, _SLOWER_S = 0.1, 1.0
 _STREAM = (kinds.DATA, kinds.END, kinds.HOLE, kinds.FINISH, kinds.ABORT)
 _MOST_UNANSWERED = 20
+# What does not fit goes below, so far to the right, in no more lines than that.
+_BELOW = " " * 12
+_MOST_BELOW = 8
+_FOLDABLE = 40
 
 
 def text_of(spans: list[Span]) -> str:
@@ -107,28 +111,58 @@ class Liner:
         return [(text, "dim")]
 
     def lines(self, told: TracedMessage | Note | Begin | End) -> list[list[Span]]:
-        """Return the lines that tell what was overheard: mostly one."""
+        """Return the lines that tell what was overheard: mostly one.
+
+        What went wrong is never cut: where the line is too narrow it goes on below.
+        """
         if isinstance(told, TracedMessage):
-            return [self.message(told)]
+            return self._message(told)
         if isinstance(told, End):
             return self._end(told)
         if isinstance(told, Begin):
-            return [self._begin(told)]
-        return [self._note(told)]
+            return self._remark(told.time_s, told.conversation, _beginning(told), "note")
+        return self._note(told)
 
     def message(self, message: TracedMessage, *, bare: bool = False) -> list[Span]:
-        """Return the line of a message; without its fields if ``bare``."""
+        """Return the one line of a message; without its fields if ``bare``."""
+        found = Contents() if bare else self._read(message)
+        return self._line(message, found, _remarks(message, found)).spans
+
+    def _message(self, message: TracedMessage) -> list[list[Span]]:
+        found = self._read(message)
+        remarks = _remarks(message, found)
+        line = self._line(message, found, remarks)
+        if not line.is_full or not remarks or self.width < _FOLDABLE:
+            return [line.spans]
+        lines = [self._line(message, found, []).spans]
+        for text, style in remarks:
+            lines += [[(f"{_BELOW}{part}", style)] for part in self._folded(text.lstrip())]
+        return lines
+
+    def _read(self, message: TracedMessage) -> Contents:
+        if message.type_name is None:
+            return Contents()
+        return contents(message, show_secrets=self._show_secrets, limit=self._limit)
+
+    def _line(self, message: TracedMessage, found: Contents, remarks: list[Span]) -> SpanWriter:
         writer = self._writer(message.time_s, message.conversation)
         try:
             self._columns(writer, message)
             self._name(writer, message)
-            if message.oddity is not None:
-                writer.add(f"  ! {visible(message.oddity)}", "odd")
-            if not bare:
-                self._contents(writer, message)
+            for text, style in remarks:
+                writer.add(text, style)
+            self._fields(writer, message, found)
         except LineFull:
             pass
-        return writer.spans
+        return writer
+
+    def _fields(self, writer: SpanWriter, message: TracedMessage, found: Contents) -> None:
+        plain = found.plain
+        if isinstance(plain, dict) and plain and message.type_name != ERROR_TYPE:
+            writer.add(" ")
+            writer.fields(plain, names_of(message), found.counts)
+        if message.left_out and message.kind is not kinds.DATA:
+            writer.add(f"  {message.left_out} bytes were not kept", "dim")
 
     def run(self, run: StreamRun) -> list[Span]:
         """Return the line of packets of a stream that came one after the other."""
@@ -200,35 +234,6 @@ class Liner:
         if message.packet.nfds is not None:
             writer.add(f" +{message.packet.nfds} fds", "flag")
 
-    def _contents(self, writer: SpanWriter, message: TracedMessage) -> None:
-        if message.type_name is None:
-            if message.left_out and message.kind is not kinds.DATA:
-                writer.add(f"  {message.left_out} bytes were not kept", "dim")
-            return
-        found = contents(message, show_secrets=self._show_secrets, limit=self._limit)
-        if found.problems:
-            writer.add(f"  ! {visible(problem_text(found.problems, message))}", "odd")
-        plain = found.plain
-        if message.type_name == ERROR_TYPE and isinstance(plain, dict):
-            _error(writer, plain)
-        elif isinstance(plain, dict) and plain:
-            writer.add(" ")
-            writer.fields(plain, names_of(message), found.counts)
-        if message.left_out:
-            writer.add(f"  {message.left_out} bytes were not kept", "dim")
-
-    def _begin(self, begin: Begin) -> list[Span]:
-        writer = self._writer(begin.time_s, begin.conversation)
-        try:
-            writer.add(" -- ", "note")
-            writer.add(f"conversation {begin.conversation} begins", "note")
-            if begin.about:
-                writer.add(" ")
-                writer.fields(begin.about)
-        except LineFull:
-            pass
-        return writer.spans
-
     def _end(self, end: End) -> list[list[Span]]:
         who = "client" if end.from_client else "daemon"
         text = f"conversation {end.conversation}: the {who} ends it"
@@ -237,7 +242,7 @@ class Liner:
         waiting = end.unanswered
         if waiting:
             text += f"; {_counted(len(waiting), 'call')} without an answer"
-        lines = [self._remark(end.time_s, end.conversation, text, "odd" if waiting else "note")]
+        lines = self._remark(end.time_s, end.conversation, text, "odd" if waiting else "note")
         for call in waiting[:_MOST_UNANSWERED]:
             writer = self._writer(end.time_s, end.conversation)
             try:
@@ -245,13 +250,13 @@ class Liner:
                 writer.add("no answer      ", "odd")
                 writer.add(f"{duration(end.time_s - call.time_s):>8}  ", "slower")
                 self._name(writer, call)
-                self._contents(writer, call)
+                self._fields(writer, call, self._read(call))
             except LineFull:
                 pass
             lines.append(writer.spans)
         return lines
 
-    def _note(self, note: Note) -> list[Span]:
+    def _note(self, note: Note) -> list[list[Span]]:
         text = note.text
         if note.from_client is not None:
             text = f"{'client' if note.from_client else 'daemon'}: {text}"
@@ -260,14 +265,61 @@ class Liner:
         style = "odd" if note.damage else "note"
         return self._remark(note.time_s, note.conversation, text, style)
 
-    def _remark(self, time_s: float, conversation: int, text: str, style: str) -> list[Span]:
+    def _remark(self, time_s: float, conversation: int, text: str, style: str) -> list[list[Span]]:
+        text = f" -- {visible(text)}"
         writer = self._writer(time_s, conversation)
         try:
-            writer.add(" -- ", style)
-            writer.add(visible(text), style)
+            writer.add(text, style)
         except LineFull:
-            pass
-        return writer.spans
+            if self.width >= _FOLDABLE:
+                first = self._writer(time_s, conversation).spans
+                part, *more = self._folded(text, sum(columns(span) for span, _ in first))
+                return [[*first, (part, style)], *([(_BELOW + each, style)] for each in more)]
+        return [writer.spans]
+
+    def _folded(self, text: str, used: int = len(_BELOW)) -> list[str]:
+        """Return a visible text in lines, the last of them cut if they are many.
+
+        The first has so many columns less, as those below have.
+        """
+        parts: list[str] = []
+        room = self.width - used
+        while text and len(parts) < _MOST_BELOW - 1:
+            part = head(text, room)
+            if len(part) < len(text) and " " in part[1:]:
+                # Between words, if there are any.
+                part = part[: part.rindex(" ") + 1]
+            parts.append(part.rstrip())
+            text = text[len(part) :]
+            room = self.width - len(_BELOW)
+        return [*parts, cut(text, room)] if text else parts
+
+
+def _beginning(begin: Begin) -> str:
+    """Return what is known of the two ends: "conversation 1: virsh (4711) to /run/... by ..."."""
+    about = dict(begin.about)
+    parts = [f"conversation {begin.conversation}:"]
+    client, pid = about.pop("client", None), about.pop("pid", None)
+    if client is not None:
+        parts.append(f"{client}" if pid is None else f"{client} ({pid})")
+    for key, word in (("daemon", "to"), ("by", "by")):
+        value = about.pop(key, None)
+        if value is not None:
+            parts.append(f"{word} {value}")
+    parts += [f"{key}={value}" for key, value in about.items()]
+    return " ".join(parts) if len(parts) > 1 else f"{parts[0]} it begins"
+
+
+def _remarks(message: TracedMessage, found: Contents) -> list[Span]:
+    """Return what is odd or wrong about a message, and what an error says."""
+    remarks = []
+    if message.oddity is not None:
+        remarks.append((f"  ! {visible(message.oddity)}", "odd"))
+    if found.problems:
+        remarks.append((f"  ! {visible(problem_text(found.problems, message))}", "odd"))
+    if message.type_name == ERROR_TYPE and isinstance(found.plain, dict):
+        remarks.append((f"  {visible(_error(found.plain))}", "error"))
+    return remarks
 
 
 def problem_text(problems: list[Any], message: TracedMessage) -> str:
@@ -279,16 +331,12 @@ def problem_text(problems: list[Any], message: TracedMessage) -> str:
     return f"byte {head + first.offset}: {place}{first.reason}{more}"
 
 
-def _error(writer: SpanWriter, plain: dict[str, Any]) -> None:
-    """Add a daemon's error: its code, the code's name, which part of libvirt says it, and what."""
+def _error(plain: dict[str, Any]) -> str:
+    """Return a daemon's error: code, its name, which part of libvirt says it, and what it says."""
     code, domain = plain.get("code"), plain.get("domain")
     name = error_number(code) if isinstance(code, int) else None
     part = error_domain(domain) if isinstance(domain, int) else None
-    writer.add(f"  error {code}", "error")
-    if name is not None:
-        writer.add(f" {name}", "error")
-    writer.add(f" ({part or domain}): ", "dim")
-    writer.add(visible(str(plain.get("message"))), "error")
+    return f"error {code} {name or ''}".rstrip() + f" ({part or domain}): {plain.get('message')}"
 
 
 def _style_of(message: TracedMessage, word: str) -> str:

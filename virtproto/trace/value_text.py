@@ -94,6 +94,11 @@ class SpanWriter:
         self._names: Names = {}
         self._counts: Mapping[str, int] = {}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether something did not fit."""
+        return self._room < 0
+
     def add(self, text: str, style: str = "") -> None:
         """Add a visible text; raise LineFull, with the line marked, if it does not fit whole."""
         width = len(text) if text.isascii() else columns(text)
