@@ -68,17 +68,18 @@ class _Dump:
         self.last = 0
         self.repeats = False
         self.masked = False
+        self._bases = [16, 8]
 
     def matches(self, offset: str) -> bool:
         """Return whether a line with this offset comes next, in one or the other notation."""
         return self._distance(offset) is not None
 
     def _distance(self, offset: str) -> int | None:
-        for base in (16, 8):
-            try:
-                distance = int(offset, base) - self.first - len(self.data)
-            except ValueError:
+        for base in self._bases:
+            number = _number(offset, base)
+            if number is None:
                 continue
+            distance = number - self.first - len(self.data)
             size = self.last
             if self.repeats:
                 if size and 0 <= distance < _MOST_REPEATED and not distance % size:
@@ -88,8 +89,16 @@ class _Dump:
                 return distance
         return None
 
+    def _learn(self, offset: str) -> None:
+        """Remember whether offsets are hexadecimal or octal, once that shows."""
+        if len(self._bases) > 1 and offset.strip("0"):
+            size = len(self.data)
+            fitting = [base for base in self._bases if _number(offset, base) == self.first + size]
+            self._bases = fitting or self._bases
+
     def go_on(self, offset: str) -> None:
         """Take what the next line's offset says of the one before."""
+        self._learn(offset)
         distance = self._distance(offset) or 0
         if self.repeats:
             self.data += self.data[-self.last :] * (distance // self.last)
@@ -102,6 +111,13 @@ class _Dump:
         self.last = len(data)
         self.masked = self.masked or any("*" in token for token in tokens)
         self.data += data
+
+
+def _number(text: str, base: int) -> int | None:
+    try:
+        return int(text, base)
+    except ValueError:
+        return None
 
 
 def pieces_of(text: str) -> Iterator[Piece]:
@@ -211,7 +227,10 @@ def _tokens(line: str, position: int) -> list[str]:
     tokens: list[str] = []
     bounded = "|" in line or ">" in line
     while (match := _TOKEN.match(line, position)) is not None:
-        gap = len(match[1].expandtabs()) if tokens else 1
+        gap = len(match[1].replace("\t", " ")) if tokens else 1
+        size = len(match[2])
+        if tokens and (size > len(tokens[0]) or len(tokens[-1]) < len(tokens[0])):
+            break
         if not match[1] and tokens and line[position - 1] != "-":
             break
         # Dumps with a bar around their text leave more room in the middle.

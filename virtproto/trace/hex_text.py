@@ -146,15 +146,21 @@ class HexReader:
         elif not begins and self._is_frame(piece, records):
             return
         finder = Finder()
-        for what, data in finder.feed(piece.data):
-            self._found(what, data, records, piece=piece)
-        for what, data in finder.finish():
+        found = [*finder.feed(piece.data), *finder.finish()]
+        stray = b""
+        for what, data in found:
+            if what is STRAY:
+                stray += data
+                continue
+            self._found(STRAY, stray, records, piece=piece)
+            stray = b""
             if what is CUT:
                 # Its rest may stand elsewhere in the text.
                 piece.data = data
                 self._pending = piece
             else:
                 self._found(what, data, records, piece=piece)
+        self._found(STRAY, stray, records, piece=piece)
 
     def _cut(self, records: list[Record]) -> None:
         """Tell a packet whose rest is nowhere in the text."""
