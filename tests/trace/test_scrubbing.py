@@ -56,6 +56,7 @@ HELD = [
     "https://host/disk?token={}&x=1",
     "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
     "api_key = '{}'",
+    "<!DOCTYPE d [<!ENTITY p '{}'>]><graphics passwd='&p;'/>",
 ]
 
 
@@ -143,6 +144,7 @@ def test_scrubbed_text_is_found_again_where_it_was_overwritten(pieces: list[str]
 
 _REPEATED = [b"<", b"<password ", b"password=", b"a", b"'", b"<password>", b" ", b"\\", b"secret,"]
 _REPEATED += [b"password{", b"://", b"://a:", b"&quot;", b"-----begin private key-----", b"["]
+_REPEATED += [b"<!entity ", b"<!entity a '", b"data=", b"secret data=", b":key="]
 _REPEATED += [b"password ", b"<cookies>", b"<cookies", b'password:\\"', b"password[", b"password'"]
 
 

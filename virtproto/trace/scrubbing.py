@@ -70,9 +70,14 @@ _TELLING = frozenset((b"name", b"type", b"uuid", b"usage", b"id", b"path", b"dom
 _QUALIFIER = re.compile(rb"<[\w.:-]*+\Z")
 _LONGEST_QUALIFIER = 64
 
-# Secrets that have no such name: passwords in URIs, private keys.
+# Secrets that have no such name: passwords in URIs, private keys, and what an entity of XML, which
+# may stand for a password, is declared to be.
 _IN_URI = re.compile(rb"://[^\s/:@\"'<>]{0,128}+:([^\s/\"'<>]{1,256})@")
+_DECLARED = re.compile(
+    rb"<!entity\s++(?:%\s++)?+[^\s<>\"']++\s++(?:[a-z]++\s++)?+[\"']([^\"'<>]*+)"
+)
 _PEM = re.compile(rb"-----begin [a-z ]{0,40}private key-----(.*?)(?:-----end|\Z)", re.DOTALL)
+_UNNAMED = (_IN_URI, _DECLARED, _PEM)
 
 
 def has_hint(raw: bytes) -> bool:
@@ -80,7 +85,7 @@ def has_hint(raw: bytes) -> bool:
     low = raw.lower()
     if any(_names(low, stem, most=1) for stem in _NAMES):
         return True
-    return any(each.search(low) is not None for each in (_IN_URI, _PEM))
+    return any(each.search(low) is not None for each in _UNNAMED)
 
 
 def _names(low: bytes, stem: bytes, most: int = 0) -> list[Span]:
@@ -141,8 +146,7 @@ def spans(raw: bytes, known: tuple[bytes, ...] = ()) -> list[Span]:
         # One that is inside of a value was hidden with it.
         if start >= position:
             position = _behind(low, start, stop, found)
-    found += (m.span(1) for m in _IN_URI.finditer(low))
-    found += (m.span(1) for m in _PEM.finditer(low))
+    found += (match.span(1) for each in _UNNAMED for match in each.finditer(low))
     return _joined(found)
 
 
