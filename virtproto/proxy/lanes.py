@@ -132,17 +132,19 @@ class Lane:
             self._carry_descriptors(size, descriptors_in(ancillary))
         elif size:
             data = view[:size]
+            # Before it goes on: whoever gets it may answer before this process runs again.
+            came_us = self.conversation.now_us()
             try:
                 sent = self.send(data, MSG_NOSIGNAL)
             except BlockingIOError:
                 sent = 0
             except OSError:
-                self.cutter.feed(data, self.conversation.now_us())
+                self.cutter.feed(data, came_us)
                 self.lose_target()
                 return
             if sent < size:
                 self._keep(bytes(data[sent:]))
-            self.cutter.feed(data, self.conversation.now_us())
+            self.cutter.feed(data, came_us)
         else:
             self.came_to_an_end(hung_up=hung_up)
 
