@@ -146,7 +146,8 @@ def _fault(message: TracedMessage) -> str | None:
     if message.oddity is not None and not (known and _lacks_call(message)):
         return message.oddity
     found = message_class(message)
-    if found is None or message.left_out:
+    if found is None or message.left_out or message.masked:
+        # What was overwritten is not damaged.
         return None
     try:
         found.unpack(message.packet.payload)
@@ -171,13 +172,18 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         while data := _read(file, _CHUNK):
             yield data
         return
-    held = b""
-    for data in _unpacked(file, start):
-        held += data
-        if len(held) >= START:
+    held, begun = b"", False
+    try:
+        for data in _unpacked(file, start):
+            held += data
+            if len(held) >= START:
+                yield held
+                held, begun = b"", True
+    except RecordingError:
+        if held:
             yield held
-            held = b""
-    if held:
+        raise
+    if held or not begun:
         yield held
 
 

@@ -34,6 +34,7 @@ _BETWEEN_BYTES = re.compile(r"\w[:.\-]\w")
 _ARRAY = re.compile(r"0[xX]([0-9a-fA-F]{2})(?![0-9a-fA-F])")
 _ARRAY_REST = re.compile(r"[\s,;{}()\[\]=*+<>:]*(?:(?:/\*.*?\*/|//.*|#.*)\s*)?")
 _LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'')
+_JSON = re.compile(r'"bytes": ?"((?:[0-9a-f]{2})+)"')
 _BARE_ESCAPES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){2,}")
 _DERIVED = re.compile(r"\s*(Reassembled|Decrypted|Uncompressed|De-chunked)\b")
 
@@ -150,7 +151,7 @@ class _Lines:
             self._dump.repeats = self._dump.last > 0
             return
         called = self._calls.read(line)
-        escaped = b"" if called is not None else _escaped(line)
+        escaped = b"" if called is not None else _in_json(line) or _escaped(line)
         if called is not None or escaped:
             yield from self.finish()
             piece = Piece(offset, number, escaped)
@@ -291,6 +292,12 @@ def _plain(line: str, goes_on: bool) -> bytes:
     if not any(map(str.isdigit, digits)) and not goes_on:
         return b""
     return bytes.fromhex(digits)
+
+
+def _in_json(line: str) -> bytes:
+    """Return the bytes of a line that decode or trace printed with --json --hex."""
+    match = _JSON.search(line)
+    return bytes.fromhex(match[1]) if match is not None and line.startswith("{") else b""
 
 
 def _escaped(line: str) -> bytes:
