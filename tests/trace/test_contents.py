@@ -244,3 +244,14 @@ def test_damage_where_secrets_may_be_shows_nothing_but_its_place() -> None:
         told = contents(message, show_secrets=ask)
         assert (told.plain, told.elided) == (None, True)
         assert [each.reason for each in told.problems] == ["overwritten"]
+
+
+def test_error_does_not_quote_a_call_that_cannot_be_read() -> None:
+    script = Script()
+    arguments = {"dom": WEB, "user": "root", "password": "geheim", "flags": 0}
+    serial = script.call("DOMAIN_SET_USER_PASSWORD", arguments)
+    record = script.records[-1]
+    record.body = record.body[:-4]
+    script.refuse(serial, "it did not like geheim")
+    (_, error) = script.messages()
+    assert contents(error).plain["message"] == f"it did not like {SECRET}"

@@ -16,7 +16,7 @@ from virtproto.model.refs import uuid_to_text
 from virtproto.model.screen_text import columns, cut, visible
 from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
 from virtproto.trace.as_json import STATUSES, TYPES
-from virtproto.trace.masking import mask
+from virtproto.trace.masking import mask, masked_places
 from virtproto.trace.naming import names_of
 from virtproto.trace.value_text import LineFull, SpanWriter
 from virtproto.wire import load_contract
@@ -59,6 +59,14 @@ def packet_bytes(message: TracedMessage, payload: bytes | None = None) -> bytes:
     return head + (packet.payload if payload is None else payload)
 
 
+def _stars(message: TracedMessage) -> bytes:
+    """Return a byte for each of the payload: 1 for those that are overwritten, 0 for others."""
+    stars = bytearray(len(message.packet.payload))
+    for start, stop in masked_places(message):
+        stars[start:stop] = b"\1" * (stop - start)
+    return bytes(stars)
+
+
 class HexDump:
     """Makes the rows of one output, ``width`` columns wide (0: as wide as it gets)."""
 
@@ -80,9 +88,7 @@ class HexDump:
             # What is left of the secrets, as the recording would have it.
             hidden = mask(message)
         shown = payload if hidden is None else hidden
-        stars = (
-            b"" if hidden is None else bytes(a != b for a, b in zip(payload, hidden, strict=True))
-        )
+        stars = b"" if hidden is None else _stars(message)
         yield from self._header(message)
         base = PACKET_MIN + (0 if message.packet.nfds is None else LENGTH_SIZE)
         if message.type_name is None:
@@ -121,7 +127,8 @@ class HexDump:
     ) -> Iterator[list[Span]]:
         contract = load_contract()
         type_name = message.type_name or ""
-        read = annotate(contract, type_name, payload, show_secrets=self._show_secrets)
+        shows = self._show_secrets and not message.masked
+        read = annotate(contract, type_name, payload, show_secrets=shows)
         names = names_of(message)
         problems: dict[int, list[str]] = {}
         for problem in read.problems:

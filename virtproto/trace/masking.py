@@ -7,11 +7,13 @@ payload was overheard, or where it goes.
 
 from __future__ import annotations
 
+import re
+
 from virtproto.trace import message as kinds
 from virtproto.trace.following import ERROR_TYPE
 from virtproto.trace.looks import is_protected
 from virtproto.trace.message import TracedMessage
-from virtproto.trace.places import Damaged, find_places
+from virtproto.trace.places import Damaged, Places, find_places
 from virtproto.trace.recording import BYTES, MASKED, PACKET, Record
 from virtproto.trace.scrubbing import has_hint, spans
 from virtproto.trace.secrets import plan_of
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
     from virtproto.trace.secrets import Plan
     from virtproto.trace.telling import Told
 
-__all__ = ["is_sensitive", "mask", "mask_record", "mask_bytes", "secrets_of_call"]
+__all__ = ["is_sensitive", "mask", "mask_record", "masked_places", "mask_bytes", "secrets_of_call"]
 
 _MARK = b"x"
 _NARROW_MARK = b"\0\0\0x"
 
 # What is shorter is not looked for in an error's words: it would be found in most of them.
 _SHORTEST = 3
+
+_TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
 
 # Enough to tell what bytes look like that are not libvirt's: a length word, or a magic number.
 _BEGINNING = 4
@@ -41,29 +45,42 @@ def mask(message: TracedMessage) -> bytes | None:
     type is not known, or that is damaged where secrets may be, is overwritten whole; a stream's
     data is nobody's but its user's, and stays.
     """
+    places = _places(message)
+    if places is None:
+        return None
+    masked = bytearray(message.packet.payload)
+    for start, stop in places.secrets:
+        masked[start:stop] = _MARK * (stop - start)
+    for start, stop in places.narrow:
+        masked[start:stop] = _NARROW_MARK * ((stop - start) // 4)
+    return bytes(masked)
+
+
+def masked_places(message: TracedMessage) -> list[tuple[int, int]]:
+    """Return what `mask` overwrites, as (start, stop) in the payload."""
+    places = _places(message)
+    return [] if places is None else places.secrets + places.narrow
+
+
+def _places(message: TracedMessage) -> Places | None:
     payload = message.packet.payload
     if not payload or message.kind == kinds.DATA:
         return None
     plan = plan_of(message)
+    whole = Places(len(payload))
+    whole.secrets.append((0, len(payload)))
     if plan is None:
-        return _MARK * len(payload)
+        return whole
     known = secrets_of_call(message)
     if not is_sensitive(plan, payload, known):
         return None
     try:
         places = find_places(plan, payload, known)
     except Damaged:
-        return _MARK * len(payload)
+        return whole
     if places.end != len(payload):
-        return _MARK * len(payload)
-    if not places.secrets and not places.narrow:
-        return None
-    masked = bytearray(payload)
-    for start, stop in places.secrets:
-        masked[start:stop] = _MARK * (stop - start)
-    for start, stop in places.narrow:
-        masked[start:stop] = _NARROW_MARK * ((stop - start) // 4)
-    return bytes(masked)
+        return whole
+    return places if places.secrets or places.narrow else None
 
 
 def mask_bytes(raw: bytes) -> bytes | None:
@@ -118,7 +135,8 @@ def secrets_of_call(message: TracedMessage) -> tuple[bytes, ...]:
     try:
         places = find_places(plan, payload)
     except Damaged:
-        return ()
+        # Nobody knows where they are: whatever is a text may be one.
+        return tuple(sorted(set(_TEXTS.findall(payload)), key=len, reverse=True))
     values = {payload[start:stop] for start, stop in places.secrets}
     values |= {payload[start + 3 : stop : 4] for start, stop in places.narrow}
     # An agent's command is secret as a whole: of its parts those that say so are.

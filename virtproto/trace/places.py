@@ -59,7 +59,7 @@ class Places:
 
     __slots__ = ("end", "known", "narrow", "secrets", "size")
 
-    def __init__(self, size: int, known: tuple[bytes, ...]) -> None:
+    def __init__(self, size: int, known: tuple[bytes, ...] = ()) -> None:
         self.size = size
         self.known = known
         self.secrets: list[tuple[int, int]] = []
