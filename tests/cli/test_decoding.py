@@ -156,9 +156,12 @@ def test_packed_file_that_is_damaged_says_so(
     said = capsys.readouterr()
     assert "what gzip packed is cut off" in said.err
     assert 10 < said.out.count("0x7:#1") < 60
-    broken = packed[:3000] + b"\xff" * 3000 + packed[6000:]
+    packed = gzip.compress(random.Random(2).randbytes(100_000).hex().encode())
+    broken = packed[:9000] + b"\xff" * 3000 + packed[12000:]
     assert decode(tmp_path / "file", broken) == 1
     assert "what gzip packed is damaged" in capsys.readouterr().err
+    assert decode(tmp_path / "file", gzip.compress(recording()[:-3])) == 1
+    assert "file, unpacked: byte" in capsys.readouterr().err
 
 
 OK_PAYLOAD = remote.DomainLookupByNameArgs(name="web").pack()

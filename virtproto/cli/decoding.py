@@ -82,8 +82,9 @@ class _Decoding:
     def run(self, file: BinaryIO) -> int:
         error: RecordingError | None = None
         reader: Reader | None = None
+        source = _Source(file)
         try:
-            for data in _chunks(file):
+            for data in source.chunks():
                 if reader is None:
                     reader = reader_of(data)
                 self._tell(reader, reader.feed(data))
@@ -93,8 +94,9 @@ class _Decoding:
             error = why
         if reader is not None and not self._shower.closed:
             self._tell(reader, reader.rest())
-            # Of a file that cannot be unpacked any further the end is not the file's.
-            error = error or reader.finish()
+            # Of a file that cannot be unpacked any further the end is not the recording's.
+            if error is None and (error := reader.finish()) is not None and source.is_packed:
+                self._name += ", unpacked"
             if self._teller is not None:
                 self._shower.show(self._watched(self._teller.finish()))
         self._shower.finish()
@@ -161,30 +163,41 @@ def _lacks_call(message: TracedMessage) -> bool:
     return message.call is None and oddity.endswith(" was seen")
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield what is in a file, unpacked if it is packed by gzip; the first chunk is START or more.
+class _Source:
+    """What is in a file, unpacked if it is packed by gzip, which ``is_packed`` tells."""
 
-    Raises RecordingError, with the offset in the file, for what cannot be read or unpacked.
-    """
-    start = _read(file, START)
-    if start[:3] != GZIP:
+    def __init__(self, file: BinaryIO) -> None:
+        self.is_packed = False
+        self._file = file
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield it in pieces, the first of START or more.
+
+        Raises RecordingError, with the offset in the file, for what cannot be read or unpacked.
+        """
+        start = _read(self._file, START)
+        if start[:3] == GZIP:
+            self.is_packed = True
+            yield from self._unpacked(start)
+            return
         yield start
-        while data := _read(file, _CHUNK):
+        while data := _read(self._file, _CHUNK):
             yield data
-        return
-    held, begun = b"", False
-    try:
-        for data in _unpacked(file, start):
-            held += data
-            if len(held) >= START:
+
+    def _unpacked(self, start: bytes) -> Iterator[bytes]:
+        held, begun = b"", False
+        try:
+            for data in _unpacked(self._file, start):
+                held += data
+                if len(held) >= START:
+                    yield held
+                    held, begun = b"", True
+        except RecordingError:
+            if held:
                 yield held
-                held, begun = b"", True
-    except RecordingError:
-        if held:
+            raise
+        if held or not begun:
             yield held
-        raise
-    if held or not begun:
-        yield held
 
 
 def _read(file: BinaryIO, size: int) -> bytes:
