@@ -15,7 +15,7 @@ What holds:
 * What was noted is told without that lock, by one thread at a time, in order: by whoever reads,
   before and after, and by those who send and do not read. Who finds another one telling leaves it
   to him. Should somebody's function take long the others wait a little, lest notes pile up; not for
-  ever, as it may be waiting for one of them.
+  ever, as it may be waiting for one of them. It cannot itself wait for anything on the connection.
 * A signal may tear this wherever it likes: the bytes are where they belong by then. What was being
   told is not told then.
 * What the function raises is reported as exceptions of callbacks are, once for a connection.
@@ -28,6 +28,7 @@ from _thread import allocate_lock, get_ident
 from collections import deque
 from time import monotonic, time
 
+from virtproto.errors import UsageError
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.trace.overhearing import Overhearing
 
@@ -79,6 +80,16 @@ class Hearing:
         self._began_s = time() - monotonic()
         self.note = self._passed.append
 
+    def check(self) -> None:
+        """Raise UsageError for a function that waits for something on the connection it is told of.
+
+        Whoever reads there may be the one who tells, and would wait for itself.
+        """
+        if self._teller == get_ident():
+            raise UsageError(
+                "trace: the function that is told of a connection's messages cannot wait for more"
+            )
+
     def now(self) -> float:
         """Return the time, in seconds since the epoch."""
         return self._began_s + monotonic()
@@ -96,7 +107,7 @@ class Hearing:
         """
         me = get_ident()
         if self._teller == me:
-            # The function itself uses the connection: what comes of that is told when it is back.
+            # The function itself has sent something: that is told when it is back.
             return False
         got: list[bool] = []
         try:
@@ -153,6 +164,7 @@ class _Inbox(list["Received"]):
 
     def extend(self, items: Iterable[Received]) -> None:
         # What this thread has sent, before it waits.
+        self._hearing.check()
         self._hearing.tell()
         self._noted = False
         # It is kept by the C call that reads it.

@@ -127,6 +127,7 @@ def follow(channel: Channel, waiter: Waiter, deadline: float | None, *, once: bo
     followers = channel._followers
     if channel._hearing is not None:
         # What this thread has sent: who reads may do so for long.
+        channel._hearing.check()
         channel._hearing.tell()
     waiter.lie_down()
     try:
