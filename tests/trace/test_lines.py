@@ -46,7 +46,7 @@ def test_events_errors_and_calls_without_an_answer_are_told() -> None:
     assert any(
         line.endswith(
             "←    1 event      68B           remote:DOMAIN_EVENT_CALLBACK_LIFECYCLE "
-            'callbackID=7 msg={dom="web"(3) event=STARTED detail=0}'
+            'dom="web"(3) event=STARTED detail=BOOTED callbackID=7'
         )
         for line in shown
     ), shown

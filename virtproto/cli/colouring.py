@@ -11,8 +11,10 @@ import sys
 from contextlib import suppress
 
 from virtproto.cli.output import complain
+from virtproto.cli.table import columns as columns_of
 from virtproto.cli.table import lines, visible
 from virtproto.errors import UsageError
+from virtproto.model.screen_text import cut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ _LOOKS = {
     "secret": "magenta",
     "dim": "dim",
 }
+
+# What a column of words needs at least: it may go on below.
+_SPOKEN = 30
 
 _WITHOUT_RICH = "colours and columns take rich, which is not here: pip install 'virtproto[cli]'"
 
@@ -183,7 +188,7 @@ def _rich(table: SummaryTable, width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    columns, rows = _fitting(list(table.columns), table.rows, width)
+    columns, rows = _fitting(list(table.columns), table.rows, width, spoken=table.spoken)
     drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for label, is_number, _rank in columns:
         drawn.add_column(
@@ -200,10 +205,7 @@ def _rich(table: SummaryTable, width: int) -> Table:
 
 
 def _plain(table: SummaryTable, width: int) -> list[str]:
-    from virtproto.model.screen_text import columns as columns_of
-    from virtproto.model.screen_text import cut
-
-    columns, rows = _fitting(list(table.columns), table.rows, width)
+    columns, rows = _fitting(list(table.columns), table.rows, width, spoken=table.spoken)
     labels = [label for label, _is_number, _rank in columns]
     cells = [labels, *([visible(cell) for cell in row] for row in rows)]
     widths = [max(map(columns_of, column)) for column in zip(*cells, strict=True)]
@@ -219,14 +221,16 @@ def _plain(table: SummaryTable, width: int) -> list[str]:
 
 
 def _fitting(
-    columns: list[Column], rows: list[list[str]], width: int
+    columns: list[Column], rows: list[list[str]], width: int, *, spoken: bool = False
 ) -> tuple[list[Column], list[list[str]]]:
     """Return columns and rows without the columns that there is no room for."""
     while width:
         sizes = [
-            max(len(label), *(len(row[index]) for row in rows))
+            max(len(label), *(columns_of(row[index]) for row in rows))
             for index, (label, _is_number, _rank) in enumerate(columns)
         ]
+        if spoken:
+            sizes[-1] = min(sizes[-1], _SPOKEN)
         least = max(columns, key=lambda column: column[2])
         if sum(sizes) + 2 * len(sizes) <= width or not least[2]:
             break

@@ -28,6 +28,7 @@ __all__ = [
     "DOMAIN",
     "HOMES",
     "KINDS",
+    "LIFECYCLE_DETAILS",
     "NETWORK",
     "NODE_DEVICE",
     "QEMU",
@@ -171,7 +172,7 @@ def _value(message: Any, name: str) -> Any:
 
 
 # What tells more of a domain's lifecycle event, by the event's own number.
-_DETAILS = (
+LIFECYCLE_DETAILS = (
     "DomainEventDefinedDetailType",
     "DomainEventUndefinedDetailType",
     "DomainEventStartedDetailType",
@@ -185,9 +186,9 @@ _DETAILS = (
 
 
 def _detail(family: str, event: int, value: int) -> int:
-    if family != DOMAIN or not 0 <= event < len(_DETAILS):
+    if family != DOMAIN or not 0 <= event < len(LIFECYCLE_DETAILS):
         return value
-    return member(_DETAILS[event], value)
+    return member(LIFECYCLE_DETAILS[event], value)
 
 
 def _address(value: Any) -> GraphicsAddress:

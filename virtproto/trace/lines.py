@@ -16,7 +16,7 @@ from virtproto.trace import message as kinds
 from virtproto.trace.contents import Contents, contents
 from virtproto.trace.following import ERROR_TYPE
 from virtproto.trace.message import TracedMessage
-from virtproto.trace.naming import error_domain, error_number, names_of
+from virtproto.trace.naming import error_domain, error_number, names_of, with_detail
 from virtproto.trace.telling import Begin, End, Note
 from virtproto.trace.value_text import LineFull, SpanWriter, duration, shown_size
 from virtproto.wire.rpc import MESSAGE_STATUS_ERROR, MESSAGE_STATUS_OK
@@ -160,7 +160,11 @@ class Liner:
         plain = found.plain
         if isinstance(plain, dict) and plain and message.type_name != ERROR_TYPE:
             writer.add(" ")
-            writer.fields(plain, names_of(message), found.counts)
+            names, counts = names_of(message), found.counts
+            if message.kind is kinds.EVENT:
+                plain, counts = _unwrapped(plain, counts)
+                names = with_detail(names, plain)
+            writer.fields(plain, names, counts)
         if message.left_out and message.kind is not kinds.DATA:
             writer.add(f"  {message.left_out} bytes were not kept", "dim")
 
@@ -293,6 +297,17 @@ class Liner:
             text = text[len(part) :]
             room = self.width - len(_BELOW)
         return [*parts, cut(text, room)] if text else parts
+
+
+def _unwrapped(
+    plain: dict[str, Any], counts: dict[str, int]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return an event's fields without the wrapping of those that have a registration's ID."""
+    inner = plain.get("msg")
+    if plain.keys() != {"callbackID", "msg"} or not isinstance(inner, dict):
+        return plain, counts
+    counts = {path.removeprefix("msg."): count for path, count in counts.items()}
+    return {**inner, "callbackID": plain["callbackID"]}, counts
 
 
 def _beginning(begin: Begin) -> str:

@@ -12,10 +12,11 @@ from virtproto.trace.value_text import Naming
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from virtproto.trace.message import TracedMessage
 
-__all__ = ["error_domain", "error_number", "names_of"]
+__all__ = ["error_domain", "error_number", "names_of", "with_detail"]
 
 # Results whose members are of an enum: what their methods return is no plain member of the reply.
 _RESULTS = {
@@ -46,6 +47,22 @@ def names_of(message: TracedMessage) -> Mapping[str, Naming]:
     if found is None:
         found = _found[key] = _look_up(message)
     return found
+
+
+def with_detail(names: Mapping[str, Naming], plain: Mapping[str, Any]) -> Mapping[str, Naming]:
+    """Return the names of an event's fields, with those that go by the kind of a lifecycle event.
+
+    ``plain`` are the fields.
+    """
+    event = plain.get("event")
+    if "event" not in names or "detail" not in plain or not isinstance(event, int):
+        return names
+    from virtproto.model.event_kinds import LIFECYCLE_DETAILS
+
+    if not 0 <= event < len(LIFECYCLE_DETAILS):
+        return names
+    naming = _naming(LIFECYCLE_DETAILS[event])
+    return names if naming is None else {**names, "detail": naming}
 
 
 def error_number(code: int) -> str | None:

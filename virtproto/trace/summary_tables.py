@@ -38,9 +38,13 @@ _CALLS: tuple[Column, ...] = (
 
 
 class SummaryTable:
-    """A table with ``columns`` and rows of texts; the last row is a sum if ``summed``."""
+    """A table with ``columns`` and rows of texts.
 
-    __slots__ = ("columns", "rows", "summed", "title")
+    The last row is a sum if ``summed``; the last column is text that may be cut or go on below
+    where there is no room, if ``spoken``.
+    """
+
+    __slots__ = ("columns", "rows", "spoken", "summed", "title")
 
     def __init__(
         self,
@@ -49,11 +53,13 @@ class SummaryTable:
         rows: list[list[str]],
         *,
         summed: bool = False,
+        spoken: bool = False,
     ) -> None:
         self.title = title
         self.columns = columns
         self.rows = rows
         self.summed = summed
+        self.spoken = spoken
 
     def without_empty(self) -> SummaryTable:
         """Return the table without the columns in which no row has anything."""
@@ -63,6 +69,7 @@ class SummaryTable:
             tuple(self.columns[index] for index in kept),
             [[row[index] for index in kept] for row in self.rows],
             summed=self.summed,
+            spoken=self.spoken,
         )
 
 
@@ -163,7 +170,7 @@ def _errors(summary: Summary) -> SummaryTable:
         part = error_domain(domain) if isinstance(domain, int) else None
         shown = "" if code is None else str(code)
         rows.append([str(error.count), shown, name or "", part or "", procedure, error.message])
-    return SummaryTable("Errors", columns, rows)
+    return SummaryTable("Errors", columns, rows, spoken=True)
 
 
 def _streams(summary: Summary) -> SummaryTable:
@@ -221,7 +228,8 @@ def _in_flight(summary: Summary) -> SummaryTable:
 def _oddities(summary: Summary) -> SummaryTable:
     columns: tuple[Column, ...] = (("times", True, 0), ("what is odd", False, 0))
     found = sorted(summary.oddities.items(), key=lambda item: (-item[1], item[0]))
-    return SummaryTable("Oddities", columns, [[str(count), text] for text, count in found])
+    rows = [[str(count), text] for text, count in found]
+    return SummaryTable("Oddities", columns, rows, spoken=True)
 
 
 def _data(found: StreamCount) -> int:
