@@ -26,10 +26,16 @@ from virtproto.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
     from .carriage import Carriage
-    from .reaching import Destination
+
+    class Host(Protocol):
+        """What clients are led to: a `reaching.Destination`, or what takes its place."""
+
+        def lead(self, carriage: Carriage, client: socket, about: dict[str, object]) -> None:
+            """Do for ``client``, which is this method's to keep or close, what he came for."""
+
 
 __all__ = ["Listener", "peer_of"]
 
@@ -72,7 +78,7 @@ class Listener:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def attend(self, carriage: Carriage, destination: Destination) -> None:
+    def attend(self, carriage: Carriage, destination: Host) -> None:
         """Have whoever comes led to ``destination`` from now on, in the loop of ``carriage``."""
         self._carriage = carriage
 

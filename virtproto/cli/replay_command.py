@@ -1,0 +1,122 @@
+"""The command ``virtproto replay``: its options and arguments.
+
+Responsible for click, and for which options go together. What the command does is `replaying`'s.
+"""
+
+from __future__ import annotations
+
+import click
+
+from virtproto.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["replay"]
+
+
+@click.command("replay", short_help="Play the daemon or the client of a recording.")
+@click.option("--listen", metavar="SOCK", help="Let clients come to SOCK instead of running any.")
+@click.option("--to", metavar="URI", help="Play the client's side, to the daemon of URI.")
+@click.option(
+    "-c", "--connect", "uri", metavar="URI", help="What COMMAND connects to unless it says so."
+)
+@click.option(
+    "--socket", "sockets", multiple=True, metavar="PATH", help="Lead this socket here as well."
+)
+@click.option("--mode", metavar="OCTAL", help="With --listen: permissions of SOCK, by default 600.")
+@click.option("--to-all", is_flag=True, help="With --listen tcp:..: let other hosts come as well.")
+@click.option("--once", is_flag=True, help="With --listen: end when everything was played.")
+@click.option("--loose", is_flag=True, help="Answer calls whose arguments differ all the same.")
+@click.option("--pace", is_flag=True, help="Take as long as it took when it was recorded.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="PATTERN",
+    help="With --to: fields that do not count, such as '*.uuid' or 'DOMAIN_GET_INFO:memory'.",
+)
+@click.option("--strict", is_flag=True, help="Count everything: see below.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=float,
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --to: how long to wait for a daemon that says nothing.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Tell what differs as JSON, one a line.")
+@click.argument("file")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND [ARGS]...]")
+@click.pass_context
+def replay(
+    context: click.Context,
+    /,
+    file: str,
+    command: tuple[str, ...],
+    listen: str | None,
+    to: str | None,
+    uri: str | None,
+    sockets: tuple[str, ...],
+    mode: str | None,
+    to_all: bool,
+    **options: Any,
+) -> None:
+    """Play FILE, a recording of `virtproto trace --record`, to a client or to a daemon.
+
+    To a client: COMMAND is run, and what it asks of a libvirt daemon is answered as in the
+    recording, without any daemon; with --listen SOCK clients come by themselves. A call is found by
+    its procedure and arguments, whatever its order; what is not in the recording gets an error that
+    says so. Nobody has to authenticate.
+
+    To a daemon, with --to URI: what the client said is said again, in its order, and each answer is
+    compared field by field. Times, counters and numbers that a daemon gives out are passed over,
+    unless --strict. Calls whose secrets are overwritten in the recording are left out.
+
+    With --strict and a client it also counts if he makes fewer calls than recorded, or one more
+    often.
+
+    Exit code: COMMAND's; 1 if anything differs; 2 if this cannot be done as asked.
+    """
+    from virtproto.cli import replaying
+    from virtproto.cli.recordings import read_recording
+
+    if [bool(command), listen is not None, to is not None].count(True) != 1:
+        raise UsageError("name a COMMAND to run, or --listen SOCK, or --to URI: one of the three")
+    if not command:
+        _refuse({"-c": uri, "--socket": sockets}, "for a COMMAND")
+    if listen is None:
+        _refuse({"--mode": mode, "--to-all": to_all, "--once": options["once"]}, "for --listen")
+    if to is None:
+        _refuse({"--ignore": options["ignore"]}, "for --to")
+    else:
+        _refuse({"--loose": options["loose"]}, "not for --to")
+    manner = replaying.Manner(**options)
+    recalled = read_recording(file)
+    if to is not None:
+        code = replaying.replay_to_daemon(recalled, to, manner)
+    elif listen is not None:
+        permissions = _mode(mode)
+        code = replaying.replay_to_clients(
+            recalled, listen, manner, mode=permissions, to_all=to_all
+        )
+    else:
+        code = replaying.replay_to_command(recalled, command, manner, uri=uri, sockets=sockets)
+    context.exit(code)
+
+
+def _refuse(given: dict[str, object], why: str) -> None:
+    for name, value in given.items():
+        if value:
+            raise UsageError(f"{name} is {why}")
+
+
+def _mode(text: str | None) -> int:
+    try:
+        mode = int(text, 8) if text is not None else 0o600
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise UsageError(f"--mode: expected octal permissions such as 660, not {text!r}")
+    return mode
