@@ -77,7 +77,7 @@ def trace_command(
         code = running.run(argv, uri, sockets)
     if running.failure is not None:
         complain(f"{argv[0]} cannot be run: {running.failure.strerror}")
-    elif not tracing.seen:
+    elif not tracing.seen and not running.said_why:
         complain(f"no connection to a libvirt daemon was seen{running.why}")
     return code
 
@@ -174,6 +174,8 @@ class _Running:
         self.failure: OSError | None = None
         # Why something was not seen that was to be, the last of them.
         self.missed: str | None = None
+        # Whether the user was told of it by then.
+        self.said_why = False
 
     @property
     def why(self) -> str:
@@ -224,6 +226,7 @@ class _Running:
     def _lead(self, target: Target) -> Callable[[socket], object] | None:
         sock = connect_to(target)
         if sock is None:
+            self.missed = f"{target.program} did not get to {target.name}"
             return None
         road = Road(sock, target.name)
         return lambda client: self._tracing.carriage.add(client, road, target.about())
@@ -255,7 +258,7 @@ class _Running:
     def _failed(self, why: str) -> None:
         # The program only learns that its connection has ended.
         complain(why)
-        self.missed = why
+        self.said_why = True
 
 
 class _Led:

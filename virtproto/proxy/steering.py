@@ -43,6 +43,7 @@ __all__ = ["Steering", "Target", "connect_to", "is_libvirt_socket"]
 # The sockets of libvirtd and of the daemons of one driver each, for all, for readers, and for their
 # administration. Those of virtlogd and virtlockd are the daemons' own business.
 _NAMES = re.compile(rb"(libvirt(-admin)?|virt(?!log|lock)[a-z0-9]*d(-admin)?)-sock(-ro)?")
+_SO_COOKIE = 57
 # Calls that are decided about at one go, so that conversations have their turn.
 _AT_ONCE = 16
 
@@ -105,6 +106,8 @@ class Steering:
         self._note = note
         self._meeting = _Meeting()
         self._loop: Loop | None = None
+        # Sockets that were connected for a call that was not waiting any more then.
+        self._untold: set[bytes] = set()
         # How many connections were led, and how many were to be but could not.
         self.count = 0
         self.missed = 0
@@ -196,8 +199,10 @@ class Steering:
         with theirs:
             if theirs.family != socket.AF_UNIX or theirs.type != socket.SOCK_STREAM:
                 return False
-            if self._meeting.has(theirs):
-                # A signal interrupted the call after this was done for it, and it came again.
+            cookie = theirs.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8)
+            if cookie in self._untold:
+                # The same call again, which a signal interrupted when this was done for it.
+                self._untold.discard(cookie)
                 return seccomp.answer(self._listener, notification)
             if _is_connected(theirs):
                 return False
@@ -205,7 +210,8 @@ class Steering:
             if deliver is None or not seccomp.is_waiting(self._listener, notification):
                 return False
             near = self._meeting.bring(theirs)
-            seccomp.answer(self._listener, notification)
+            if not seccomp.answer(self._listener, notification):
+                self._untold.add(cookie)
         self.count += 1
         deliver(near)
         return True
@@ -234,20 +240,12 @@ class _Meeting:
             with suppress(FileNotFoundError):
                 os.unlink(path)
             os.rmdir(folder)
-        self._name = self._listening.getsockname()
 
     def bring(self, theirs: socket.socket) -> socket.socket:
         """Connect ``theirs`` and return the other end. Raises OSError."""
         theirs.connect(f"/proc/self/fd/{self._place}")
         near, _ = self._listening.accept()
         return near
-
-    def has(self, theirs: socket.socket) -> bool:
-        """Return whether ``theirs`` was brought here."""
-        try:
-            return bool(theirs.getpeername() == self._name)
-        except OSError:
-            return False
 
     def close(self) -> None:
         if self._place >= 0:
