@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from tests.lab.place import repository
 from virtproto.protocol.limits import PACKET_MAX
 from virtproto.trace.reading import RecordReader
 from virtproto.trace.recording import (
@@ -14,7 +16,9 @@ from virtproto.trace.recording import (
     END,
     FILE_HEAD,
     FROM_CLIENT,
+    LEFT_OUT,
     MAGIC,
+    MASKED,
     NOTE,
     PACKET,
     RECORD_HEAD,
@@ -138,3 +142,33 @@ def test_head_says_what_else_is_known() -> None:
     reader.feed(pack_head(about))
     assert reader.about == json.loads(json.dumps(about))
     assert reader.started_s == 5.0
+
+
+def test_example_that_readers_are_shown_is_a_recording() -> None:
+    page = (repository / "docs" / "recording.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^    ([0-9a-f]{4})  ((?:[0-9a-f]{2} )+)", page)
+    data = bytes.fromhex("".join(digits for _, digits in rows))
+    assert [int(place, 16) for place, _ in rows] == list(range(0, len(data), 16))
+    about = {"started_s": 1_700_000_000.0, "by": "virtproto", "masked": True}
+    call = bytes.fromhex("0000001c200080860000000100000042000000000000000000000000")
+    assert data == pack_head(about) + b"".join(
+        (
+            pack_record(BEGIN, 0, 1, 0, b'{"client":"virsh","pid":4711}'),
+            pack_record(PACKET, FROM_CLIENT, 1, 250, call),
+            pack_record(END, FROM_CLIENT, 1, 1_250_000, b""),
+        )
+    )
+    reader = RecordReader()
+    assert [each.kind for each in reader.feed(data)] == [BEGIN, PACKET, END]
+    assert reader.finish() is None
+
+
+def test_page_says_what_the_format_has() -> None:
+    page = (repository / "docs" / "recording.md").read_text(encoding="utf-8")
+    assert f"the version: {VERSION}" in page
+    assert f"`{MAGIC.hex(' ')}`" in page
+    assert f"at most {PACKET_MAX:,}" in page
+    kinds = {"BEGIN": BEGIN, "PACKET": PACKET, "BYTES": BYTES, "END": END, "NOTE": NOTE}
+    flags = {"FROM_CLIENT": FROM_CLIENT, "MASKED": MASKED, "LEFT_OUT": LEFT_OUT}
+    for name, number in {**kinds, **flags}.items():
+        assert f"| {number} {name} |" in page
