@@ -6,13 +6,26 @@ Nothing below this module knows of click or prints errors.
 
 from __future__ import annotations
 
-import functools
 import sys
 
 import click
 
 import virtproto
-from virtproto.cli import decode_command, pki_commands, replay_command, trace_commands
+from virtproto.cli import (
+    decode_command,
+    pki_commands,
+    protocol_commands,
+    replay_command,
+    trace_commands,
+)
+from virtproto.cli.options import (
+    complete_domains,
+    complete_kinds,
+    complete_pools,
+    complete_volumes,
+    connect,
+    json_option,
+)
 from virtproto.cli.output import complain, discard_output, tell
 from virtproto.errors import (
     EncodeError,
@@ -23,45 +36,9 @@ from virtproto.errors import (
     VirtprotoError,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
 __all__ = ["app", "run"]
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-
-_uri = click.option(
-    "-c",
-    "--connect",
-    "uri",
-    metavar="URI",
-    help="Connection URI; by default LIBVIRT_DEFAULT_URI, then libvirt.conf's, then the daemon's.",
-)
-
-
-_autostart = click.option(
-    "--autostart",
-    is_flag=True,
-    help="Start this user's own daemon where its socket is meant and nobody listens.",
-)
-
-
-def _connect(command: Callable[..., object]) -> Callable[..., object]:
-    """Add the options that say which daemon is meant; what opens a connection heeds the second."""
-
-    @functools.wraps(command)
-    def obey(*, autostart: bool, **others: Any) -> object:
-        from virtproto.cli.opening import starting
-
-        with starting(autostart):
-            return command(**others)
-
-    return _uri(_autostart(obey))
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def run(arguments: list[str]) -> int:
@@ -132,17 +109,19 @@ def app(context: click.Context) -> None:
 
 
 app.add_command(pki_commands.pki)
+for _command in protocol_commands.COMMANDS:
+    app.add_command(_command)
 app.add_command(trace_commands.trace)
 app.add_command(decode_command.decode)
 app.add_command(replay_command.replay)
 
 
 @app.command("list", short_help="List domains, running or not.")
-@_connect
+@connect
 @click.option("--active", is_flag=True, help="Only domains that run.")
 @click.option("--inactive", is_flag=True, help="Only domains that do not run.")
 @click.option("--uuid", "with_uuid", is_flag=True, help="Show UUIDs too.")
-@_json
+@json_option
 def list_(uri: str | None, active: bool, inactive: bool, with_uuid: bool, as_json: bool) -> None:
     """List domains: all of them, running or not, unless --active or --inactive is given."""
     from virtproto.cli.listing import print_domains
@@ -150,46 +129,13 @@ def list_(uri: str | None, active: bool, inactive: bool, with_uuid: bool, as_jso
     print_domains(uri, active=active, inactive=inactive, with_uuid=with_uuid, as_json=as_json)
 
 
-@app.command()
-@_connect
-@click.argument("proc")
-@click.argument("args", nargs=-1)
-def call(uri: str | None, proc: str, args: tuple[str, ...]) -> None:
-    """Call one procedure and print its result as JSON.
-
-    PROC is a name or number as `virtproto procs` shows it, of another program than remote as
-    qemu:NAME; REMOTE_PROC_NAME and QEMU_PROC_NAME will do too. ARGS are one JSON object, or fields
-    as name=value (dom.name=web for a field of a field). UUIDs are written as usual, other bytes in
-    hexadecimal. Arrays of characters, such as security labels, are text, shown without the NUL at
-    its end; where they are no printable text, hex: and hexadecimal digits.
-    """
-    from virtproto.cli.calling import print_call
-
-    print_call(uri, proc, args)
-
-
-@app.command()
-@click.argument("pattern", default="")
-@click.option("--program", help="Only this program: remote, qemu, lxc or admin.")
-@_json
-def procs(pattern: str, program: str | None, as_json: bool) -> None:
-    """List the procedures of the protocol.
-
-    PATTERN is part of a name, or a whole name with * and ?; case does not matter. Names may be
-    spelled as REMOTE_PROC_NAME too.
-    """
-    from virtproto.cli.procedures import print_procedures
-
-    print_procedures(pattern, program, as_json=as_json)
-
-
 @app.command(short_help="Join this terminal to a domain's console.")
-@_connect
+@connect
 @click.option("--device", metavar="NAME", help="Which console, such as serial0; else the first.")
 @click.option("--escape", default="^]", show_default=True, help="What leaves it; none for nothing.")
 @click.option("--force", is_flag=True, help="Take the console from who has it.")
 @click.option("--safe", is_flag=True, help="Only if the hypervisor keeps others out meanwhile.")
-@click.argument("domain")
+@click.argument("domain", shell_complete=complete_domains)
 @click.pass_context
 def console(
     context: click.Context,
@@ -229,14 +175,14 @@ _quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 
 
 @app.command("vol-upload", short_help="Replace a volume's content by a file's.")
-@_connect
+@connect
 @_offset
 @click.option("--length", metavar="BYTES", help="How much of FILE; by default all of it.")
 @_sparse
 @_quiet
-@click.argument("pool")
-@click.argument("volume")
-@click.argument("file")
+@click.argument("pool", shell_complete=complete_pools)
+@click.argument("volume", shell_complete=complete_volumes)
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.pass_context
 def vol_upload(
     context: click.Context,
@@ -263,15 +209,15 @@ def vol_upload(
 
 
 @app.command("vol-download", short_help="Write a volume's content to a file.")
-@_connect
+@connect
 @_offset
 @click.option("--length", metavar="BYTES", help="How much of VOLUME; by default all of it.")
 @_sparse
 @click.option("--overwrite", is_flag=True, help="Let FILE take the place of one that exists.")
 @_quiet
-@click.argument("pool")
-@click.argument("volume")
-@click.argument("file")
+@click.argument("pool", shell_complete=complete_pools)
+@click.argument("volume", shell_complete=complete_volumes)
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.pass_context
 def vol_download(
     context: click.Context,
@@ -307,13 +253,19 @@ def vol_download(
 
 
 @app.command(short_help="Print what happens at the daemon.")
-@_connect
-@click.option("--domain", "domains", multiple=True, help="Only events of this domain (repeatable).")
+@connect
+@click.option(
+    "--domain",
+    "domains",
+    multiple=True,
+    shell_complete=complete_domains,
+    help="Only events of this domain (repeatable).",
+)
 @click.option("--count", type=int, metavar="N", help="Stop after N events.")
 @click.option("--timeout", "timeout_s", type=float, metavar="SECONDS", help="Stop after that time.")
 @click.option("--list", "as_list", is_flag=True, help="List the kinds of event instead.")
-@_json
-@click.argument("kinds", nargs=-1, metavar="[KIND]...")
+@json_option
+@click.argument("kinds", nargs=-1, metavar="[KIND]...", shell_complete=complete_kinds)
 @click.pass_context
 def events(
     context: click.Context,
@@ -345,7 +297,7 @@ def events(
 
 @app.command("uri", short_help="Explain what a connection URI means here.")
 @click.option("-r", "--readonly", is_flag=True, help="As for a connection that changes nothing.")
-@_json
+@json_option
 @click.argument("uri", required=False, metavar="[URI]")
 def explain_uri(uri: str | None, readonly: bool, as_json: bool) -> None:
     """Explain step by step what opening URI would do, without doing it.

@@ -10,8 +10,9 @@ import json
 import re
 from contextlib import contextmanager
 
+from virtproto.cli.colouring import print_table
 from virtproto.cli.opening import open_connection
-from virtproto.cli.table import lines, visible
+from virtproto.cli.table import visible
 from virtproto.errors import (
     VIR_ERR_RPC,
     LibvirtError,
@@ -248,8 +249,7 @@ def _print(
             ]
             for row in rows
         ]
-        for line in lines(head, cells):
-            print(line)
+        print_table(head, cells)
     print()
     for program in shared:
         print(_counted(program, first.programs[program], second.programs[program]))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["print_events", "print_kinds"]
+__all__ = ["kind_names", "print_events", "print_kinds"]
 
 # Of a monitor, not of libvirt: heard by a call of its own.
 _MONITOR = "qemu-monitor-event"
@@ -33,7 +33,7 @@ _MONITOR = "qemu-monitor-event"
 
 def print_kinds() -> None:
     """Print the names of all kinds of event."""
-    for name in _kinds():
+    for name in kind_names():
         print(name)
 
 
@@ -90,7 +90,7 @@ def _check(
         raise UsageError(f"{_MONITOR} goes with no other kind, and with one domain at most")
 
 
-def _kinds() -> dict[str, type[Any]]:
+def kind_names() -> dict[str, type[Any]]:
     """Return the class of each kind of event by its name on the command line."""
     return {_dashed(name): getattr(records, name) for name in records.__all__}
 
@@ -103,7 +103,7 @@ def _dashed(name: str) -> str:
 def _kind_of(given: str) -> type[Any]:
     """Return the class of a kind: "domain-lifecycle", or as the class itself is called."""
     plain = re.sub("[-_]", "", given).lower()
-    kinds = _kinds()
+    kinds = kind_names()
     for name, kind in kinds.items():
         if name.replace("-", "") == plain:
             return kind

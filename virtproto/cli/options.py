@@ -1,0 +1,97 @@
+"""Options that several commands have, for click.
+
+Responsible for which daemon is meant, and for JSON; and for what a shell may complete there.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import click
+from click.shell_completion import CompletionItem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+__all__ = [
+    "complete_domains",
+    "complete_kinds",
+    "complete_pools",
+    "complete_volumes",
+    "connect",
+    "json_option",
+    "offers",
+]
+
+_uri = click.option(
+    "-c",
+    "--connect",
+    "uri",
+    metavar="URI",
+    help="Connection URI; by default LIBVIRT_DEFAULT_URI, then libvirt.conf's, then the daemon's.",
+)
+
+_autostart = click.option(
+    "--autostart",
+    is_flag=True,
+    help="Start this user's own daemon where its socket is meant and nobody listens.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def connect(command: Callable[..., object]) -> Callable[..., object]:
+    """Add the options that say which daemon is meant; what opens a connection heeds the second."""
+
+    @functools.wraps(command)
+    def obey(*, autostart: bool, **others: Any) -> object:
+        from virtproto.cli.opening import starting
+
+        with starting(autostart):
+            return command(**others)
+
+    return _uri(_autostart(obey))
+
+
+def offers(words: Iterable[tuple[str, str]]) -> list[CompletionItem]:
+    """Return words, each with what it is, as click wants what a shell may complete."""
+    return [CompletionItem(word, help=said) for word, said in words]
+
+
+def complete_domains(
+    context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Return the domains of the daemon that the command line means."""
+    from virtproto.cli.completing import domain_names
+
+    return offers(domain_names(begun, context.params.get("uri")))
+
+
+def complete_pools(
+    context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Return the storage pools of the daemon that the command line means."""
+    from virtproto.cli.completing import pool_names
+
+    return offers(pool_names(begun, context.params.get("uri")))
+
+
+def complete_volumes(
+    context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Return the volumes of the pool that the command line names."""
+    from virtproto.cli.completing import volume_names
+
+    pool = context.params.get("pool") or ""
+    return offers(volume_names(pool, begun, context.params.get("uri")))
+
+
+def complete_kinds(
+    _context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Return kinds of event."""
+    from virtproto.cli.watching import kind_names
+
+    return offers((name, "") for name in kind_names() if name.startswith(begun))
