@@ -11,8 +11,8 @@ from struct import error as StructError
 
 from virtproto.errors import ProtocolError
 from virtproto.trace.masking import is_sensitive, secrets_of_call
-from virtproto.trace.partial import damage_offset, read_as_far
-from virtproto.trace.places import is_markup
+from virtproto.trace.partial import read_as_far
+from virtproto.trace.places import damage_offset, is_markup
 from virtproto.trace.scrubbing import scrub, scrub_bytes
 from virtproto.trace.secrets import (
     COOKIE,

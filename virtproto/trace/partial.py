@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from virtproto.trace.places import Damaged, find_places
+from virtproto.trace.places import damage_offset
 from virtproto.wire import load_contract
 from virtproto.xdr.annotate import MAX_FIELDS, Problem, annotate
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from virtproto.trace.secrets import Plan
 
-__all__ = ["damage_offset", "read_as_far"]
+__all__ = ["read_as_far"]
 
 # With a limit of elements: enough for all that is then told of a damaged payload.
 _FEW_FIELDS = 1000
@@ -52,14 +52,6 @@ def read_as_far(
         offset = damage_offset(plan, payload)
         problems.append(Problem(offset, "", "it cannot be read from here on", fatal=True))
     return root or None, problems, counts
-
-
-def damage_offset(plan: Plan, payload: bytes) -> int:
-    """Return at which byte a payload stops being what it should be: its end if it is sound."""
-    try:
-        return find_places(plan, payload).end
-    except Damaged as error:
-        return error.offset
 
 
 def _put(root: dict[str, Any], tokens: list[str], type_name: str, value: Any) -> None:

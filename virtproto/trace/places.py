@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Walk = Callable[[bytes, int, "Places"], int]
 
-__all__ = ["Damaged", "Places", "find_places"]
+__all__ = ["Damaged", "Places", "damage_offset", "find_places", "is_markup"]
 
 _word = Struct(">I").unpack_from
 _STRING = 7
@@ -54,14 +54,16 @@ class Places:
     """What was found: ``secrets`` are (start, stop) in order, ``end`` is where the value ends.
 
     Of those in ``narrow`` each byte takes a word: they have to stay a byte's. ``known`` are secrets
-    that were said before, and are looked for in texts.
+    that were said before, and are looked for in texts; where ``in_texts`` is false, texts are not
+    looked into.
     """
 
-    __slots__ = ("end", "known", "narrow", "secrets", "size")
+    __slots__ = ("end", "in_texts", "known", "narrow", "secrets", "size")
 
-    def __init__(self, size: int, known: tuple[bytes, ...] = ()) -> None:
+    def __init__(self, size: int, known: tuple[bytes, ...] = (), *, in_texts: bool = True) -> None:
         self.size = size
         self.known = known
+        self.in_texts = in_texts
         self.secrets: list[tuple[int, int]] = []
         self.narrow: list[tuple[int, int]] = []
         self.end = 0
@@ -73,10 +75,24 @@ def find_places(plan: Plan, payload: bytes, known: tuple[bytes, ...] = ()) -> Pl
     It is stricter than decoding: padding must be zero. Bytes may be left over behind ``end``.
     """
     places = Places(len(payload), known)
+    _walk(plan, payload, places)
+    return places
+
+
+def damage_offset(plan: Plan, payload: bytes) -> int:
+    """Return at which byte a payload stops being what it should be: its end if it is sound."""
+    places = Places(len(payload), in_texts=False)
+    try:
+        _walk(plan, payload, places)
+    except Damaged as error:
+        return error.offset
+    return places.end
+
+
+def _walk(plan: Plan, payload: bytes, places: Places) -> None:
     places.end = _struct_walk(plan)(payload, 0, places)
     if places.end > places.size:
         raise Damaged(places.size)
-    return places
 
 
 _walks: dict[Plan, Walk] = {}
@@ -197,7 +213,7 @@ def _octets(member: Member, kind: int) -> Walk:
         stop = start + size
         if size > limit or stop > places.size:
             raise Damaged(position)
-        if kind != PLAIN and size:
+        if kind != PLAIN and size and places.in_texts:
             _look(payload, start, stop, kind, places)
         return _padded(payload, stop)
 
@@ -284,7 +300,7 @@ def _typed(payload: bytes, position: int, places: Places, kind: int) -> int:
         stop = start + size
         if stop > places.size:
             raise Damaged(position + 4)
-        if size:
+        if size and places.in_texts:
             _look(payload, start, stop, kind, places)
         return _padded(payload, stop)
     found = _VALUE_SIZES.get(of)
