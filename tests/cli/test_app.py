@@ -277,3 +277,28 @@ def test_python_m_is_the_command() -> None:
         check=True,
     )
     assert done.stdout == f"virtproto {virtproto.__version__}\n"
+
+
+def test_a_comparison_has_an_exit_code_as_diff_has(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(capsys, "diff-protocol", "9.0.0", "9.0.0").code == 0
+    assert run(capsys, "diff-protocol", "9.0.0", "7.0.0", "--json").code == 1
+    refused(run(capsys, "diff-protocol", "9.0.0", "9"), 2, "expected a release such as 9.0.0")
+    nobody = f"test:///default?socket={tmp_path / 'none'}"
+    refused(run(capsys, "diff-protocol", "9.0.0", nobody), 2, "there is no socket")
+
+
+def test_completion_prints_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        said = run(capsys, "completion", shell)
+        assert said.code == 0
+        assert "complete -- " in said.out
+    refused(run(capsys, "completion", "tcsh"), 2, "'tcsh' is not one of 'bash', 'zsh', 'fish'")
+
+
+def test_a_call_names_what_is_wrong(capsys: pytest.CaptureFixture[str], uri: str) -> None:
+    words = ("dom=web", "user=root", "pasword=hunter2")
+    said = run(capsys, "call", "-c", uri, "DOMAIN_SET_USER_PASSWORD", *words)
+    refused(said, 2, "argument 3: no field of that name; there are dom, user, password, flags")
+    assert "hunter2" not in said.err

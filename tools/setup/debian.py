@@ -50,7 +50,9 @@ _ROAD_PACKAGES = (
     "sasl2-bin",
     "strace",
 )
-_LAB_PACKAGES = (*ENVIRONMENT_PACKAGES, *_DAEMON_PACKAGES, *_ROAD_PACKAGES)
+# Beside bash, for which there is completion too.
+_SHELL_PACKAGES = ("fish", "zsh")
+_LAB_PACKAGES = (*ENVIRONMENT_PACKAGES, *_DAEMON_PACKAGES, *_ROAD_PACKAGES, *_SHELL_PACKAGES)
 # The guests run on libvirt 9.0.0. Where this is not the Debian release that has it, it is unpacked
 # beside the system like the others, with its QEMU and what its networks need.
 _BOOKWORM_PACKAGES = ("dnsmasq-base", "iptables", "qemu-system-x86")

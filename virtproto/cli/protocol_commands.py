@@ -10,10 +10,11 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete
 
 from virtproto.cli.options import connect, json_option, offers
+from virtproto.errors import VirtprotoError
 
 __all__ = ["COMMANDS"]
 
-SAME, DIFFERENT = 0, 1
+SAME, DIFFERENT, TROUBLE = 0, 1, 2
 # Something follows at once after these.
 _UNFINISHED = ("=", ".", "/")
 
@@ -123,11 +124,19 @@ def diff_protocol(context: click.Context, as_json: bool, a: str, b: str) -> None
     procedures are numbered one after the other and none is ever taken away. Its log may tell of
     the refusals.
 
-    Exit code: 0 if they have the same, 1 if not. What cannot be told is no difference.
+    Exit code: 0 if they have the same, 1 if not, 2 if that could not be found out. What cannot be
+    told of a procedure is no difference.
     """
     from virtproto.cli.comparing_protocols import compare
+    from virtproto.cli.output import complain
 
-    context.exit(SAME if compare(a, b, as_json=as_json) else DIFFERENT)
+    try:
+        code = SAME if compare(a, b, as_json=as_json) else DIFFERENT
+    except VirtprotoError as error:
+        # As diff has it: a daemon that is down is no difference.
+        complain(str(error))
+        code = TROUBLE
+    context.exit(code)
 
 
 @click.command(short_help="Print what makes a shell complete words.")
