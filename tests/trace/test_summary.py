@@ -61,7 +61,7 @@ def test_calls_are_counted_and_sorted_by_time() -> None:
     assert totals(summary) == (
         "1 conversation, 16 messages in 15.0 ms, 236 B to the daemon, "
         f"{summary.bytes[False]} B from it, at most 1 call in flight, "
-        "keepalive 4 from clients, 4 back"
+        "8 of keepalive"
     )
 
 

@@ -36,7 +36,7 @@ __all__ = ["HexDump", "packet_bytes"]
 
 _HEADER = Struct(">IIIIIII")
 _WORDS = ("length", "program", "version", "procedure", "type", "serial", "status")
-_PATH, _TYPE = 22, 16
+_PATH, _TYPE = 20, 16
 _LONGEST = 400
 # What may be of an enum: counts of elements have the names of their lists.
 _INTEGERS = ("int", "unsigned int")
@@ -160,7 +160,8 @@ class HexDump:
             stars = bytes(start) + b"\1" * field.size
             style = "secret"
         elif name in names and field.type in _INTEGERS:
-            text = f"{text} {names[name].text(field.value)}"
+            called = names[name].text(field.value)
+            text = text if called == text else f"{text} {called}"
         if field.note:
             text = f"{text} ({field.note})"
         first = True

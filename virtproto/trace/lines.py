@@ -41,6 +41,7 @@ STYLES = (
 # Where a line has less room than this, times have fewer digits and remote's name is left out.
 _ROOMY = 100
 _SLOW_S, _SLOWER_S = 0.1, 1.0
+_SOON_S = 0.5
 _STREAM = (kinds.DATA, kinds.END, kinds.HOLE, kinds.FINISH, kinds.ABORT)
 _MOST_UNANSWERED = 20
 # What does not fit goes below, so far to the right, in no more lines than that.
@@ -94,6 +95,8 @@ class Liner:
         self._first: int | None = None
         # Whether lines say which conversation they are of: once there is a second.
         self._several = False
+        # When one end of a conversation has ended it, until the other has.
+        self._ended_s: dict[int, float] = {}
 
     def fit(self, width: int, longest: int = 0) -> None:
         """Let the lines from here on have another width."""
@@ -165,7 +168,7 @@ class Liner:
                 plain, counts = _unwrapped(plain, counts)
                 names = with_detail(names, plain)
             writer.fields(plain, names, counts)
-        if message.left_out and message.kind is not kinds.DATA:
+        if message.left_out and message.kind is not kinds.DATA and message.oddity is None:
             writer.add(f"  {message.left_out} bytes were not kept", "dim")
 
     def run(self, run: StreamRun) -> list[Span]:
@@ -244,6 +247,13 @@ class Liner:
         if end.text:
             text += f": {end.text}"
         waiting = end.unanswered
+        before_s = self._ended_s.pop(end.conversation, None)
+        if not end.last:
+            self._ended_s[end.conversation] = end.time_s
+        elif before_s is not None and not waiting and not end.text:
+            # The other end has mostly said so a moment ago.
+            if end.time_s - before_s < _SOON_S:
+                return []
         if waiting:
             text += f"; {_counted(len(waiting), 'call')} without an answer"
         lines = self._remark(end.time_s, end.conversation, text, "odd" if waiting else "note")

@@ -100,7 +100,7 @@ def totals(summary: Summary) -> str:
     if summary.unanswered:
         parts.append(f"{_counted(summary.unanswered, 'call')} without an answer")
     if any(summary.pings):
-        parts.append(f"keepalive {summary.pings[True]} from clients, {summary.pings[False]} back")
+        parts.append(f"{sum(summary.pings)} of keepalive")
     return ", ".join(parts)
 
 
