@@ -250,10 +250,9 @@ class Liner:
         before_s = self._ended_s.pop(end.conversation, None)
         if not end.last:
             self._ended_s[end.conversation] = end.time_s
-        elif before_s is not None and not waiting and not end.text:
-            # The other end has mostly said so a moment ago.
-            if end.time_s - before_s < _SOON_S:
-                return []
+        elif before_s is not None and end.time_s - before_s < _SOON_S and not (waiting or end.text):
+            # The other end has said so a moment ago.
+            return []
         if waiting:
             text += f"; {_counted(len(waiting), 'call')} without an answer"
         lines = self._remark(end.time_s, end.conversation, text, "odd" if waiting else "note")
