@@ -49,12 +49,12 @@ _COLORS = (
 
 _WANTED = "not (CONNECT_* or *LOOKUP* or AUTH_LIST or *POOL*) or error"
 _DOMAINS = (
+    ("router", 1, 1),
     ("web", 3, 1),
     ("database", 7, 1),
     ("build-runner", 12, 3),
-    ("仮想マシン", -1, 5),
+    ("übungsraum", -1, 5),
     ("old-mail", -1, 6),
-    ("router", 1, 1),
 )
 
 
@@ -185,7 +185,7 @@ def _picture(command: str, shown: str) -> str:
             f'<circle cx="{18 + 18 * index}" cy="{(_BAR - 8) // 2}" r="5" fill="{color}"/>'
             for index, color in enumerate(("#f07178", "#e6c07b", "#8fc76b"))
         ),
-        '<g font-family="DejaVu Sans Mono, Menlo, Consolas, Noto Sans Mono CJK JP, monospace" '
+        '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" '
         f'font-size="{_SIZE}" fill="{_FRONT}" xml:space="preserve">',
     ]
     parts += _spans(0, [("$ ", Style.parse("bold green")), (command, Style.parse("bold"))])

@@ -84,6 +84,13 @@ def test_damage_is_told_where_it_is_and_the_rest_is_shown() -> None:
         assert any("  ! " in row for row in rows)
 
 
+def test_errors_have_the_names_of_their_codes() -> None:
+    [error] = [each for each in eventful().messages() if each.packet.status == 1]
+    rows = [" ".join(row.split()) for row in _rows(error)]
+    assert "001c 00 00 00 2a code int 42 NO_DOMAIN" in rows
+    assert "0020 00 00 00 0a domain int 10 QEMU" in rows
+
+
 def test_what_has_no_type_is_shown_with_its_characters() -> None:
     message = Follower().follow(
         Packet(7, 1, 1, 0, 1, 0, b"GET / HTTP\x1b[2J"), from_client=True, time_s=0.0

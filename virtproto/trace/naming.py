@@ -7,6 +7,7 @@ names are shown. A number that has no name here stays what it is.
 from __future__ import annotations
 
 from virtproto.trace import message as kinds
+from virtproto.trace.following import ERROR_TYPE
 from virtproto.trace.value_text import Naming
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ _RESULTS = {
     ("remote", "STORAGE_VOL_GET_INFO"): {"type": "StorageVolType"},
     ("remote", "STORAGE_VOL_GET_INFO_FLAGS"): {"type": "StorageVolType"},
 }
+_ERROR = {"code": "ErrorNumber", "domain": "ErrorDomain", "level": "ErrorLevel"}
 # The contract's own enum, by hand: its members repeat the name of the program.
 _AUTH_TYPES = {"types": Naming({0: "NONE", 1: "SASL", 2: "POLKIT"}, flags=False)}
 
@@ -40,6 +42,9 @@ _NOTHING: Mapping[str, Naming] = {}
 
 def names_of(message: TracedMessage) -> Mapping[str, Naming]:
     """Return what ints are called in the fields of a message, by the field's name."""
+    if message.type_name == ERROR_TYPE:
+        errors = {field: _naming(enum) for field, enum in _ERROR.items()}
+        return {field: naming for field, naming in errors.items() if naming is not None}
     if message.procedure is None:
         return _NOTHING
     key = message.program, message.packet.procedure, message.kind
