@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from virtproto.cli.options import complete_commands, complete_files
 from virtproto.errors import UsageError
 
 TYPE_CHECKING = False
@@ -47,8 +48,14 @@ __all__ = ["replay"]
     help="With --to: how long to wait for a daemon that says nothing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Tell what differs as JSON, one a line.")
-@click.argument("file")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND [ARGS]...]")
+@click.argument("file", shell_complete=complete_files)
+@click.argument(
+    "command",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[-- COMMAND [ARGS]...]",
+    shell_complete=complete_commands,
+)
 @click.pass_context
 def replay(
     context: click.Context,
@@ -80,7 +87,8 @@ def replay(
     Exit code: COMMAND's; 1 if anything differs; 2 if this cannot be done as asked.
     """
     from virtproto.cli import replaying
-    from virtproto.cli.recordings import read_recording
+    from virtproto.cli.output import complain
+    from virtproto.proxy.recorded_files import read_recording
 
     if [bool(command), listen is not None, to is not None].count(True) != 1:
         raise UsageError("name a COMMAND to run, or --listen SOCK, or --to URI: one of the three")
@@ -93,7 +101,9 @@ def replay(
     else:
         _refuse({"--loose": options["loose"]}, "not for --to")
     manner = replaying.Manner(**options)
-    recalled = read_recording(file)
+    recalled, fault = read_recording(file)
+    if fault is not None:
+        complain(f"{file}: {fault}; what is whole before that is played")
     if to is not None:
         code = replaying.replay_to_daemon(recalled, to, manner)
     elif listen is not None:

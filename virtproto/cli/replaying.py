@@ -26,10 +26,8 @@ from virtproto.proxy.playing_daemon import PlayingDaemon
 from virtproto.proxy.rewriting import VARIABLES, redirected, rewrite, sockets_named
 from virtproto.proxy.running import Command, Signals
 from virtproto.proxy.steering import Steering
-from virtproto.trace import message as kinds
-from virtproto.trace.contents import contents
 from virtproto.trace.judging import Judge
-from virtproto.trace.opening_answers import is_aside
+from virtproto.trace.opening_answers import is_aside, opened_name
 from virtproto.transport.resolve import resolve
 
 TYPE_CHECKING = False
@@ -292,16 +290,14 @@ class _Running:
 
     def _recorded_uri(self) -> str:
         """Return a URI that leads here, and opens what was opened when it was recorded."""
-        for each in self._recalled.messages:
-            if each.kind is kinds.CALL and each.procedure == "CONNECT_OPEN":
-                plain = contents(each).plain
-                name = plain.get("name") if isinstance(plain, dict) else None
-                if isinstance(name, str) and name:
-                    try:
-                        uri, _ = resolve(name, readonly=False, aliases=False)
-                    except (URIError, ConfigFileError):
-                        break
-                    return redirected(uri, self._listen())
+        name = opened_name(self._recalled)
+        if name:
+            try:
+                uri, _ = resolve(name, readonly=False, aliases=False)
+                return redirected(uri, self._listen())
+            except (URIError, ConfigFileError):
+                # A name of the daemon's own.
+                pass
         return redirected(None, self._listen())
 
     def _redirect(

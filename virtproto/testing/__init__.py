@@ -1,7 +1,8 @@
 """Doubles for tests of what talks to libvirt, virtproto's own and its users'.
 
 Responsible for: a scripted daemon with faults (`ScriptedServer`, `Faults`, the actions), and two
-sessions wired together (`ConnectionPair`). No part of it is loaded by virtproto itself.
+sessions wired together (`ConnectionPair`), and a daemon that answers as a recording has it
+(`replayed`). No part of it is loaded by virtproto itself.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from virtproto.testing.actions import (
 )
 from virtproto.testing.faults import Faults
 from virtproto.testing.pair import ConnectionPair
+from virtproto.testing.replayed import ReplayedDaemon, replayed
 from virtproto.testing.scripted import ScriptedServer
 
 __all__ = [
@@ -33,8 +35,10 @@ __all__ = [
     "NoReply",
     "OpenStream",
     "ReplyError",
+    "ReplayedDaemon",
     "ReplyUnknownProcedure",
     "ReplyWithFds",
+    "replayed",
     "ScriptedServer",
     "SendEvent",
     "SendPing",

@@ -6,6 +6,7 @@ played for. Responsible for those answers. Must not know how they travel.
 
 from __future__ import annotations
 
+from virtproto.trace import message as kinds
 from virtproto.trace.contents import contents
 from virtproto.wire import PROGRAMS, remote
 from virtproto.wire.rpc import MESSAGE_STATUS_OK
@@ -14,8 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.trace.matching import Expected, Script
     from virtproto.trace.message import TracedMessage
+    from virtproto.trace.recalling import Recalled
 
-__all__ = ["answer", "instead", "is_aside", "is_opening"]
+__all__ = ["answer", "instead", "is_aside", "is_opening", "opened_name"]
 
 _REMOTE = PROGRAMS["remote"]
 _CALLBACKS = ("CONNECT_REGISTER_CLOSE_CALLBACK", "CONNECT_UNREGISTER_CLOSE_CALLBACK")
@@ -70,6 +72,17 @@ def instead(call: TracedMessage, script: Script) -> tuple[Expected | None, bool]
     recorded, now = contents(expected.call).plain, contents(call).plain
     same = isinstance(recorded, dict) and isinstance(now, dict)
     return expected, not (same and recorded.get("name") == now.get("name"))
+
+
+def opened_name(recalled: Recalled) -> str:
+    """Return what was opened first when it was recorded, "" where that is not told."""
+    for each in recalled.messages:
+        if each.kind is kinds.CALL and each.procedure == _OPEN:
+            plain = contents(each).plain
+            name = plain.get("name") if isinstance(plain, dict) else None
+            if isinstance(name, str):
+                return name
+    return ""
 
 
 def _feature(call: TracedMessage, script: Script) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import zlib
 
-from virtproto.cli.output import complain
 from virtproto.errors import RecordingError, UsageError
 from virtproto.trace.recalling import Recalled
 from virtproto.trace.sorting import GZIP, START, reader_of
@@ -28,11 +27,11 @@ __all__ = ["read_recording"]
 _PIECE = 1 << 20
 
 
-def read_recording(path: str) -> Recalled:
+def read_recording(path: str) -> tuple[Recalled, RecordingError | None]:
     """Return what the recording at ``path`` tells, all of it in memory; "-" is the input.
 
-    What is whole of a damaged one is returned, and the damage told on stderr. Raises RecordingError
-    where there is nothing to play, and UsageError for a file that cannot be opened.
+    And what is wrong with it, where that is damaged or cut off: what is whole before is told.
+    Raises RecordingError where that is nothing, and UsageError for a file that cannot be opened.
     """
     recalled = Recalled()
     teller: Teller | None = None
@@ -53,9 +52,7 @@ def read_recording(path: str) -> Recalled:
         fault = fault or reader.finish()
     if not recalled.messages:
         raise fault or RecordingError(f"{path} has no conversation to be played")
-    if fault is not None:
-        complain(f"{path}: {fault}; what is whole before that is played")
-    return recalled
+    return recalled, fault
 
 
 def _take(recalled: Recalled, teller: Teller | None, records: list[Record]) -> None:
