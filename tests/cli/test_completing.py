@@ -132,6 +132,13 @@ def test_objects_by_name(complete: Complete) -> None:
     assert complete("vol-download", "images", "disk.img", "x") == [("file", "x")]
 
 
+def test_files_and_commands_are_the_shells_own(complete: Complete) -> None:
+    for begun in (("decode",), ("replay",), ("trace", "--record"), ("pki", "create")):
+        assert complete(*begun, "x") == [("file", "x")]
+    assert complete("trace", "--", "virs") == [("command", "virs")]
+    assert complete("trace", "--", "virsh", "x") == [("file", "x")]
+
+
 def test_other_words(complete: Complete) -> None:
     assert complete("events", "domain-life") == [("word", "domain-lifecycle")]
     assert complete("diff-protocol", "9.0.0", "11") == [("word", "11.3.0")]

@@ -24,6 +24,9 @@ BEGINNINGS = {
         "virtproto call DOMAIN_GET_XML_DESC dom=web flags=SECURE,INACTIVE "
     ),
     "virtproto vol-upload pool volume ima": "virtproto vol-upload pool volume image.raw ",
+    "virtproto decode ima": "virtproto decode image.raw ",
+    "virtproto trace -- virtprot": "virtproto trace -- virtproto ",
+    "virtproto trace -- virtproto ima": "virtproto trace -- virtproto image.raw ",
     "virtproto list --ina": "virtproto list --inactive ",
     "virtproto nothing of the kind": "virtproto nothing of the kind",
 }

@@ -2,7 +2,8 @@
 
 Responsible for what differs between shells: where a word begins and ends, quotes, and how offers
 are handed over. What is offered comes from ``virtproto complete``: lines of a kind ("word", "part",
-which something follows at once, or "file"), a word and what it is, with tabs between them.
+which something follows at once, or what a shell knows by itself, "file" or "command"), a word and
+what it is, with tabs between them.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ _virtproto_complete() {
                 COMPREPLY=()
                 return
                 ;;
+            command)
+                COMPREPLY=($(compgen -c -- "$current"))
+                return
+                ;;
             part) compopt -o nospace ;;
         esac
         value=${value#"$cut"}
@@ -69,6 +74,7 @@ _virtproto() {
         [[ -n $said ]] && said="$value  -- $said" || said=$value
         case $kind in
             file) _files; return ;;
+            command) _command_names -e; return ;;
             part) part+=("$value"); part_said+=("$said") ;;
             word) whole+=("$value"); whole_said+=("$said") ;;
         esac
@@ -93,6 +99,9 @@ function __virtproto_complete
         switch $parts[1]
             case file
                 __fish_complete_path "$current"
+                return
+            case command
+                complete -C "$current"
                 return
             case '*'
                 printf '%s\t%s\n' $parts[2] $parts[3]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from virtproto.cli.options import complete_files
 from virtproto.cli.showing_options import showing_options
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ __all__ = ["decode"]
 
 @click.command(short_help="Print what was recorded, captured, or pasted into a report.")
 @showing_options
-@click.argument("file")
+@click.argument("file", shell_complete=complete_files)
 @click.pass_context
 def decode(context: click.Context, file: str, showing: ShowingOptions) -> None:
     """Print the conversations with libvirt daemons that are in FILE, or in the input if that is -.

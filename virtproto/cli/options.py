@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "complete_commands",
     "complete_domains",
+    "complete_files",
     "complete_kinds",
     "complete_pools",
     "complete_volumes",
@@ -58,6 +60,21 @@ def connect(command: Callable[..., object]) -> Callable[..., object]:
 def offers(words: Iterable[tuple[str, str]]) -> list[CompletionItem]:
     """Return words, each with what it is, as click wants what a shell may complete."""
     return [CompletionItem(word, help=said) for word, said in words]
+
+
+def complete_files(
+    _context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Leave it to the shell, which knows its user's files."""
+    return [CompletionItem(begun, type="file")]
+
+
+def complete_commands(
+    context: click.Context, parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """Leave it to the shell, which knows commands; the words after one may be files."""
+    already = context.params.get(parameter.name or "")
+    return [CompletionItem(begun, type="file" if already else "command")]
 
 
 def complete_domains(

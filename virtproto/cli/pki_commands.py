@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import click
 
+from virtproto.cli.options import complete_files
+
 __all__ = ["pki"]
 
 DONE, FAULTY = 0, 1
@@ -57,7 +59,7 @@ def check(context: click.Context, connects: bool, as_json: bool, uri: str | None
     help="Kind of keys: RSA of 3072 bits, or the elliptic curve P-256.",
 )
 @click.option("--force", is_flag=True, help="Replace servers and clients that are there.")
-@click.argument("folder")
+@click.argument("folder", shell_complete=complete_files)
 def create(
     hosts: tuple[str, ...],
     clients: tuple[str, ...],
@@ -86,7 +88,7 @@ def create(
 
 
 @pki.command(short_help="Have certificates refused from now on.")
-@click.argument("folder")
+@click.argument("folder", shell_complete=complete_files)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def revoke(folder: str, names: tuple[str, ...]) -> None:
     """Put clients or servers on the list of those that the CA in FOLDER vouches for no more.

@@ -15,6 +15,8 @@ from virtproto.errors import VirtprotoError
 __all__ = ["COMMANDS"]
 
 SAME, DIFFERENT, TROUBLE = 0, 1, 2
+# What a shell offers by itself, by click's name for it.
+_KINDS = {"file": "file", "dir": "file", "command": "command"}
 # Something follows at once after these.
 _UNFINISHED = ("=", ".", "/")
 
@@ -167,7 +169,7 @@ def complete(context: click.Context, words: tuple[str, ...]) -> None:
     *before, begun = words or ("",)
     asking = ShellComplete(app, {}, "virtproto", "_VIRTPROTO_COMPLETE")
     for item in asking.get_completions(list(before), begun.lstrip("'\"")):
-        kind = "file" if item.type in ("file", "dir") else "word"
+        kind = _KINDS.get(item.type, "word")
         if kind == "word" and str(item.value).endswith(_UNFINISHED):
             kind = "part"
         # A name with a line's end in it could not be told from two.

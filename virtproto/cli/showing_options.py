@@ -10,6 +10,7 @@ import functools
 
 import click
 
+from virtproto.cli.options import complete_files
 from virtproto.errors import UsageError
 
 TYPE_CHECKING = False
@@ -141,7 +142,11 @@ _OPTIONS = (
         help="Of a line: by default the terminal's, 0 for as wide as it gets.",
     ),
     click.option(
-        "-o", "--output", metavar="FILE", help="Print to FILE, which is replaced if it exists."
+        "-o",
+        "--output",
+        metavar="FILE",
+        shell_complete=complete_files,
+        help="Print to FILE, which is replaced if it exists.",
     ),
 )
 _NAMES = tuple(name for name in ShowingOptions.__slots__ if name != "filter")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from virtproto.cli.options import complete_commands, complete_files
 from virtproto.cli.showing_options import showing_options
 from virtproto.errors import UsageError
 
@@ -29,7 +30,12 @@ __all__ = ["trace"]
 @click.option("--to", metavar="URI", help="With --listen: where clients are led.")
 @click.option("--mode", metavar="OCTAL", help="With --listen: permissions of SOCK, by default 600.")
 @click.option("--to-all", is_flag=True, help="With --listen tcp:..: let other hosts come as well.")
-@click.option("--record", metavar="FILE", help="Keep what passes in FILE; .gz compresses it.")
+@click.option(
+    "--record",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Keep what passes in FILE; .gz compresses it.",
+)
 @click.option("--overwrite", is_flag=True, help="Let --record replace a file that exists.")
 @click.option(
     "--socket", "sockets", multiple=True, metavar="PATH", help="Look at this socket as well."
@@ -40,7 +46,13 @@ __all__ = ["trace"]
     help="Whether virtproto logs in to the daemon in the client's stead.",
 )
 @showing_options
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGS]...")
+@click.argument(
+    "command",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[--] COMMAND [ARGS]...",
+    shell_complete=complete_commands,
+)
 @click.pass_context
 def trace(
     context: click.Context,
