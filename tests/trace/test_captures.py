@@ -364,3 +364,14 @@ def test_loopback_of_either_order() -> None:
     sent = _connection().sent
     little = [(each.time_s, frame(each, NULL)) for each in sent]
     assert _packets(_read(pcap(little, LOOP))[1]) == SAID
+
+
+def test_handshake_that_was_captured_late_begins_nothing_anew() -> None:
+    connection = _connection()
+    shake, rest = connection.sent[:3], connection.sent[3:]
+    for mixed in ([*shake[1:], shake[0]], [rest[0], *shake], [shake[0], rest[0], *shake[1:]]):
+        left = [each for each in rest if each not in mixed]
+        frames = [(each.time_s, frame(each)) for each in [*mixed, *left]]
+        reader, records = _read(pcap(frames))
+        assert (_packets(records), reader.incomplete) == (SAID, False)
+        assert [each.kind for each in records].count(BEGIN) == 1

@@ -21,12 +21,25 @@ if TYPE_CHECKING:
 
     Address = tuple[bytes, int]
 
-__all__ = ["ACK", "FIN", "FRAGMENT", "LINKS", "RST", "SYN", "Segment", "segment_of", "shown"]
+__all__ = [
+    "ACK",
+    "FIN",
+    "FRAGMENT",
+    "LINKS",
+    "OTHER",
+    "RST",
+    "SYN",
+    "Segment",
+    "segment_of",
+    "shown",
+]
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
 # What `segment_of` says of a part of an IP packet: these are not put together here.
 FRAGMENT = "fragment"
+# And of packets of IP that are not TCP's.
+OTHER = "other"
 
 _FRAGMENT_HEADER = 44
 
@@ -87,7 +100,8 @@ class Segment:
 def segment_of(link: int, frame: bytes, time_s: float) -> Segment | str | None:
     """Return the segment in a frame of link layer ``link``, which is one of LINKS.
 
-    Return None where there is none, and FRAGMENT for a part of an IP packet.
+    Return None where there is none, FRAGMENT for a part of an IP packet and OTHER for one that is
+    not TCP's.
     """
     try:
         packet = LINKS[link](frame)
@@ -113,7 +127,7 @@ def _of_packet(packet: Any, time_s: float) -> Segment | str | None:
         whole = packet.plen - extensions if packet.plen else None
     segment = packet.data
     if not isinstance(segment, TCP):
-        return None
+        return OTHER
     missing = 0
     if whole is not None:
         missing = max(whole - 4 * segment.off - len(segment.data), 0)

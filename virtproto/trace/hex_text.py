@@ -38,6 +38,7 @@ _MOST = 128 << 20
 _LINKS = (1, 276, 113, 101)
 
 _MOST_SHOWN = 4096
+_FRAME_MIN = 14
 
 
 class _Talk:
@@ -171,17 +172,18 @@ class HexReader:
     def _is_frame(self, piece: Piece, records: list[Record]) -> bool:
         try:
             from virtproto.trace.eavesdropping import Eavesdropper
-            from virtproto.trace.frames import Segment, segment_of
+            from virtproto.trace.frames import segment_of
         except ImportError:
             # Without dpkt nothing can be said of frames.
             return False
         for link in _LINKS:
-            if isinstance(segment_of(link, piece.data, 0.0), Segment):
+            if segment_of(link, piece.data, 0.0) is not None:
                 if self._heard is None:
                     self._heard = Eavesdropper(self._next_number)
                 records += self._heard.hear(link, piece.data, 0.0)
                 return True
-        return False
+        # Among frames, what is none of IP's is a frame as well.
+        return self._heard is not None and len(piece.data) >= _FRAME_MIN
 
     def _found(
         self,

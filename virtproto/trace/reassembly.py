@@ -38,6 +38,9 @@ _MOST_WAITING = 16384
 
 _MODULUS = 1 << 32
 
+# A beginning that is captured late stands so little before what was seen already.
+_LATE = 1 << 16
+
 
 class _Direction:
     """What one side sends; positions count from its first byte, and do not wrap around."""
@@ -81,7 +84,10 @@ class Reassembly:
         side = self._sides[not first]
         if not segment.flags & SYN or side.start is None:
             return False
-        return side.next > 0 or (segment.seq + 1 - side.start) % _MODULUS != 0
+        # One that is late comes before what was seen, one that is sent again is the first there;
+        # those who use addresses again go on with greater numbers.
+        before = (side.start - segment.seq - 1) % _MODULUS
+        return before > _LATE
 
     def add(self, segment: Segment, *, first: bool) -> Iterator[Told]:
         """Take one segment, of the first side or the other; yield what can be told now."""
