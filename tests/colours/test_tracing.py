@@ -95,7 +95,10 @@ def test_lines_are_those_of_the_logger(
         connection.get_hostname()
         assert "remote:CONNECT_GET_HOSTNAME" in lines[-2]
         assert 'hostname="h"' in lines[-1]
-    assert len(lines) == 10
+    # And one that says where it leads.
+    assert len(lines) == 11
+    assert " conversation " in lines[0]
+    assert uri.partition("=")[2] in lines[0]
 
 
 def test_a_logger_of_ones_own_decides_what_it_takes(
@@ -206,7 +209,7 @@ def test_secrets_are_elided_from_lines_and_not_from_messages(
     for trace in (True, kept):
         with open_in_colour(uri, trace=trace) as connection:
             connection.call_packed(remote.SECRET_SET_VALUE, wanted.pack())
-    assert len(lines) == 10
+    assert len(lines) == 11
     assert "hunter2" not in "".join(lines)
     assert b"hunter2-hunter2" in kept[6].packet.payload
     assert "hunter2" not in repr(kept)
@@ -512,7 +515,8 @@ else:
     )
     assert said.stdout == "12008000\n"
     lines = said.stderr.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == 11
     begin = "LOGGED DEBUG virtproto.trace " if handled else ""
-    assert all(line.startswith(begin) and "remote:" in line for line in lines)
+    assert all(line.startswith(begin) for line in lines)
+    assert all("remote:" in line for line in lines[1:])
     assert ("LOGGED" in said.stderr) is handled

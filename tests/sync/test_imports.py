@@ -35,6 +35,7 @@ HEAVY = (
     "virtproto.aio",
     "virtproto.constants.enums",
     "virtproto.libvirt_errors",
+    "virtproto.trace",
     "virtproto.wire.contract",
     "virtproto.xdr.reference",
 )

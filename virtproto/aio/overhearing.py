@@ -18,6 +18,7 @@ from time import monotonic, time
 from virtproto.protocol.client import ClientSession
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.trace.overhearing import Overhearing
+from virtproto.trace.tracers import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from virtproto.protocol.framing import Buffer
     from virtproto.trace.tracers import Tracer
+    from virtproto.transport.road import Road
 
     from .channel import Channel
 
@@ -41,6 +43,7 @@ def overhear(channel: Channel, tracer: Tracer) -> None:
     carries = channel._road.carries_descriptors
     hearing = Hearing(channel._loop, tracer, Overhearing(carries_descriptors=carries))
     channel._session = _HeardSession(hearing, fd_passing=carries)
+    hearing.begin(channel._road)
 
 
 def note_sign(channel: Channel, packet: bytes) -> None:
@@ -64,6 +67,16 @@ class Hearing:
         self._reported = False
         # Times that go on evenly, whatever is done to the clock.
         self._began_s = time() - monotonic()
+
+    def begin(self, road: Road) -> None:
+        """Tell that the conversation begins, where there are lines of it."""
+        tracer = self._tracer
+        if isinstance(tracer, Lines):
+            now = self._began_s + monotonic()
+            try:
+                tracer.tell(self._overhearing.begin(now, daemon=road.name, by=road.by))
+            except Exception as error:
+                self._report(error)
 
     def note(self, data: bytes, *, from_client: bool, begins: bool) -> None:
         """Note what passed just now."""

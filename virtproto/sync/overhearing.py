@@ -31,6 +31,7 @@ from time import monotonic, time
 from virtproto.errors import UsageError
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.trace.overhearing import Overhearing
+from virtproto.trace.tracers import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from virtproto.protocol.client import ClientSession
     from virtproto.trace.message import TracedMessage
     from virtproto.trace.tracers import Tracer
+    from virtproto.transport.road import Road
 
     from .channel import Channel, Parcel
 
@@ -63,6 +65,7 @@ def overhear(channel: Channel, tracer: Tracer) -> None:
     channel._hearing = hearing
     channel._inbox = _Inbox(hearing, channel._lock, channel._session)
     channel._outgoing = _Outgoing(hearing)
+    hearing.begin(channel._road)
 
 
 class Hearing:
@@ -79,6 +82,15 @@ class Hearing:
         # Times that go on evenly, whatever is done to the clock.
         self._began_s = time() - monotonic()
         self.note = self._passed.append
+
+    def begin(self, road: Road) -> None:
+        """Tell that the conversation begins, where there are lines of it."""
+        tracer = self._tracer
+        if isinstance(tracer, Lines):
+            try:
+                tracer.tell(self._overhearing.begin(self.now(), daemon=road.name, by=road.by))
+            except Exception:
+                self._report()
 
     def check(self) -> None:
         """Raise UsageError for a function that waits for something on the connection it is told of.

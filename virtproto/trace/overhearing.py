@@ -15,6 +15,7 @@ from struct import Struct
 from virtproto.protocol.framing import Packet, PacketReader
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.trace.following import Follower
+from virtproto.trace.telling import Begin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,10 +50,9 @@ class Overhearing:
         # By whether it is the client's.
         self._directions = [_Direction(carries_descriptors), _Direction(carries_descriptors)]
 
-    @property
-    def conversation(self) -> int:
-        """The conversation's number; those of a process count from 1."""
-        return self._follower.conversation
+    def begin(self, time_s: float, **about: str) -> Begin:
+        """Return what tells that the conversation begins; ``about`` is what is known of it."""
+        return Begin(self._follower.conversation, time_s, dict(about))
 
     def came(self, data: bytes, time_s: float, *, begins: bool) -> list[TracedMessage]:
         """Return the messages that are complete with ``data``, the next bytes of the daemon's.

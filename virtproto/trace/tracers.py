@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from virtproto.trace.message import TracedMessage
+    from virtproto.trace.telling import Begin
 
     Tracer: TypeAlias = Callable[[TracedMessage], object]
 
-__all__ = ["LOGGER_NAME", "tracer_of"]
+__all__ = ["LOGGER_NAME", "Lines", "tracer_of"]
 
 LOGGER_NAME = "virtproto.trace"
 
-# Characters of one string in a line: a domain's description is not to fill a log.
-_LONGEST = 200
+# Columns of a line and characters of one string in it, as `virtproto trace` has them in a pipe.
+_WIDTH, _LONGEST = 1000, 200
 # What VIRTPROTO_TRACE is set to by whoever wants none.
 _OFF = ("", "0")
 
@@ -42,25 +43,33 @@ def tracer_of(
     if trace is None:
         trace = environment is not None and environment not in _OFF
     if isinstance(trace, bool):
-        return _own_lines if trace else None
+        return _own_lines() if trace else None
     if callable(trace):
         return trace
-    return _Lines(trace)
+    return Lines(trace)
 
 
-class _Lines:
+class Lines:
     """Tells a logger each message in a line, at level DEBUG."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self._liner = Liner(longest=_LONGEST)
+        self._liner = Liner(width=_WIDTH, longest=_LONGEST)
 
     def __call__(self, message: TracedMessage) -> None:
+        self.tell(message)
+
+    def tell(self, told: TracedMessage | Begin) -> None:
+        """Tell a message, or that a conversation begins."""
         if self._logger.isEnabledFor(logging.DEBUG):
-            self._logger.debug("%s", text_of(self._liner.message(message)))
+            for spans in self._liner.lines(told):
+                self._put(text_of(spans))
+
+    def _put(self, line: str) -> None:
+        self._logger.debug("%s", line)
 
 
-class _OwnLines(_Lines):
+class _OwnLines(Lines):
     """The same for the logger of this package, which is there for nothing else."""
 
     def __init__(self) -> None:
@@ -69,21 +78,20 @@ class _OwnLines(_Lines):
             # The root's level is most often WARNING; whoever asks for lines wants to see them.
             self._logger.setLevel(logging.DEBUG)
 
-    def __call__(self, message: TracedMessage) -> None:
+    def _put(self, line: str) -> None:
         if self._logger.hasHandlers():
-            super().__call__(message)
-        elif self._logger.isEnabledFor(logging.DEBUG) and sys.stderr is not None:
-            text = f"{text_of(self._liner.message(message))}\n"
-            sys.stderr.write(text)
+            super()._put(line)
+        elif sys.stderr is not None:
+            sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
 
 _own: _OwnLines | None = None
 
 
-def _own_lines(message: TracedMessage) -> None:
-    """Tell the package's own logger; one for all connections, so that lines tell them apart."""
+def _own_lines() -> _OwnLines:
+    """Return what tells the package's own logger: one for all, so that lines tell them apart."""
     global _own
     if _own is None:
         _own = _OwnLines()
-    _own(message)
+    return _own
