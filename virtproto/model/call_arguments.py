@@ -116,12 +116,9 @@ class CallArguments:
 
         Raises UsageError, also for a field that there is already.
         """
-        try:
-            given = read_json(text)
-        except UsageError as error:
-            raise UsageError(f"the arguments: {error}") from None
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"the arguments are not JSON: {_without_text(error)}") from None
+        given, fault = _read(text)
+        if fault is not None:
+            raise UsageError(f"the arguments{fault}")
         if not isinstance(given, dict):
             raise UsageError("the arguments: expected a JSON object")
         for name, value in given.items():
@@ -217,23 +214,20 @@ class CallArguments:
             return self._bytes(resolved, text, path)
         elif resolved.shape == "scalar" and not self._is_composed(resolved):
             return self._number(resolved, path, text)
-        try:
-            value = read_json(text)
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from None
-        except (ValueError, RecursionError):
-            # Not shown: among typed parameters there may be secret ones.
-            raise UsageError(f"{path}: expected {resolved.spelling} as JSON") from None
+        value, fault = _read(text)
+        if fault is not None:
+            told = f": expected {resolved.spelling} as JSON" if "not JSON" in fault else fault
+            raise UsageError(f"{path}{told}")
         return self._from_json(resolved, value, path)
 
     def _bytes(self, member: Member, value: Any, path: str) -> Any:
         try:
             return read_bytes(member, value, path)
         except UsageError:
-            if self.secretive and member.shape == "fixed":
-                # What is no UUID would be shown.
-                raise UsageError(f"{path}: expected a UUID") from None
-            raise
+            if not self.secretive or member.shape != "fixed":
+                raise
+        # What is no UUID would be shown.
+        raise UsageError(f"{path}: expected a UUID")
 
     def _is_composed(self, member: Member) -> bool:
         return isinstance(_named(self._contract, member.type), Struct | Union)
@@ -327,6 +321,16 @@ class CallArguments:
         return {**value, "value": self._from_json(arm, value["value"], f"{path}.{arm.name}")}
 
 
-def _without_text(error: Exception) -> str:
-    """Return what json says of a text, which it does not quote; nothing of what else may be."""
-    return str(error) if type(error).__name__ == "JSONDecodeError" else "it is nested too deeply"
+def _read(text: str) -> tuple[Any, str | None]:
+    """Return what JSON stands for, and why it stands for nothing, to follow what it was given for.
+
+    Nothing is raised, since json's own errors hold all of the text.
+    """
+    try:
+        return read_json(text), None
+    except UsageError as error:
+        return None, f": {error}"
+    except RecursionError:
+        return None, " are not JSON: it is nested too deeply"
+    except ValueError as error:
+        return None, f" are not JSON: {error}"

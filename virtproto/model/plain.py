@@ -8,6 +8,7 @@ business.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from virtproto.errors import UsageError
 from virtproto.model.refs import uuid_to_raw, uuid_to_text
@@ -131,9 +132,11 @@ def read_bytes(member: Member, value: Any, path: str) -> Any:
 
 
 def _read_chars(member: Member, text: str, path: str) -> bytes:
-    try:
+    raw = None
+    with suppress(UnicodeEncodeError):
         # What the command line has that is not UTF-8 arrives here as surrogates.
         raw = text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:
-        raise UsageError(f"{path}: expected text") from None
+    if raw is None:
+        # Not within a handler: the error of that holds the text.
+        raise UsageError(f"{path}: expected text")
     return raw.ljust(member.limit or 0, b"\0") if member.shape == "fixed" else raw

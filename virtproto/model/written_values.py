@@ -67,9 +67,10 @@ def number_of(
     try:
         return float(text) if type_name == "double" else int(text, 0)
     except ValueError:
-        if names is None or not text.strip():
-            said = unnamed(text, hide)
-            raise UsageError(f"{path}: expected a number ({type_name}){said}") from None
+        # Nothing is raised here: the text would go with it, as what it came of.
+        pass
+    if names is None or not text.strip():
+        raise UsageError(f"{path}: expected a number ({type_name}){unnamed(text, hide)}")
     called, members, several = names
     parts = [part.strip() for part in text.replace(",", "|").split("|")]
     if len(parts) > 1 and not several:
