@@ -19,7 +19,7 @@ def _summary(*scripts: Script) -> Summary:
     return found
 
 
-def test_calls_are_counted_and_sorted_by_time() -> None:
+def _slow_and_refused() -> Script:
     script = Script(step_s=0.001)
     for _ in range(3):
         script.reply(script.call("CONNECT_SUPPORTS_FEATURE", {"feature": 1}), {"supported": 1})
@@ -27,7 +27,11 @@ def test_calls_are_counted_and_sorted_by_time() -> None:
     for _ in range(4):
         script.ping()
     script.refuse(slow, "no such thing", code=3, domain=10)
-    summary = _summary(script)
+    return script
+
+
+def test_calls_are_counted_and_sorted_by_time() -> None:
+    summary = _summary(_slow_and_refused())
     [table, errors, flights] = summary_tables(summary)
     labels = [label for label, _, _ in table.columns]
     assert labels == [

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from virtproto.trace.summary import CallCount, StreamCount, Summary
+    from virtproto.trace.summary import CallCount, ErrorCount, StreamCount, Summary
 
     # Heading, whether it is a number, and its rank: where there is no room, the highest go first.
     Column = tuple[str, bool, int]
@@ -116,26 +116,8 @@ def _by_time(summary: Summary) -> list[tuple[str, CallCount]]:
 
 
 def _calls(summary: Summary) -> SummaryTable:
-    rows = []
     whole = sum(found.times.total for found in summary.calls.values())
-    for name, found in _by_time(summary):
-        times = found.times
-        spans = [duration(times.smallest)]
-        spans += [duration(times.percentile(percent)) for percent in _PERCENTILES]
-        spans.append(duration(times.largest))
-        rows.append(
-            [
-                f"{100 * times.total / whole:.2f}" if whole else "",
-                duration(times.total) if times.count else "",
-                str(found.calls),
-                str(found.errors or ""),
-                str(found.unanswered or ""),
-                *(spans if times.count else [""] * len(spans)),
-                shown_size(found.sent),
-                shown_size(found.received),
-                name,
-            ]
-        )
+    rows = [_call_row(name, found, whole) for name, found in _by_time(summary)]
     if len(rows) > 1:
         counts = summary.calls.values()
         rows.append(
@@ -152,6 +134,24 @@ def _calls(summary: Summary) -> SummaryTable:
             ]
         )
     return SummaryTable("", _CALLS, rows, summed=len(rows) > 1)
+
+
+def _call_row(name: str, found: CallCount, whole: float) -> list[str]:
+    times = found.times
+    spans = [duration(times.smallest)]
+    spans += [duration(times.percentile(percent)) for percent in _PERCENTILES]
+    spans.append(duration(times.largest))
+    return [
+        f"{100 * times.total / whole:.2f}" if whole else "",
+        duration(times.total) if times.count else "",
+        str(found.calls),
+        str(found.errors or ""),
+        str(found.unanswered or ""),
+        *(spans if times.count else [""] * len(spans)),
+        shown_size(found.sent),
+        shown_size(found.received),
+        name,
+    ]
 
 
 def _errors(summary: Summary) -> SummaryTable:
@@ -252,40 +252,43 @@ def summary_object(summary: Summary) -> dict[str, Any]:
         "bytes": {"client": from_clients, "daemon": from_daemons},
         "keepalive": {"client": summary.pings[True], "daemon": summary.pings[False]},
         "calls": [_call_object(name, found) for name, found in _by_time(summary)],
-        "errors": [
-            {
-                "procedure": procedure,
-                "code": code,
-                "name": error_number(code) if isinstance(code, int) else None,
-                "domain": error_domain(domain) if isinstance(domain, int) else None,
-                "count": error.count,
-                "message": error.message,
-            }
-            for (procedure, code, domain), error in summary.errors.items()
-        ],
+        "errors": [_error_object(key, error) for key, error in summary.errors.items()],
         "events": [
             {"event": name, "count": found.count, "bytes": found.bytes}
             for name, found in summary.events.items()
         ],
-        "streams": [
-            {
-                "procedure": name,
-                "streams": found.streams,
-                "finished": found.finished,
-                "aborted": found.aborted,
-                "packets": found.packets,
-                "sent": found.sent,
-                "received": found.received,
-                "active_s": round(_active(found), 6),
-            }
-            for name, found in summary.streams.items()
-        ],
+        "streams": [_stream_object(name, found) for name, found in summary.streams.items()],
         "most_in_flight": summary.most_in_flight,
         "in_flight_s": {
             str(count): round(spent_s, 6) for count, spent_s in sorted(summary.in_flight_s.items())
         },
         "unanswered": summary.unanswered,
         "oddities": summary.oddities,
+    }
+
+
+def _error_object(key: tuple[str, int | None, int | None], error: ErrorCount) -> dict[str, Any]:
+    procedure, code, domain = key
+    return {
+        "procedure": procedure,
+        "code": code,
+        "name": error_number(code) if isinstance(code, int) else None,
+        "domain": error_domain(domain) if isinstance(domain, int) else None,
+        "count": error.count,
+        "message": error.message,
+    }
+
+
+def _stream_object(name: str, found: StreamCount) -> dict[str, Any]:
+    return {
+        "procedure": name,
+        "streams": found.streams,
+        "finished": found.finished,
+        "aborted": found.aborted,
+        "packets": found.packets,
+        "sent": found.sent,
+        "received": found.received,
+        "active_s": round(_active(found), 6),
     }
 
 
