@@ -69,6 +69,17 @@ def test_a_daemon_of_any_language_is_asked(server: ScriptedServer, uri: str) -> 
     assert "admin" not in side.programs
 
 
+def test_a_program_that_the_daemon_lacks_is_lacked_as_a_whole(
+    server: ScriptedServer, uri: str
+) -> None:
+    for number in (0, *probed(CONTRACT, "qemu")):
+        missing = ReplyError(f"Cannot find program {PROGRAMS['qemu']} version 1")
+        server.handle((PROGRAMS["qemu"], number), missing)
+    side = look_at(uri)
+    assert set(side.programs["qemu"].values()) == {False}
+    assert side.programs["remote"][443]
+
+
 def test_nothing_that_could_run_is_sent(server: ScriptedServer, uri: str) -> None:
     look_at(uri)
     own = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from virtproto.cli import main
 from virtproto.testing import NoReply, ScriptedServer
 from virtproto.wire import remote
 from virtproto.wire.remote import types
+from virtproto.xdr.procedure import Procedure
 
 UUID = bytes(range(16))
 WEB = types.NonnullDomain(name="web", uuid=UUID, id=7)
@@ -156,10 +158,11 @@ def test_nobody_is_asked_at_a_terminal(complete: Complete) -> None:
     assert time.monotonic() - before < 5
 
 
+@pytest.mark.parametrize("procedure", [remote.AUTH_LIST, remote.CONNECT_LIST_ALL_DOMAINS])
 def test_a_daemon_that_does_not_answer_is_not_waited_for(
-    server: ScriptedServer, complete: Complete
+    server: ScriptedServer, complete: Complete, procedure: Procedure[Any, Any]
 ) -> None:
-    server.handle(remote.CONNECT_LIST_ALL_DOMAINS, NoReply())
+    server.handle(procedure, NoReply())
     before = time.monotonic()
     assert complete("console", "") == []
     # A second for the daemon; the rest is this machine's.
