@@ -172,12 +172,14 @@ class HexReader:
     def _is_frame(self, piece: Piece, records: list[Record]) -> bool:
         try:
             from virtproto.trace.eavesdropping import Eavesdropper
-            from virtproto.trace.frames import segment_of
+            from virtproto.trace.frames import Segment, segment_of
         except ImportError:
             # Without dpkt nothing can be said of frames.
             return False
         for link in _LINKS:
-            if segment_of(link, piece.data, 0.0) is not None:
+            found = segment_of(link, piece.data, 0.0)
+            # Nearly any bytes may be IP's if nothing stands before it.
+            if isinstance(found, Segment) or (found is not None and link != _LINKS[-1]):
                 if self._heard is None:
                     self._heard = Eavesdropper(self._next_number)
                 records += self._heard.hear(link, piece.data, 0.0)
