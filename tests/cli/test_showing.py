@@ -131,9 +131,17 @@ def test_rest_holds_a_stream_back_for_a_moment_only(monkeypatch: pytest.MonkeyPa
     assert shower.rest() == pytest.approx(0.25)
     assert " call " in stream.getvalue()
     assert " data " not in stream.getvalue()
-    now += 0.3
+    # It goes on, and then stops.
+    now += 0.2
+    script.stream(serial, b"z")
+    shower.show(script.messages()[-1:])
+    assert shower.rest() == pytest.approx(0.25)
+    now += 0.2
+    assert shower.rest() == pytest.approx(0.05)
+    assert " data " not in stream.getvalue()
+    now += 0.2
     assert shower.rest() is None
-    assert "2 packets" in stream.getvalue()
+    assert "3 packets" in stream.getvalue()
 
 
 def test_hex_has_lines_and_rows() -> None:

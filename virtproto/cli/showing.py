@@ -36,8 +36,8 @@ __all__ = ["Shower"]
 
 # Of a line that goes to no terminal, and of one string in it.
 _PIPE_WIDTH, _PIPE_LONGEST = 1000, 200
-# Packets of a stream are counted together for so long where nothing comes between them, and told
-# so often while they keep coming.
+# Packets of a stream are counted together until so long nothing comes, and told so often while they
+# keep coming.
 _PATIENCE_S = 0.25
 _PROGRESS_S = 1.0
 # So much text is written at once.
@@ -75,7 +75,9 @@ class Shower:
         self._json = JSONLines(show_secrets=secrets, with_bytes=options.as_hex)
         self._summary = Summary() if options.summary else None
         self._runs = StreamRuns()
+        # When the oldest of them began, and when the last packet came.
         self._runs_since = 0.0
+        self._runs_last = 0.0
         self._text: list[str] = []
         self._size = 0
         self._narrow = not _is_wide(self._stream)
@@ -97,7 +99,8 @@ class Shower:
         """
         left = None
         if self._runs:
-            left = self._runs_since + _PATIENCE_S - time.monotonic()
+            by = min(self._runs_last + _PATIENCE_S, self._runs_since + _PROGRESS_S)
+            left = by - time.monotonic()
             if left <= 0:
                 self._tell_runs()
                 left = None
@@ -168,8 +171,9 @@ class Shower:
         begins = not self._runs
         if not self._runs.takes(message):
             return False
+        self._runs_last = time.monotonic()
         if begins:
-            self._runs_since = time.monotonic()
+            self._runs_since = self._runs_last
         elif self._runs.longest_s >= _PROGRESS_S:
             self._tell_runs()
         return True
