@@ -33,6 +33,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     monkeypatch.setattr(run_tests, "_prepare_lab", lambda python: None)
     monkeypatch.setattr(run_tests, "run_static_checks", static_checks)
     monkeypatch.setattr(run_tests, "run_pytest", pytest_run)
+    monkeypatch.setattr(run_tests, "_side_by_side", lambda: ["--side-by-side"])
     return seen
 
 
@@ -46,8 +47,21 @@ def _failing(message: str) -> Callable[[Sequence[str]], None]:
 
 def test_everything_is_run(runs: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_tests.main([]) == 0
-    assert runs == [("static checks",), ("pytest",)]
+    assert runs == [("static checks",), ("pytest", "--side-by-side")]
     assert capsys.readouterr().out.endswith("] all green\n")
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, None), (2, 2), (4, 4), (64, 4)])
+def test_all_suites_use_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, processes: int | None
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)))
+    arguments = run_tests._side_by_side()
+    if processes is None:
+        assert arguments == []
+    else:
+        assert arguments[0] == f"--numprocesses={processes}"
+        assert "--dist=loadfile" in arguments
 
 
 def test_arguments_are_for_pytest_alone(runs: list[tuple[str, ...]]) -> None:
@@ -88,7 +102,7 @@ def test_machine_without_daemons_runs_the_rest_and_is_not_green(
 ) -> None:
     monkeypatch.setattr(run_tests, "install", _failing("tshark cannot be installed: no root"))
     assert run_tests.main([]) == 3
-    assert runs == [("static checks",), ("pytest", "--without-lab")]
+    assert runs == [("static checks",), ("pytest", "--without-lab", "--side-by-side")]
     said = capsys.readouterr().out
     assert "suites against real daemons are left out: tshark cannot be installed: no root" in said
 
@@ -98,7 +112,7 @@ def test_lab_that_cannot_be_prepared_is_not_green(
 ) -> None:
     monkeypatch.setattr(run_tests, "_prepare_lab", lambda python: "no mirror")
     assert run_tests.main([]) == 3
-    assert runs[-1] == ("pytest", "--without-lab")
+    assert runs[-1] == ("pytest", "--without-lab", "--side-by-side")
 
 
 def test_leaving_the_lab_out_on_purpose_is_green(
@@ -108,7 +122,7 @@ def test_leaving_the_lab_out_on_purpose_is_green(
 ) -> None:
     monkeypatch.setattr(run_tests, "install", _failing("no root"))
     assert run_tests.main(["--without-lab"]) == 0
-    assert runs == [("static checks",), ("pytest", "--without-lab")]
+    assert runs == [("static checks",), ("pytest", "--without-lab", "--side-by-side")]
     assert "left out: --without-lab was asked for" in capsys.readouterr().out
 
 
