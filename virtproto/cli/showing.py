@@ -15,12 +15,13 @@ from virtproto.cli.output import complain
 from virtproto.errors import UsageError
 from virtproto.trace.as_hex import HexDump
 from virtproto.trace.as_json import JSONLines
+from virtproto.trace.choosing import Chooser
 from virtproto.trace.lines import Liner
 from virtproto.trace.message import TracedMessage
 from virtproto.trace.stream_runs import StreamRuns
 from virtproto.trace.summary import Summary
 from virtproto.trace.summary_tables import summary_object, summary_tables, totals
-from virtproto.trace.telling import End, Note
+from virtproto.trace.telling import Note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from virtproto.cli.showing_options import ShowingOptions
-    from virtproto.trace.telling import Begin
+    from virtproto.trace.telling import Begin, End
 
     Told = TracedMessage | Note | Begin | End
 
@@ -73,6 +74,7 @@ class Shower:
         self._liner = Liner(show_secrets=secrets, clock=_clock(options.time))
         self._dump = HexDump(show_secrets=secrets)
         self._json = JSONLines(show_secrets=secrets, with_bytes=options.as_hex)
+        self._chooser = None if options.filter is None else Chooser(options.filter)
         self._summary = Summary() if options.summary else None
         self._runs = StreamRuns()
         # When the oldest of them began, and when the last packet came.
@@ -86,10 +88,15 @@ class Shower:
 
     def show(self, told: Iterable[Told]) -> None:
         """Print, or count, what was told. What is printed may be held back until ``rest``."""
-        if not self.closed:
-            for each in told:
-                for wanted in self._wanted(each):
-                    self._take(wanted)
+        if self.closed:
+            return
+        chooser = self._chooser
+        for each in told:
+            if chooser is None:
+                self._take(each)
+            else:
+                for chosen in chooser.choose(each):
+                    self._take(chosen)
 
     def rest(self) -> float | None:
         """Write out what was held back: to be called when nothing more is at hand.
@@ -119,24 +126,6 @@ class Shower:
                 self._stream.close()
             except OSError as error:
                 self._fail(error)
-
-    def _wanted(self, told: Told) -> Iterable[Told]:
-        chosen = self._options.filter
-        if chosen is None:
-            return (told,)
-        if isinstance(told, TracedMessage):
-            return chosen.pick(told)
-        if isinstance(told, End) and told.unanswered:
-            waiting = [call for call in told.unanswered if chosen.wants(call)]
-            told = End(
-                told.conversation,
-                told.time_s,
-                told.text,
-                from_client=told.from_client,
-                last=told.last,
-                unanswered=waiting,
-            )
-        return (told,)
 
     def _take(self, told: Told) -> None:
         options = self._options
