@@ -17,7 +17,7 @@ from virtproto.model.call_arguments import (
 )
 from virtproto.model.endpoint import TcpEndpoint, UnixEndpoint
 from virtproto.model.parameters import KNOWN
-from virtproto.model.procedure_uses import KNOWN_SETS
+from virtproto.model.procedure_terms import parameters_of
 from virtproto.transport.deadline import deadline
 from virtproto.transport.resolve import resolve
 from virtproto.wire import load_contract
@@ -177,7 +177,7 @@ class _Asker:
         return resolved
 
     def _parameters(self, member: Member) -> Iterable[str]:
-        own = KNOWN_SETS.get(self._procedure, {}).get(member.name)
+        own = parameters_of(*self._procedure, member.name)
         if own is not None:
             return KNOWN[own]
         return sorted({name for table in KNOWN.values() for name in table})

@@ -13,7 +13,8 @@ from virtproto.model.call_arguments import is_typed_parameters, named_numbers
 from virtproto.model.calls import check_plain_call
 from virtproto.model.event_table import ROWS as EVENTS
 from virtproto.model.parameters import KNOWN
-from virtproto.model.procedure_uses import KNOWN_SETS, METHODS
+from virtproto.model.procedure_terms import parameters_of
+from virtproto.model.procedure_uses import METHODS
 from virtproto.model.written_values import TYPE_NAMES
 from virtproto.wire import find_procedure
 from virtproto.xdr.contract import Member, Struct, Union
@@ -78,15 +79,14 @@ def describe(contract: Contract, row: dict[str, Any]) -> dict[str, Any]:
 def _arguments(
     contract: Contract, program: str, number: int, type_name: str | None
 ) -> list[dict[str, Any]]:
-    sets = KNOWN_SETS.get((program, number), {})
     fields = []
     for member, field in _fields(contract, type_name, written=True):
         names = named_numbers(contract, program, number, member)
         if names is not None:
             field["constants"] = {"set": names[0], "flags": names[2], "members": dict(names[1])}
-        if member.name in sets:
-            known = KNOWN[sets[member.name]]
-            field["parameters"] = {each: _TYPE_WORDS[kind] for each, kind in known.items()}
+        known = parameters_of(program, number, member.name)
+        if known is not None:
+            field["parameters"] = {each: _TYPE_WORDS[kind] for each, kind in KNOWN[known].items()}
         fields.append(field)
     return fields
 

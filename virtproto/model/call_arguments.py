@@ -14,7 +14,7 @@ from __future__ import annotations
 from virtproto.errors import UsageError
 from virtproto.model.parameters import KNOWN
 from virtproto.model.plain import BYTE_TYPES, read_bytes, read_json
-from virtproto.model.procedure_uses import ENUMS, KNOWN_SETS
+from virtproto.model.procedure_terms import constants_of, parameters_of
 from virtproto.model.written_values import (
     near,
     number_of,
@@ -72,13 +72,13 @@ def named_numbers(
     target = _named(contract, member.type)
     if isinstance(target, Enum):
         return target.name, target.members, False
-    name = ENUMS.get((program, number), {}).get(member.name)
+    name = constants_of(program, number, member.name)
     if name is None:
         return None
     # The table of all constants: for who asks for one by name.
-    from virtproto.constants.enums import ENUMS as TABLES
+    from virtproto.constants.enums import ENUMS
 
-    several, _c_name, _about, members = TABLES[name]
+    several, _c_name, _about, members = ENUMS[name]
     return name, members, several
 
 
@@ -98,8 +98,8 @@ class CallArguments:
         self._procedure = (program, number)
         self._root = Member("", type_name, "scalar", None)
         self._plain: dict[str, Any] = {}
-        sets = KNOWN_SETS.get(self._procedure, {})
-        self._known = parameter_types(KNOWN, next(iter(sets.values()), None))
+        # The contract calls them so wherever they are arguments.
+        self._known = parameter_types(KNOWN, parameters_of(program, number, "params"))
         self.secretive = self._holds_secrets(self._root)
 
     def _holds_secrets(self, member: Member) -> bool:
