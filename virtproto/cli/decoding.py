@@ -7,21 +7,19 @@ Formats are `virtproto.trace`'s, printing is `showing`'s. Must not know of click
 from __future__ import annotations
 
 import os
-import sys
-import zlib
-from contextlib import contextmanager
 
 from virtproto.cli.output import complain
 from virtproto.cli.showing import Shower
 from virtproto.errors import DecodeError, RecordingError, UsageError
+from virtproto.proxy.packed_files import Source, opened
 from virtproto.trace.contents import message_class
 from virtproto.trace.message import TracedMessage
-from virtproto.trace.sorting import GZIP, START, reader_of
+from virtproto.trace.sorting import reader_of
 from virtproto.trace.telling import Note, Teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import BinaryIO
 
     from virtproto.cli.showing_options import ShowingOptions
@@ -35,8 +33,6 @@ __all__ = ["run_decode"]
 
 DONE, DAMAGED = 0, 1
 
-_CHUNK = 1 << 18
-
 
 def run_decode(path: str, showing: ShowingOptions) -> int:
     """Print what is in the file ``path``, or in the input if that is "-"; return the exit code.
@@ -45,26 +41,15 @@ def run_decode(path: str, showing: ShowingOptions) -> int:
 
     Raises UsageError for a file that cannot be opened.
     """
-    with _opened(path, showing.output) as file:
+    output = showing.output
+    with opened(path) as file:
+        if output is not None and _are_same(path, output):
+            raise UsageError(f"--output: {output} is the file that is to be decoded")
         return _Decoding("the input" if path == "-" else path, showing).run(file)
 
 
-@contextmanager
-def _opened(path: str, output: str | None) -> Iterator[BinaryIO]:
-    if path == "-":
-        if sys.stdin is None:
-            raise UsageError("FILE: the input is closed")
-        yield sys.stdin.buffer
-        return
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - what goes wrong further down is not opening it
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"FILE: {path} cannot be read: {reason}") from None
-    with file:
-        if output is not None and os.path.exists(output) and os.path.samefile(path, output):
-            raise UsageError(f"--output: {output} is the file that is to be decoded")
-        yield file
+def _are_same(one: str, other: str) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 class _Decoding:
@@ -82,7 +67,7 @@ class _Decoding:
     def run(self, file: BinaryIO) -> int:
         error: RecordingError | None = None
         reader: Reader | None = None
-        source = _Source(file)
+        source = Source(file)
         try:
             for data in source.chunks():
                 if reader is None:
@@ -161,79 +146,3 @@ def _fault(message: TracedMessage) -> str | None:
 def _lacks_call(message: TracedMessage) -> bool:
     oddity = message.oddity or ""
     return message.call is None and oddity.endswith(" was seen")
-
-
-class _Source:
-    """What is in a file, unpacked if it is packed by gzip, which ``is_packed`` tells."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.is_packed = False
-        self._file = file
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield it in pieces, the first of START or more.
-
-        Raises RecordingError, with the offset in the file, for what cannot be read or unpacked.
-        """
-        start = _read(self._file, START)
-        if start[:3] == GZIP:
-            self.is_packed = True
-            yield from self._unpacked(start)
-            return
-        yield start
-        while data := _read(self._file, _CHUNK):
-            yield data
-
-    def _unpacked(self, start: bytes) -> Iterator[bytes]:
-        held, begun = b"", False
-        try:
-            for data in _unpacked(self._file, start):
-                held += data
-                if len(held) >= START:
-                    yield held
-                    held, begun = b"", True
-        except RecordingError:
-            if held:
-                yield held
-            raise
-        if held or not begun:
-            yield held
-
-
-def _read(file: BinaryIO, size: int) -> bytes:
-    try:
-        return file.read(size)
-    except OSError as error:
-        raise RecordingError(f"it cannot be read: {error.strerror or error}") from None
-
-
-def _unpacked(file: BinaryIO, data: bytes) -> Iterator[bytes]:
-    """Yield what gzip packed, of any number of members, a bounded piece at a time."""
-    place, size = 0, len(data)
-    inflater = zlib.decompressobj(wbits=31)
-    fresh = True
-    while data:
-        while data and not inflater.eof:
-            fresh = False
-            try:
-                piece = inflater.decompress(data, _CHUNK)
-            except zlib.error:
-                raise RecordingError(
-                    "what gzip packed is damaged from here on, or soon behind it", offset=place
-                ) from None
-            data = inflater.unconsumed_tail
-            if piece:
-                yield piece
-        if inflater.eof:
-            data = inflater.unused_data
-            if data and not data.strip(b"\0"):
-                # Padding behind the end, as tapes have it.
-                data = b""
-            inflater = zlib.decompressobj(wbits=31)
-            fresh = True
-        if not data:
-            place += size
-            data = _read(file, _CHUNK)
-            size = len(data)
-    if not fresh:
-        raise RecordingError("what gzip packed is cut off where the file ends")
