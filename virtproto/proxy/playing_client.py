@@ -110,8 +110,10 @@ class PlayingClient:
         actor.put(packet.pack())
         self._move(0.0)
         until = monotonic() + self._timeout_s
-        while actor.backlog > _AHEAD and monotonic() < until:
-            if self._move(until - monotonic()):
+        while actor.backlog > _AHEAD:
+            if monotonic() >= until:
+                actor.lose(f"the daemon took nothing for {self._timeout_s:g} s")
+            elif self._move(until - monotonic()):
                 until = monotonic() + self._timeout_s
 
     def _rest(self) -> None:
@@ -132,9 +134,16 @@ class PlayingClient:
                     patience_s = min(patience_s, _EVENT_S + player.delay_of(message))
                 left_s = since + patience_s - monotonic()
                 if left_s <= 0:
-                    player.give_up(message, f"nothing came for {patience_s:g} s")
+                    self._give_up(player, message, f"nothing came for {patience_s:g} s")
                 elif self._move(left_s) and message.kind is not kinds.EVENT:
                     since = monotonic()
+
+    def _give_up(self, player: ClientPlayer, message: TracedMessage, why: str) -> None:
+        """Do without an event; a daemon that does not answer is asked for nothing more."""
+        if message.kind is kinds.EVENT:
+            player.give_up(message, why)
+        else:
+            self._actors[player.number].lose(why)
 
     def _move(self, timeout_s: float) -> bool:
         """Read and write what can be; wait at most ``timeout_s`` for it; tell if anything came."""
@@ -191,7 +200,7 @@ class _Actor:
             return self._write() or came
         except (OSError, ProtocolError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
-            self._lose(f"the connection broke: {reason or error}")
+            self.lose(f"the connection broke: {reason or error}")
             return True
 
     def close(self) -> None:
@@ -208,7 +217,7 @@ class _Actor:
                 for start in range(0, len(fds) - 3, 4):
                     os.close(int.from_bytes(fds[start : start + 4], "little", signed=True))
         if not data:
-            self._lose("the daemon closed the connection")
+            self.lose("the daemon closed the connection")
             return True
         self._reader.feed(data)
         while (packet := self._reader.next_packet()) is not None:
@@ -234,7 +243,8 @@ class _Actor:
                 self._outgoing[0] = first[sent:]
         return wrote
 
-    def _lose(self, why: str) -> None:
+    def lose(self, why: str) -> None:
+        """Use the connection no more."""
         self.fd = -1
         self.backlog = 0
         self._outgoing.clear()

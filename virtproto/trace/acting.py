@@ -116,17 +116,10 @@ class ClientPlayer:
         """Return how long an event was waited for when it was recorded, in seconds."""
         return self._delays.get(id(message), 0.0)
 
-    def give_up(self, message: TracedMessage, why: str) -> None:
-        """Wait no longer for what the daemon said when it was recorded."""
-        if message.kind is kinds.EVENT:
-            del self._delays[id(message)]
-            self._judge.remark(message, f"the event did not come: {why}")
-            return
-        found = self._by_message.get(id(message.call))
-        if found is not None:
-            found.answered = found.over = True
-            what = "no answer" if message.kind is kinds.REPLY else "its stream did not go on"
-            self._judge.remark(found.call, f"{what}: {why}")
+    def give_up(self, event: TracedMessage, why: str) -> None:
+        """Wait no longer for an event."""
+        del self._delays[id(event)]
+        self._judge.remark(event, f"the event did not come: {why}")
 
     def send(self, step: Step) -> Packet | None:
         """Return the packet to send for ``step``; None where it is not to be sent."""
@@ -180,10 +173,14 @@ class ClientPlayer:
 
     def lose(self, why: str) -> None:
         """The connection has ended: nothing more can come."""
-        self.lost = why
         for each in self._by_message.values():
-            if each.sent and not each.answered and each.reply is not None:
+            if not each.sent or each.reply is None:
+                continue
+            if not each.answered:
                 self._judge.remark(each.call, f"no answer: {why}")
+            elif any(self.is_missing(said) for said in each.data):
+                self._judge.remark(each.call, f"its stream did not go on: {why}")
+        self.lost = why
 
     def _read(self, conversation: RecalledConversation) -> None:
         after: list[TracedMessage] = []

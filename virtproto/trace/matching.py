@@ -7,6 +7,10 @@ serials: those of the recording mean nothing here.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
+from itertools import chain
+
 from virtproto.trace import message as kinds
 from virtproto.trace.contents import contents
 from virtproto.trace.differing import Difference, differences
@@ -38,7 +42,6 @@ EXACT = "exact"
 AGAIN = "again"
 LOOSE = "loose"
 
-_OF_STREAM = frozenset({kinds.DATA, kinds.END, kinds.HOLE, kinds.FINISH, kinds.ABORT})
 _ENDS = frozenset({kinds.FINISH, kinds.ABORT})
 # How many recorded calls are looked at to say which comes near.
 _MOST_NEAR = 50
@@ -137,10 +140,15 @@ class Script:
         ``before`` is a place among all messages, up to which it may be behind that call.
         """
         due: list[RecordedEvent] = []
-        rest: list[RecordedEvent] = []
-        for each in self.events:
-            (due if self._is_due(each, before) else rest).append(each)
-        self.events = rest
+        kept: list[RecordedEvent] = []
+        reached = 0
+        for event in self.events:
+            if event.calls > self.cursor + 1:
+                break
+            reached += 1
+            (due if self._is_due(event, before) else kept).append(event)
+        if due:
+            self.events[:reached] = kept
         return due
 
     def next_event(self) -> RecordedEvent | None:
@@ -152,7 +160,7 @@ class Script:
         self.events.remove(event)
 
     def _is_due(self, event: RecordedEvent, before: int | None) -> bool:
-        if event.calls > self.cursor + 1 or not _is_wanted(event):
+        if not _is_wanted(event):
             return False
         return before is None or event.calls <= self.cursor or event.at < before
 
@@ -164,7 +172,7 @@ class Script:
         masked = [each for each in self._by_procedure.get(key, ()) if each.call.masked]
         if masked:
             mine = contents(call).plain
-            same += [each for each in masked if contents(each.call).plain == mine]
+            same = [*same, *(each for each in masked if contents(each.call).plain == mine)]
             if (found := self._next(same)) is not None:
                 return found, EXACT
         if same:
@@ -176,13 +184,11 @@ class Script:
 
     def _next(self, among: list[Expected]) -> Expected | None:
         """Return the first unplayed call behind the cursor, else the first unplayed one."""
-        first = None
-        for each in among:
-            if not each.played:
-                if each.place > self.cursor:
-                    return each
-                first = first or each
-        return first
+        start = bisect_right(among, self.cursor, key=lambda each: each.place)
+        for index in chain(range(start, len(among)), range(start)):
+            if not among[index].played:
+                return among[index]
+        return None
 
     def _read(self, conversation: RecalledConversation) -> None:
         by_message: dict[int, Expected] = {}
@@ -273,7 +279,7 @@ class StreamPart:
         self.flow = RecordedFlow(each for each in expected.stream if each.from_client)
         # The daemon's messages, each with the bytes that came before it and whether the client had
         # ended the stream by then.
-        self._waiting: list[tuple[int, bool, TracedMessage]] = []
+        self._waiting: deque[tuple[int, bool, TracedMessage]] = deque()
         self.ended = False
         sent, ended = 0, False
         for each in expected.stream:
@@ -315,7 +321,7 @@ class StreamPart:
     def _release(self) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.flow.at and not waiting[0][1]:
-            message = waiting.pop(0)[2]
+            message = waiting.popleft()[2]
             self.due.append(message)
             if _is_last(message):
                 # It failed by itself: a client that ends it now gets no answer.
