@@ -42,6 +42,8 @@ EVENT = "1 event DOMAIN_EVENT_CALLBACK_LIFECYCLE"
         ("client and event", []),
         ("ping or event", [EVENT, "0 ping PING"]),
         ("keepalive", ["0 ping PING", "0 pong PONG"]),
+        ("event or error", [EVENT, *LOOKUP]),
+        ("~ 'event=STARTED'", [EVENT]),
         ("call and domain_lookup", LOOKUP[:1]),
         ("reply && domain_lookup", LOOKUP[1:]),
         ("serial = 5 and not error", []),
@@ -68,7 +70,7 @@ def test_errors_and_late_replies_bring_their_calls() -> None:
     both = ["2 call NODE_GET_INFO", "2 error NODE_GET_INFO"]
     assert _picked(script, "latency > 10ms") == both
     assert _picked(script, "latency >= 0.01s and error") == both
-    assert _picked(script, "not latency < 10ms and not keepalive") == both[1:]
+    assert _picked(script, "not latency < 10ms and not keepalive") == both
     assert _picked(script, "latency < 10ms") == [
         "1 call CONNECT_GET_TYPE",
         "1 error CONNECT_GET_TYPE",
@@ -89,6 +91,7 @@ def test_stream_goes_with_its_call() -> None:
         *("call", "ok", "data", "data", "data", "end", "finish", "finish")
     ]
     assert len(_picked(uploading(), "stream")) == 6
+    assert len(_picked(uploading(), "vol_upload and not data")) == 5
     assert len(_picked(uploading(), "~ disk.img")) == 8
     assert _picked(uploading(), "size > 1000 and data") == ["4 data STORAGE_VOL_UPLOAD"] * 3
 

@@ -15,8 +15,8 @@ An expression is made of tests with ``and``, ``or``, ``not`` and parentheses. Te
 
 A reply, and what passes on a stream, is kept with its call; a call with a reply that is wanted for
 itself, as one that is an error or late is. What only a reply can tell is not known of a call until
-then. An expression that says which messages are meant (call, reply, event, client ...) is taken at
-its word instead.
+then. An expression that says call, reply, client or daemon, or for streams any of their words, is
+taken at its word instead.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from virtproto.errors import UsageError
 from virtproto.trace import message as kinds
 from virtproto.trace.contents import contents
 from virtproto.trace.following import ERROR_TYPE
-from virtproto.trace.value_text import SpanWriter
+from virtproto.trace.lines import fields_text
 from virtproto.wire import load_contract
 from virtproto.wire.rpc import MESSAGE_STATUS_ERROR, MESSAGE_STATUS_OK
 
@@ -97,28 +97,35 @@ class Filter:
         self.text = text
         reader = _Reader(text)
         self._test = reader.expression()
-        # Whether calls and replies are kept together.
-        self._pairs = not reader.says_kinds
+        # Whether replies are kept with their calls, and what passes on streams.
+        self._pairs = not reader.says_sides
+        self._pairs_streams = self._pairs and not reader.says_streams
 
     def wants(self, message: TracedMessage) -> bool:
         """Tell whether a message is to be shown: for itself, or because of its call."""
         if self._test(message):
             return True
-        return self._pairs and message.call is not None and bool(self._test(message.call))
+        call = self._call_of(message)
+        return call is not None and bool(self._test(call))
 
     def pick(self, message: TracedMessage) -> list[TracedMessage]:
         """Return what is to be shown now that a message has come, in order.
 
         Before a reply that is wanted for itself there is its call, which was not shown.
         """
-        call = message.call
-        if not self._pairs or call is None:
+        call = self._call_of(message)
+        if call is None:
             return [message] if self._test(message) else []
         if self._test(call):
             return [message]
         if not self._test(message):
             return []
         return [call, message] if message.kind is kinds.REPLY else [message]
+
+    def _call_of(self, message: TracedMessage) -> TracedMessage | None:
+        """Return the call that a message is kept with, if any."""
+        together = self._pairs if message.kind is kinds.REPLY else self._pairs_streams
+        return message.call if together else None
 
 
 class _Reader:
@@ -128,7 +135,8 @@ class _Reader:
         self._text = text
         self._tokens = _tokens(text)
         self._next = 0
-        self.says_kinds = False
+        self.says_sides = False
+        self.says_streams = False
 
     def expression(self) -> Test:
         test = self._either(0)
@@ -196,11 +204,12 @@ class _Reader:
         if word in _VALUES and self._peek() in _COMPARISONS:
             return self._comparison(word)
         if word in _WORDS:
-            self.says_kinds = self.says_kinds or word in _SIDES
+            self.says_sides = self.says_sides or word in _SIDES
             return _WORDS[word]
         if word in _KINDS:
-            self.says_kinds = True
             wanted = _KINDS[word]
+            self.says_sides = self.says_sides or word in _SIDES
+            self.says_streams = self.says_streams or wanted[0] in _STREAM
             return lambda message: message.kind in wanted
         if word in _VALUES:
             raise self._wrong(f"{token} has to be compared, as in {token} > 10")
@@ -280,15 +289,7 @@ def _matching(program: str, pattern: str) -> frozenset[tuple[int, int]]:
 
 
 def _has_text(text: str) -> Test:
-    def test(message: TracedMessage) -> bool:
-        plain = contents(message).plain
-        if not isinstance(plain, dict):
-            return False
-        writer = SpanWriter()
-        writer.fields(plain)
-        return text in "".join(span for span, _style in writer.spans)
-
-    return test
+    return lambda message: message.type_name is not None and text in fields_text(message)
 
 
 def _error_code(message: TracedMessage) -> int | None:
@@ -352,7 +353,7 @@ def _not(test: Test) -> Test:
     return turned
 
 
-_SIDES = ("client", "daemon")
+_SIDES = ("call", "reply", "client", "daemon")
 _OF_REPLIES = ("latency", "error")
 _WORDS: dict[str, Test] = {
     "ok": _is_ok,

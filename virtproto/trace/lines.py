@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from virtproto.trace.stream_runs import StreamRun
     from virtproto.trace.value_text import Span
 
-__all__ = ["STYLES", "Liner", "procedure_name", "status_word", "text_of"]
+__all__ = ["STYLES", "Liner", "fields_text", "procedure_name", "status_word", "text_of"]
 
 # The names that spans use, "" aside; who prints in colours knows what each looks like.
 STYLES = (
@@ -70,6 +70,15 @@ def status_word(message: TracedMessage) -> str:
     if status == MESSAGE_STATUS_OK:
         return "ok"
     return "error" if status == MESSAGE_STATUS_ERROR else "reply"
+
+
+def fields_text(message: TracedMessage) -> str:
+    """Return the fields of a message as a line would have them that has room for everything."""
+    found = contents(message)
+    writer = SpanWriter()
+    writer.spans += _remarks(message, found)
+    _add_fields(writer, message, found)
+    return text_of(writer.spans)
 
 
 class Liner:
@@ -154,22 +163,10 @@ class Liner:
             self._name(writer, message)
             for text, style in remarks:
                 writer.add(text, style)
-            self._fields(writer, message, found)
+            _add_fields(writer, message, found)
         except LineFull:
             pass
         return writer
-
-    def _fields(self, writer: SpanWriter, message: TracedMessage, found: Contents) -> None:
-        plain = found.plain
-        if isinstance(plain, dict) and plain and message.type_name != ERROR_TYPE:
-            writer.add(" ")
-            names, counts = names_of(message), found.counts
-            if message.kind is kinds.EVENT:
-                plain, counts = _unwrapped(plain, counts)
-                names = with_detail(names, plain)
-            writer.fields(plain, names, counts)
-        if message.left_out and message.kind is not kinds.DATA and message.oddity is None:
-            writer.add(f"  {message.left_out} bytes were not kept", "dim")
 
     def run(self, run: StreamRun) -> list[Span]:
         """Return the line of packets of a stream that came one after the other."""
@@ -263,7 +260,7 @@ class Liner:
                 writer.add("no answer      ", "odd")
                 writer.add(f"{duration(end.time_s - call.time_s):>8}  ", "slower")
                 self._name(writer, call)
-                self._fields(writer, call, self._read(call))
+                _add_fields(writer, call, self._read(call))
             except LineFull:
                 pass
             lines.append(writer.spans)
@@ -306,6 +303,19 @@ class Liner:
             text = text[len(part) :]
             room = self.width - len(_BELOW)
         return [*parts, cut(text, room)] if text else parts
+
+
+def _add_fields(writer: SpanWriter, message: TracedMessage, found: Contents) -> None:
+    plain = found.plain
+    if isinstance(plain, dict) and plain and message.type_name != ERROR_TYPE:
+        writer.add(" ")
+        names, counts = names_of(message), found.counts
+        if message.kind is kinds.EVENT:
+            plain, counts = _unwrapped(plain, counts)
+            names = with_detail(names, plain)
+        writer.fields(plain, names, counts)
+    if message.left_out and message.kind is not kinds.DATA and message.oddity is None:
+        writer.add(f"  {message.left_out} bytes were not kept", "dim")
 
 
 def _unwrapped(
