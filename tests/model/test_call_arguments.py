@@ -134,9 +134,11 @@ def test_an_enum_is_one_name() -> None:
         (("dom=web", "dom.id=1"), "dom.id: dom is already given whole"),
         (("dom.id=1", "dom=web"), "dom is given twice"),
         (("flags=1", '{"flags": 1}'), "flags is given twice"),
+        (('{"dom": []}',), "dom: "),
+        (('{"dom": {"name": ["web"], "id": 1}}',), "dom.name: a string is wanted, got list"),
         (('{"flags": 1}', "flags=1"), "flags is given twice"),
         (("{1}",), "the arguments are not JSON: Expecting property name"),
-        (('{"dom":' * 5000,), "the arguments are not JSON: it is nested too deeply"),
+        (('{"a":[' * 100_000,), "the arguments are not JSON: it is nested too deeply"),
     ],
 )
 def test_refusals_name_the_argument_and_what_is_near(words: tuple[str, ...], said: str) -> None:

@@ -287,9 +287,13 @@ class CallArguments:
             ]
         if isinstance(value, str) and resolved.type != "string":
             return self._scalar_from_text(resolved, value, path)
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        if isinstance(value, list) and self._names_numbers(resolved, value):
             return self._number(resolved, path, "|".join(value) or "0")
         return self._composed_from_json(resolved, value, path)
+
+    def _names_numbers(self, member: Member, value: list[Any]) -> bool:
+        names = named_numbers(self._contract, *self._procedure, member)
+        return names is not None and all(isinstance(each, str) for each in value)
 
     def _scalar_from_text(self, member: Member, text: str, path: str) -> Any:
         if is_reference(self._contract, member.type):
