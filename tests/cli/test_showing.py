@@ -185,6 +185,13 @@ def test_filter_applies_to_all_that_is_printed() -> None:
     assert "AUTH_LIST" not in _shown(eventful(), wanted="error", summary=True)
 
 
+def test_times_are_the_same_with_a_filter() -> None:
+    every = _shown(eventful()).splitlines()
+    assert set(_shown(eventful(), wanted="error").splitlines()) <= set(every)
+    [_, event, *_] = _shown(eventful(), wanted="event", as_json=True).splitlines()
+    assert event in _shown(eventful(), as_json=True).splitlines()
+
+
 def test_secrets_are_printed_when_asked_for_only() -> None:
     secret = "hunter2-and-more"
     every: list[dict[str, Any]] = [{}, {"as_json": True}, {"as_hex": True}, {"summary": True}]

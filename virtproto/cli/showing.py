@@ -84,6 +84,7 @@ class Shower:
         self._size = 0
         self._narrow = not _is_wide(self._stream)
         self._headed = False
+        self._begun = False
         self._fit()
 
     def show(self, told: Iterable[Told]) -> None:
@@ -92,6 +93,11 @@ class Shower:
             return
         chooser = self._chooser
         for each in told:
+            if not self._begun:
+                # Times are the same whatever a filter leaves.
+                self._begun = True
+                self._liner.count_from(each.time_s)
+                self._json.count_from(each.time_s)
             if chooser is None:
                 self._take(each)
             else:

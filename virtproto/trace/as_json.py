@@ -2,8 +2,8 @@
 
 Responsible for the keys, which are documented here and stay. Must not know who prints them.
 
-Of every object: ``time`` (ISO 8601, UTC), ``elapsed_s`` (since the first object), ``conversation``
-(from 1; 0 is none), ``kind``.
+Of every object: ``time`` (ISO 8601, UTC), ``elapsed_s`` (since the first that was overheard),
+``conversation`` (from 1; 0 is none), ``kind``.
 
 Of a message: ``from`` ("client" or "daemon"), ``number`` (its place in the conversation),
 ``program`` and ``procedure`` (the contract's names, null where it has none) with
@@ -64,6 +64,10 @@ class JSONLines:
         self._encode = json.JSONEncoder(
             separators=(",", ":"), default=_shown, allow_nan=False
         ).encode
+
+    def count_from(self, time_s: float) -> None:
+        """Tell times from this one on, not from the first object's."""
+        self._began_s = time_s
 
     def line(self, told: TracedMessage | Note | Begin | End) -> str:
         """Return the object as text, in ASCII, without a line end."""

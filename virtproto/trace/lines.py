@@ -114,6 +114,10 @@ class Liner:
         # Of a list: about as many elements as a line can show.
         self._limit = max(16, width // 12) if width else None
 
+    def count_from(self, time_s: float) -> None:
+        """Tell times from this one on, not from the first line's."""
+        self._began_s = time_s
+
     def heading(self) -> list[Span]:
         """Return the names of the columns."""
         time = "time" if self._clock is None else "time of day"
