@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from itertools import chain
 
 from virtproto.trace import message as kinds
 from virtproto.trace.contents import contents
@@ -95,6 +94,10 @@ class Script:
         self._loose = loose
         self._by_procedure: dict[Key, list[Expected]] = {}
         self._by_payload: dict[tuple[Key, bytes], list[Expected]] = {}
+        # Those whose secrets were overwritten.
+        self._masked: dict[Key, list[Expected]] = {}
+        # Those that were not found yet.
+        self._left: dict[tuple[Key, bytes], list[Expected]] = {}
         self._read(conversation)
 
     @property
@@ -165,29 +168,30 @@ class Script:
         return before is None or event.calls <= self.cursor or event.at < before
 
     def _look(self, call: TracedMessage) -> tuple[Expected | None, str]:
-        key = _key(call.packet)
-        same = self._by_payload.get((key, call.packet.payload), [])
-        if (found := self._next(same)) is not None:
+        key, payload = _key(call.packet), call.packet.payload
+        if (found := self._next(self._left.get((key, payload), []))) is not None:
             return found, EXACT
-        masked = [each for each in self._by_procedure.get(key, ()) if each.call.masked]
-        if masked:
+        same = self._by_payload.get((key, payload), [])
+        if masked := self._masked.get(key):
             mine = contents(call).plain
-            same = [*same, *(each for each in masked if contents(each.call).plain == mine)]
-            if (found := self._next(same)) is not None:
+            alike = [each for each in masked if contents(each.call).plain == mine]
+            if (found := self._next([each for each in alike if not each.played])) is not None:
                 return found, EXACT
+            same = same or alike
         if same:
-            return max(same, key=lambda each: (each.played > 0, each.place)), AGAIN
+            return same[-1], AGAIN
         if self._loose and (others := self._by_procedure.get(key)):
-            found = self._next(others)
+            found = self._next([each for each in others if not each.played])
             return (others[-1], AGAIN) if found is None else (found, LOOSE)
         return None, EXACT
 
-    def _next(self, among: list[Expected]) -> Expected | None:
-        """Return the first unplayed call behind the cursor, else the first unplayed one."""
-        start = bisect_right(among, self.cursor, key=lambda each: each.place)
-        for index in chain(range(start, len(among)), range(start)):
-            if not among[index].played:
-                return among[index]
+    def _next(self, left: list[Expected]) -> Expected | None:
+        """Take the first unplayed call behind the cursor, else the first unplayed one."""
+        while left:
+            index = bisect_right(left, self.cursor, key=lambda each: each.place)
+            found = left.pop(index if index < len(left) else 0)
+            if not found.played:
+                return found
         return None
 
     def _read(self, conversation: RecalledConversation) -> None:
@@ -218,7 +222,11 @@ class Script:
         by_message[id(message)] = expected
         key = _key(message.packet)
         self._by_procedure.setdefault(key, []).append(expected)
-        self._by_payload.setdefault((key, message.packet.payload), []).append(expected)
+        whole = key, message.packet.payload
+        self._by_payload.setdefault(whole, []).append(expected)
+        self._left.setdefault(whole, []).append(expected)
+        if message.masked:
+            self._masked.setdefault(key, []).append(expected)
 
 
 class Scripts:
