@@ -226,7 +226,7 @@ def _fitting(
     """Return columns and rows without the columns that there is no room for."""
     while width:
         sizes = [
-            max(len(label), *(columns_of(row[index]) for row in rows))
+            max([len(label), *(columns_of(row[index]) for row in rows)])
             for index, (label, _is_number, _rank) in enumerate(columns)
         ]
         if spoken:
