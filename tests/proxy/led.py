@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from virtproto.proxy.carriage import Carriage
@@ -18,9 +19,15 @@ from virtproto.proxy.steering import Steering, Target
 if TYPE_CHECKING:
     from virtproto.proxy.steering import Lead
 
-__all__ = ["Led", "run_led"]
+__all__ = ["Led", "children", "run_led"]
 
 WORD = b"led"
+
+
+def children() -> set[str]:
+    """Return the processes that are this one's children, those included that have ended."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {pid for task in tasks for pid in (task / "children").read_text().split()}
 
 
 class Led:

@@ -117,8 +117,8 @@ def trace_clients(
 class _Tracing:
     """The carrying and the telling; a context manager, within which conversations are carried.
 
-    ``parts`` are closed before the carriage is. ``code`` is the reporter's exit code at the end,
-    ``seen`` the number of conversations that there were.
+    ``parts`` are closed before the carriage is, ``after`` once nothing is carried any more.
+    ``code`` is the reporter's exit code at the end, ``seen`` the number of conversations.
     """
 
     def __init__(self, showing: ShowingOptions, keeping: Keeping, stream: TextIO) -> None:
@@ -134,6 +134,7 @@ class _Tracing:
         self._payloads = showing.wants_payloads or recording is not None
         self._stack = ExitStack()
         self.parts = ExitStack()
+        self.after = ExitStack()
         self.code = 0
         self.seen = 0
         # What is to be done whenever a conversation has ended.
@@ -143,9 +144,17 @@ class _Tracing:
         with ExitStack() as stack:
             reporter = Reporter(self._report.work)
             stack.callback(self._wait, reporter)
-            self.carriage = Carriage(reporter.fd, payloads=self._payloads, when_ended=self._count)
-            stack.callback(self.carriage.close)
             self.signals = stack.enter_context(Signals())
+            stack.enter_context(self.after)
+            try:
+                self.carriage = Carriage(
+                    reporter.fd, payloads=self._payloads, when_ended=self._count
+                )
+            except BaseException:
+                # Without records the reporter ends.
+                os.close(reporter.fd)
+                raise
+            stack.callback(self.carriage.close)
             stack.enter_context(self.parts)
             self._stack = stack.pop_all()
         return self
@@ -214,6 +223,8 @@ class _Running:
                 carriage.stop()
 
         self._tracing.when_ended = see
+        # Whatever happens here, the program is not left alone with the terminal.
+        self._tracing.after.callback(command.end)
         command.attend(carriage, see, lambda: carriage.stop(drain=False))
         carriage.run()
         assert command.code is not None

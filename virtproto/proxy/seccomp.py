@@ -167,7 +167,7 @@ def receive(listener: int) -> Notification | None:
     memory = bytearray(_NOTIFICATION.size)
     try:
         ioctl(listener, _RECEIVE, memory)
-    except FileNotFoundError:
+    except (FileNotFoundError, InterruptedError):
         return None
     found, tid, _flags, _number, _table, _at, descriptor, address, size, *_ = _NOTIFICATION.unpack(
         memory
@@ -199,7 +199,8 @@ def answer(listener: int, notification: Notification) -> bool:
 def _send(listener: int, answered: bytes) -> bool:
     try:
         ioctl(listener, _SEND, answered)
-    except FileNotFoundError:
+    except OSError:
+        # The call was given up, most often because its process has ended.
         return False
     return True
 
