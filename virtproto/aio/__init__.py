@@ -170,10 +170,11 @@ class open(Opening["Connection"]):
     ``trace`` has each message told as it leaves or comes, in the lines of ``virtproto trace``, with
     secrets elided: True for the logger ``virtproto.trace``, at level DEBUG, and for stderr where
     logging has no handler for that; or a ``logging.Logger``; or a function that takes a
-    ``virtproto.trace.message.TracedMessage``, which holds passwords and all else that travels, and
-    is called by whichever thread sends or reads (in asyncio by the loop), so it should be quick.
-    What it raises is reported as of a callback for events, once. None means True where the
-    environment has ``VIRTPROTO_TRACE=1``, and otherwise False: then it costs nothing.
+    ``virtproto.trace.message.TracedMessage``, which holds passwords and all else that travels. It
+    is called by whichever thread sends or reads (in asyncio by the loop), so it should be quick,
+    and it cannot wait for an answer on that connection. What it raises is reported once, as of a
+    callback for events, and harms nothing. None means True where the environment has
+    ``VIRTPROTO_TRACE=1``, and otherwise False: then it costs nothing.
 
     Raises UsageError, URIError, ConfigFileError, ConnectError (SocketMissingError,
     SocketPermissionError, SocketRefusedError, HostNotFoundError, TLSError, CertificateError,
