@@ -15,9 +15,9 @@ Cost = tuple[float, float]
 
 
 class Client:
-    """A process on one CPU that runs jobs and tells their wall and CPU seconds."""
+    """A process, on one CPU if need be, that runs jobs and tells their wall and CPU seconds."""
 
-    def __init__(self, command: list[str], cpu: int) -> None:
+    def __init__(self, command: list[str], cpu: int | None) -> None:
         self._command = command
         self._process = start_worker(command, cpu)
 

@@ -39,8 +39,11 @@ def find_binding() -> str | None:
     return f"{number // 1000000}.{number // 1000 % 1000}.{number % 1000}"
 
 
-def start_worker(command: list[str], cpu: int) -> subprocess.Popen[str]:
-    """Start a client process on one CPU, which takes jobs from its input and answers each."""
+def start_worker(command: list[str], cpu: int | None) -> subprocess.Popen[str]:
+    """Start a client process, which takes jobs from its input and answers each.
+
+    It stays on one CPU, or with None for ``cpu`` goes where the system has it.
+    """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(_ROOT)
     return subprocess.Popen(
@@ -50,5 +53,5 @@ def start_worker(command: list[str], cpu: int) -> subprocess.Popen[str]:
         text=True,
         cwd=_ROOT,
         env=environment,
-        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+        preexec_fn=None if cpu is None else lambda: os.sched_setaffinity(0, {cpu}),
     )

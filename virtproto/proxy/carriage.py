@@ -6,7 +6,8 @@ the records, or how a client was led here.
 
 Whoever asks and is answered waits for this loop twice, and waking a process that sleeps takes
 longer than all that is done here. So where the last wait was short the next one is not slept
-through: the loop looks again for as long as a daemon needs for a small answer, then sleeps.
+through: the loop looks again for as long as a daemon needs for a small answer, then sleeps. It does
+so only while nobody else needs the processor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 from _socket import AF_UNIX, IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY
 from collections import deque
+from contextlib import suppress
 from heapq import heappop, heappush
 from select import EPOLLIN, EPOLLOUT, epoll
 from time import monotonic, monotonic_ns, time
@@ -38,6 +40,11 @@ __all__ = ["Carriage"]
 _FLUSH_S = 0.005
 # A wait up to this long is not slept through; see the module's head.
 _LOOK_NS = 150_000
+# If it took this long to look once, somebody else had the processor; so long it is left to them
+# then, and longer each time that it happens again soon.
+_TORN_NS = 60_000
+_PAUSE_NS = 1_000_000_000
+_PAUSE_MOST_NS = 30_000_000_000
 # What an end that is slow to take its bytes may take at most when the loop is to stop.
 _DRAIN_S = 1.0
 # Asked for where bytes wait in the kernel for a unix socket's reader.
@@ -86,6 +93,9 @@ class Carriage:
         self._stop_by: float | None = None
         self._may_look = len(os.sched_getaffinity(0)) > 1
         self._looks = False
+        # From when on it is worth while, and how long it is not, once others need the processor.
+        self._look_from_ns = 0
+        self._pause_ns = _PAUSE_NS
         self._started_ns = monotonic_ns()
         if report is not None:
             started_s = round(time(), 6)
@@ -166,11 +176,7 @@ class Carriage:
         It is dropped where the carriage is closed by then.
         """
         self._called.append(callback)
-        try:
-            os.eventfd_write(self._bell, 1)
-        except OSError:
-            # Closed: nobody wants to know any more.
-            return
+        self._ring()
 
     def run(self) -> None:
         """Carry until `stop`; may be called again."""
@@ -196,6 +202,8 @@ class Carriage:
         by = monotonic() + (_DRAIN_S if drain else -1.0)
         # Said again, it does not begin anew.
         self._stop_by = by if self._stop_by is None else min(by, self._stop_by)
+        # Where it was a signal's handler that said so, the loop may be asleep.
+        self._ring()
 
     def close(self) -> None:
         """End all conversations, write what is not reported yet, and close everything.
@@ -221,22 +229,37 @@ class Carriage:
 
     def _wait(self) -> list[tuple[int, int]]:
         """Return what is ready, as soon as anything is or something else is to be done."""
-        look = self._epoll.poll
         if self._looks:
-            until = monotonic_ns() + _LOOK_NS
-            while True:
-                ready = look(0)
-                if ready:
-                    return ready
-                if monotonic_ns() > until:
-                    break
+            ready = self._look()
+            if ready:
+                return ready
         patience_s = self._patience_s()
         began = monotonic_ns()
-        ready = look(patience_s)
+        ready = self._epoll.poll(patience_s)
         if not ready and self._outbox.has_fresh:
             self._flush()
-        self._looks = self._may_look and monotonic_ns() - began < _LOOK_NS
+        now = monotonic_ns()
+        self._looks = self._may_look and now - began < _LOOK_NS and now > self._look_from_ns
         return ready
+
+    def _look(self) -> list[tuple[int, int]]:
+        """Return what becomes ready within a moment, without sleeping; nothing if nothing does."""
+        poll = self._epoll.poll
+        before = monotonic_ns()
+        until = before + _LOOK_NS
+        while True:
+            ready = poll(0)
+            now = monotonic_ns()
+            if now - before > _TORN_NS:
+                # Others want this processor, most likely those who are waited for.
+                again = now - self._look_from_ns < 2 * self._pause_ns
+                self._pause_ns = min(2 * self._pause_ns, _PAUSE_MOST_NS) if again else _PAUSE_NS
+                self._look_from_ns = now + self._pause_ns
+                self._looks = False
+                return ready
+            if ready or now > until:
+                return ready
+            before = now
 
     def _patience_s(self) -> float:
         """Return how long nothing needs to be done, -1 for ever."""
@@ -262,6 +285,11 @@ class Carriage:
         now = monotonic()
         while self._timers and self._timers[0][0] <= now:
             heappop(self._timers)[2]()
+
+    def _ring(self) -> None:
+        # Closed, nobody wants to know any more.
+        with suppress(OSError):
+            os.eventfd_write(self._bell, 1)
 
     def _answer_bell(self) -> None:
         try:
@@ -361,12 +389,9 @@ class Carriage:
 
 def _make_room(sock: socket) -> None:
     """Have more bytes wait in the kernel than it lets by itself; no delay where there is one."""
-    try:
-        if sock.family == AF_UNIX:
-            if sock.getsockopt(SOL_SOCKET, SO_SNDBUF) < _SEND_ROOM:
-                sock.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_ROOM)
-        else:
+    # What is refused works as it is.
+    with suppress(OSError):
+        if sock.family != AF_UNIX:
             sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-    except OSError:
-        # It works as it is.
-        pass
+        elif sock.getsockopt(SOL_SOCKET, SO_SNDBUF) < _SEND_ROOM:
+            sock.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_ROOM)

@@ -22,6 +22,7 @@ from _socket import (
     SOL_SOCKET,
 )
 from collections import deque
+from contextlib import suppress
 from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT
 from struct import pack
 
@@ -324,8 +325,6 @@ class Conversation:
 
 
 def _shut(sock: socket, how: int) -> None:
-    try:  # noqa: SIM105 - as it is done everywhere here
+    # It may be gone already.
+    with suppress(OSError):
         sock.shutdown(how)
-    except OSError:
-        # It is gone already.
-        pass

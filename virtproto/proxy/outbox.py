@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
+from fcntl import fcntl
 from select import POLLOUT, poll
 
 __all__ = ["Outbox"]
@@ -111,10 +113,6 @@ class Outbox:
 
 
 def _widen(fd: int) -> None:
-    from fcntl import fcntl
-
-    try:  # noqa: SIM105 - as it is done everywhere here
+    # What is no pipe, or of a user who has no more room, works as it is.
+    with suppress(OSError):
         fcntl(fd, _F_SETPIPE_SZ, _PIPE_SIZE)
-    except OSError:
-        # No pipe, or the user has no more room: it works as it is.
-        pass

@@ -25,6 +25,7 @@ __all__ = ["Reporter"]
 # What of records is under way: the most that the system gives everybody.
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
+_NICE = 15
 # These are for the program that is traced, and end it: what it did is told all the same.
 _IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
@@ -67,6 +68,10 @@ def _do(work: Callable[[int], int], reading: int) -> NoReturn:
     try:
         for number in _IGNORED:
             signal.signal(number, signal.SIG_IGN)
+        with suppress(OSError):
+            # Where all want to run at once, those that are overheard come first.
+            os.nice(_NICE)
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         code = work(reading)
         with suppress(OSError, ValueError):
             sys.stdout.flush()
