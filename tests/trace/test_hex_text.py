@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -333,3 +334,28 @@ def test_who_sends_a_streams_data_is_known_by_what_it_is_for() -> None:
         False,
         False,
     ]
+
+
+def test_apostrophes_hide_no_string() -> None:
+    text = "it's \"" + "".join(f"\\x{byte:02x}" for byte in SAID[0][1]) + '"'
+    assert _packets(_read(text)[1]) == [SAID[0]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"\\' * 20_000,
+        "'\\x" * 20_000,
+        'read(1"' * 10_000,
+        "f(1)=" * 10_000,
+        "{" * 50_000 + "0x00",
+        "00000000  00 00\n*\n02000000\n" * 50,
+        "0x00/*" * 10_000,
+    ],
+    ids=["quotes", "apostrophes", "calls", "parentheses", "braces", "repeats", "comments"],
+)
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.monotonic()
+    _read(text)
+    # What is tried again and again at each place takes minutes.
+    assert time.monotonic() - begun < 10

@@ -11,7 +11,7 @@ import re
 
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.trace.finding import plausible
-from virtproto.trace.system_calls import SystemCalls, unescape
+from virtproto.trace.system_calls import SystemCalls, strings, unescape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ _MOST_REPEATED = 40 << 20
 # What stands for a byte that is not shown: an x.
 _HIDDEN = "78"
 
+# Of a dump, enough to see whether its words are the other way round.
+_START = 32
+
 _OFFSET = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{4,16})(:|(?=\s)|\s*$)(\s*)")
 _ONLY_OFFSET = re.compile(r"\s*([0-9a-fA-F]{6,16})\s*$")
 _TOKEN = re.compile(r"(\s*)(?:0x)?((?:[0-9a-fA-F]{2}|\*\*){1,8}|[0-7]{3}|[0-7]{6})(?=\s|$|-|\|)-?")
@@ -33,7 +36,6 @@ _SEPARATORS = re.compile(r"[\s:,;.\-]+")
 _BETWEEN_BYTES = re.compile(r"\w[:.\-]\w")
 _ARRAY = re.compile(r"0[xX]([0-9a-fA-F]{2})(?![0-9a-fA-F])")
 _ARRAY_REST = re.compile(r"[\s,;{}()\[\]=*+<>:]*(?:(?:/\*.*?\*/|//.*|#.*)\s*)?")
-_LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'')
 _JSON = re.compile(r'"bytes": ?"((?:[0-9a-f]{2})+)"')
 _BARE_ESCAPES = re.compile(r"(?:\\x[0-9a-fA-F]{2}){2,}")
 _DERIVED = re.compile(r"\s*(Reassembled|Decrypted|Uncompressed|De-chunked)\b")
@@ -144,11 +146,13 @@ class _Lines:
         self._start = (0, 0)
         self._skip = False
         self._calls = SystemCalls()
+        # Bytes that stood for "*" up to now.
+        self._repeated = 0
 
     def line(self, line: str, offset: int, number: int) -> Iterator[Piece]:
         """Take a line; yield the pieces that end with it."""
         if self._kind is _DUMP and line.strip() == "*" and self._dump is not None:
-            self._dump.repeats = self._dump.last > 0
+            self._dump.repeats = self._dump.last > 0 and self._repeated < _MOST_REPEATED
             return
         called = self._calls.read(line)
         escaped = b"" if called is not None else _in_json(line) or _escaped(line)
@@ -197,7 +201,9 @@ class _Lines:
             dump = self._dump = _Dump(int(offset, 16))
             self._kind, self._start = _DUMP, start
         else:
+            before = len(dump.data)
             dump.go_on(offset)
+            self._repeated += max(len(dump.data) - before, 0)
         dump.add(tokens)
 
 
@@ -258,14 +264,22 @@ def _from_octal(tokens: list[str]) -> list[str]:
 
 def _in_order(data: bytes) -> bytes:
     """Return a dump's bytes in their order, also where it shows words the other way round."""
-    if len(data) < PACKET_MIN or plausible(data):
+    start = data[:_START]
+    if len(start) < PACKET_MIN or plausible(start):
         return data
     for size in (2, 4, 8):
-        end = len(data) // size * size
-        swapped = b"".join(data[at : at + size][::-1] for at in range(0, end, size)) + data[end:]
-        if plausible(swapped):
-            return swapped
+        if plausible(_swapped(start, size)):
+            return _swapped(data, size)
     return data
+
+
+def _swapped(data: bytes, size: int) -> bytes:
+    """Return bytes with the order in each word of ``size`` turned round, but for a rest."""
+    end = len(data) // size * size
+    found = bytearray(data)
+    for place in range(size):
+        found[place:end:size] = data[size - 1 - place : end : size]
+    return bytes(found)
 
 
 def _array(line: str) -> bytes:
@@ -304,8 +318,7 @@ def _escaped(line: str) -> bytes:
     """Return the bytes of a line's quoted strings, or of what stands there alone, with escapes."""
     if "\\" not in line:
         return b""
-    literals = list(_LITERAL.finditer(line))
-    texts = [match[1] if match[1] is not None else match[2] for match in literals]
+    texts = [match["double"] or match["single"] or "" for match in strings(line)]
     texts = [text for text in texts if "\\x" in text or "\\0" in text]
     texts = texts or [match.group() for match in _BARE_ESCAPES.finditer(line)]
     return b"".join(map(unescape, texts))

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SystemCalls", "unescape"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SystemCalls", "strings", "unescape"]
 
 _CALL = re.compile(
     r"\b(write|writev|send|sendto|sendmsg|sendmmsg|read|readv|recv|recvfrom|recvmsg|recvmmsg)"
@@ -17,7 +21,10 @@ _CALL = re.compile(
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>")
 # The number of the thread, where several are watched.
 _THREAD = re.compile(r"(?:\[pid\s+)?(\d+)")
-_LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"(\.\.\.)?')
+_LITERAL = re.compile(
+    r'"(?P<double>(?:[^"\\]|\\.)*+)"(?P<cut>\.\.\.)?|\'(?P<single>(?:[^\'\\]|\\.)*+)\''
+)
+_QUOTE = re.compile("[\"']")
 _RETURNED = re.compile(r"\)\s*=\s*(-?\d+)")
 _ANY_CALL = re.compile(r"^.{0,60}?\b[a-z_0-9]+\(.*\)\s*=\s*(?:-?\d|0x|\?)")
 _UNFINISHED = "<unfinished ...>"
@@ -85,10 +92,27 @@ def _thread(line: str) -> str:
 def _literals(line: str, start: int) -> tuple[bytes, bool, int]:
     """Return the bytes of a line's strings, whether the last was cut, and where it ends."""
     data, cut, end = b"", False, start
-    for match in _LITERAL.finditer(line, start):
-        data += unescape(match[1])
-        cut, end = match[2] is not None, match.end()
+    for match in strings(line, start):
+        data += unescape(match["double"] or "")
+        cut, end = match["cut"] is not None, match.end()
     return data, cut, end
+
+
+def strings(line: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """Yield the quoted strings in a line: groups double, single, cut.
+
+    Quotes that nothing closes, as apostrophes are, begin none; each is looked for once.
+    """
+    open_ended: set[str] = set()
+    while (quote := _QUOTE.search(line, start)) is not None:
+        start = quote.end()
+        if quote[0] not in open_ended:
+            match = _LITERAL.match(line, quote.start())
+            if match is None:
+                open_ended.add(quote[0])
+            else:
+                yield match
+                start = match.end()
 
 
 def _moved(
