@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,8 @@ class Run:
                     os.close(command.listener)
                 command.attend(carriage, carriage.stop, carriage.stop)
                 if send is not None:
-                    os.kill(os.getpid(), send)
+                    # Other threads that tests have would take it otherwise.
+                    signal.pthread_kill(threading.get_ident(), send)
                 carriage.run()
             finally:
                 command.end()

@@ -165,7 +165,7 @@ class Command:
 
         def see(number: int, by_system: bool, sender: int) -> None:
             if number == signal.SIGCHLD:
-                if self.code is not None or self._see_end():
+                if self._see_end():
                     when_ended()
             elif self.code is not None:
                 when_told()
@@ -175,6 +175,20 @@ class Command:
 
         self._signals.when = see
         self._signals.attend(loop)
+        try:
+            # One that has ended already is a number that may be anybody's by now.
+            ended = os.pidfd_open(self.pid) if self.code is None else os.eventfd(1, os.EFD_CLOEXEC)
+        except OSError:
+            # A system that has none has SIGCHLD, which only a stranger's thread could keep from us.
+            return
+
+        def look() -> None:
+            loop.unwatch(ended)
+            os.close(ended)
+            if self._see_end():
+                when_ended()
+
+        loop.watch(ended, look)
 
     def end(self) -> None:
         """Wait for the program's end, whatever it takes, where that was not seen yet."""
@@ -182,10 +196,11 @@ class Command:
             self.code = exit_code(os.waitpid(self.pid, 0)[1])
 
     def _see_end(self) -> bool:
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        if pid:
-            self.code = exit_code(status)
-        return bool(pid)
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = exit_code(status)
+        return self.code is not None
 
     def _hear(self, ours: socket.socket, hold: bool) -> None:
         """Learn from the child how its start went: it says nothing more once it is the program."""
