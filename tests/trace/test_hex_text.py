@@ -349,7 +349,7 @@ def test_apostrophes_hide_no_string() -> None:
         'read(1"' * 10_000,
         "f(1)=" * 10_000,
         "{" * 50_000 + "0x00",
-        "00000000  00 00\n*\n02000000\n" * 50,
+        "00000000  00 00\n*\n02000000\n" * 5,
         "0x00/*" * 10_000,
     ],
     ids=["quotes", "apostrophes", "calls", "parentheses", "braces", "repeats", "comments"],
