@@ -158,11 +158,12 @@ class ClientPlayer:
 
     def finish(self) -> None:
         """Tell of events that came and were not recorded, and of calls that were not made."""
-        names = [each.procedure or "?" for each in self._events]
-        for name in sorted(set(names)):
-            example = next(each for each in self._events if each.procedure == name)
-            text = f"{names.count(name)} of these events came that the recording does not have"
-            self._judge.remark(example, text, mild=True)
+        kinds_of: dict[tuple[int, int], list[TracedMessage]] = {}
+        for each in self._events:
+            kinds_of.setdefault((each.packet.program, each.packet.procedure), []).append(each)
+        for events in kinds_of.values():
+            text = f"{len(events)} of these events came that the recording does not have"
+            self._judge.remark(events[0], text, mild=True)
         self._events.clear()
         if self._unsent and self.steps:
             text = f"{self._unsent} calls from here on were not made: {self.lost}"

@@ -14,6 +14,7 @@ from virtproto.trace import message as kinds
 from virtproto.trace.contents import contents
 from virtproto.trace.differing import Difference, differences
 from virtproto.trace.flows import RecordedFlow, span
+from virtproto.trace.opening_answers import is_opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class Scripts:
 
     def __init__(self, recalled: Recalled, *, loose: bool = False) -> None:
         """Begin with none of them played; ``loose`` is as for `Script`."""
-        self._all = [each for each in recalled.conversations.values() if each.messages]
+        self._all = [each for each in recalled.conversations.values() if _says_something(each)]
         self._left = list(self._all)
         self._loose = loose
         self._ahead: Script | None = None
@@ -262,6 +263,14 @@ class Scripts:
         chosen = next((each for each in self._left if _begins(each, call)), self._left[0])
         self._left.remove(chosen)
         return Script(chosen, loose=self._loose)
+
+
+def _says_something(conversation: RecalledConversation) -> bool:
+    """Tell whether the client got further than to ask how he is let in."""
+    return any(
+        each.kind is kinds.CALL and each.from_client and not is_opening(each)
+        for each in conversation.messages
+    )
 
 
 def _begins(conversation: RecalledConversation, call: TracedMessage) -> bool:

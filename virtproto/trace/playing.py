@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 
 from virtproto.errors import VIR_ERR_RPC
 from virtproto.protocol.framing import Packet, pack_packet
+from virtproto.protocol.limits import FDS_MAX
 from virtproto.protocol.server import pack_error
 from virtproto.trace import message as kinds
 from virtproto.trace.contents import contents
@@ -54,12 +55,13 @@ class Said:
         self._packet = packet
         self._serial = serial
         self._zeros = zeros
-        self.descriptors = packet.nfds or 0
+        # A damaged recording may say anything.
+        self.descriptors = min(packet.nfds or 0, FDS_MAX)
 
     def pack(self, *, carries_descriptors: bool) -> bytes:
         """Return the packet's bytes; without descriptors where the road carries none."""
         packet = self._packet
-        kind, nfds = packet.type, packet.nfds
+        kind, nfds = packet.type, None if packet.nfds is None else self.descriptors
         if nfds is not None and not carries_descriptors:
             kind, nfds, self.descriptors = MESSAGE_TYPE_REPLY, None, 0
         return pack_packet(
