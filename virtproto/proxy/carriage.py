@@ -43,6 +43,7 @@ _LOOK_NS = 150_000
 # If it took this long to look once, somebody else had the processor; so long it is left to them
 # then, and longer each time that it happens again soon.
 _TORN_NS = 60_000
+_BULK_NS = 20_000_000
 _PAUSE_NS = 1_000_000_000
 _PAUSE_MOST_NS = 30_000_000_000
 # What an end that is slow to take its bytes may take at most when the loop is to stop.
@@ -135,6 +136,7 @@ class Carriage:
             tell_end=self._tell_end,
             complain=self._complain,
             finish=self._finish,
+            moved_much=self._rest_from_looking,
             cutter=self._cutter,
         )
         for port in (conversation.client, conversation.daemon):
@@ -260,6 +262,11 @@ class Carriage:
             if ready or now > until:
                 return ready
             before = now
+
+    def _rest_from_looking(self) -> None:
+        """Leave the processor to those who have much to send or to take."""
+        self._looks = False
+        self._look_from_ns = max(self._look_from_ns, monotonic_ns() + _BULK_NS)
 
     def _patience_s(self) -> float:
         """Return how long nothing needs to be done, -1 for ever."""

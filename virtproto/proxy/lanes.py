@@ -43,6 +43,8 @@ __all__ = ["BUFFER_SIZE", "Conversation", "Lane", "Port"]
 # One read: what a unix socket holds by default, and a packet of a stream's data.
 BUFFER_SIZE = 1 << 18
 
+# More than an answer to wait for: with so much at once nobody is waited for but the processor.
+_MUCH = 1 << 15
 _READABLE = EPOLLIN | EPOLLHUP | EPOLLERR
 _RECEIVE_FLAGS = MSG_CMSG_CLOEXEC
 
@@ -243,6 +245,7 @@ class Conversation:
         tell_end: Callable[[Conversation, bool, str], object],
         complain: Callable[[Conversation, str], object],
         finish: Callable[[Conversation], object],
+        moved_much: Callable[[], object],
         cutter: Callable[[int, bool], Cutter],
     ) -> None:
         """Make one of two sockets that do not block; the rest is how the loop lets it work."""
@@ -250,6 +253,7 @@ class Conversation:
         self.road = road
         self.view = view
         self.now_us = now_us
+        self.moved_much = moved_much
         self._tell_end = tell_end
         self._complain = complain
         self._finish = finish
