@@ -122,8 +122,7 @@ class Overheard:
             yield from self._records(first, time_s, what, found)
         if self.number:
             yield from self._stray_ends(first, time_s)
-            text = why or f"{self._who(first)} sends no more"
-            yield self._record(END, first, time_s, text.encode())
+            yield self._record(END, first, time_s, why.encode())
 
     @staticmethod
     def _looks_right(finder: Finder, data: bytes) -> bool:
