@@ -107,10 +107,8 @@ def replay(
     if to is not None:
         code = replaying.replay_to_daemon(recalled, to, manner)
     elif listen is not None:
-        permissions = _mode(mode)
-        code = replaying.replay_to_clients(
-            recalled, listen, manner, mode=permissions, to_all=to_all
-        )
+        allowed = _mode(mode)
+        code = replaying.replay_to_clients(recalled, listen, manner, mode=allowed, to_all=to_all)
     else:
         code = replaying.replay_to_command(recalled, command, manner, uri=uri, sockets=sockets)
     context.exit(code)
