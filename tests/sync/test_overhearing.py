@@ -115,8 +115,9 @@ def test_a_traced_call_is_torn_anywhere(leads: bool, monkeypatch: pytest.MonkeyP
             assert [each.oddity for each in kept[-2:]] == [None, None]
         check(channel, thread, results)
         peer.stop()
-    assert place > 100
-    assert observing > 50
+    # Who follows has fewer, and how many depends on who tells.
+    assert place > 30
+    assert observing > 10
 
 
 def test_many_threads_are_told_of_in_order(server: ScriptedServer, uri: str) -> None:
