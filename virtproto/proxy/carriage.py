@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 from _socket import AF_UNIX, IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY
+from _thread import RLock
 from collections import deque
 from contextlib import suppress
 from heapq import heappop, heappush
@@ -89,6 +90,8 @@ class Carriage:
         self._timer_count = 0
         self._called: deque[Callable[[], object]] = deque()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        # A signal's handler may ring while this thread does.
+        self._bell_lock = RLock()
         self.watch(self._bell, self._answer_bell)
         # When to stop at the latest; None to go on.
         self._stop_by: float | None = None
@@ -221,9 +224,10 @@ class Carriage:
         finally:
             self._called.clear()
             self._handlers.clear()
-            bell, self._bell = self._bell, -1
-            if bell >= 0:
-                os.close(bell)
+            with self._bell_lock:
+                bell, self._bell = self._bell, -1
+                if bell >= 0:
+                    os.close(bell)
             self._epoll.close()
             self._outbox.close()
 
@@ -294,9 +298,10 @@ class Carriage:
             heappop(self._timers)[2]()
 
     def _ring(self) -> None:
-        # Closed, nobody wants to know any more.
-        with suppress(OSError):
-            os.eventfd_write(self._bell, 1)
+        with self._bell_lock:
+            # Closed, nobody wants to know any more.
+            if self._bell >= 0:
+                os.eventfd_write(self._bell, 1)
 
     def _answer_bell(self) -> None:
         try:
