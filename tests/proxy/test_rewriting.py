@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from virtproto.model.uri import ConnectionURI, parse_uri
-from virtproto.proxy.rewriting import redirected, rewrite, sockets_named
+from virtproto.proxy.rewriting import is_daemons, redirected, rewrite, sockets_named
 
 THERE = "qemu+unix:///system?socket=/tmp/proxy&name=qemu:///system"
 
@@ -79,6 +79,20 @@ def test_the_daemon_is_asked_for_the_same(text: str, sent: str) -> None:
 def test_the_daemons_choice_stays_the_daemons() -> None:
     changed = parse_uri(redirected(None, "/tmp/s"))
     assert (changed.parameter("socket"), changed.name_to_send()) == ("/tmp/s", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("qemu:///system", True),
+        ("test+unix:///default", True),
+        ("test:///default", False),
+        ("libvirtd:///system", False),
+    ],
+)
+def test_what_local_uris_have_a_daemon(text: str, wanted: bool) -> None:
+    assert is_daemons(parse_uri(text)) is wanted
+    assert is_daemons(None)
 
 
 def test_sockets_that_are_named_anywhere() -> None:

@@ -26,7 +26,7 @@ from virtproto.proxy.carriage import Carriage
 from virtproto.proxy.listening import Listener
 from virtproto.proxy.reaching import Destination
 from virtproto.proxy.reporting import Reporter
-from virtproto.proxy.rewriting import VARIABLES, rewrite, sockets_named
+from virtproto.proxy.rewriting import VARIABLES, is_daemons, rewrite, sockets_named
 from virtproto.proxy.running import Command, Signals
 from virtproto.proxy.steering import Steering, connect_to
 from virtproto.transport.resolve import resolve
@@ -249,7 +249,7 @@ class _Running:
         try:
             uri, endpoint = resolve(text, readonly=readonly)
             if isinstance(endpoint, UnixEndpoint) and (
-                self._obstacle is None or not os.path.exists(endpoint.path)
+                self._obstacle is None or not is_daemons(uri) or not os.path.exists(endpoint.path)
             ):
                 return None
             destination = _destination(text, self._authenticate, readonly=readonly)

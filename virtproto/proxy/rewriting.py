@@ -22,11 +22,29 @@ if TYPE_CHECKING:
     # what it means and the path of the socket that it shall lead to.
     Redirect = Callable[[str | None, bool], "tuple[ConnectionURI | None, str] | None"]
 
-__all__ = ["VARIABLES", "redirected", "rewrite", "sockets_named"]
+__all__ = ["VARIABLES", "is_daemons", "redirected", "rewrite", "sockets_named"]
 
 # Of libvirt itself, and of virsh alone, which goes before.
 DEFAULT, OF_VIRSH = "LIBVIRT_DEFAULT_URI", "VIRSH_DEFAULT_CONNECT_URI"
 VARIABLES = (DEFAULT, OF_VIRSH)
+
+# Drivers that only daemons have, so that no transport need be written for a local one.
+_OF_DAEMONS = frozenset(
+    [
+        "bhyve",
+        "ch",
+        "interface",
+        "lxc",
+        "network",
+        "nodedev",
+        "nwfilter",
+        "qemu",
+        "secret",
+        "storage",
+        "vz",
+        "xen",
+    ]
+)
 
 _OPTIONS = ("-c", "--connect")
 _READ_ONLY = ("-r", "--readonly")
@@ -75,6 +93,14 @@ def redirected(uri: ConnectionURI | None, path: str) -> str:
     place = "/system" if uri.path in (None, "/session") else quote(uri.path, safe="/")
     socket, name = quote(path, safe="/"), quote(uri.name_to_send(), safe=":/")
     return f"{uri.driver}+unix://{place}?socket={socket}&name={name}"
+
+
+def is_daemons(uri: ConnectionURI | None) -> bool:
+    """Return whether libvirt's own client goes to a daemon of this machine for a local URI.
+
+    It has drivers within itself (``test:///default``), and other clients other schemes.
+    """
+    return uri is None or "+" in uri.scheme or uri.scheme in _OF_DAEMONS
 
 
 def sockets_named(words: Sequence[str]) -> set[str]:
