@@ -293,4 +293,4 @@ def test_a_daemon_that_falls_silent_is_not_waited_for_long(listing: Path) -> Non
             listing, "--to", f"test+unix:///default?socket={place}", "--timeout", "0.2", "--strict"
         )
     assert ran.code == 1
-    assert b"CONNECT_OPEN(name='test:///default', flags=0): no answer: nothing came" in ran.output
+    assert b'CONNECT_OPEN(name="test:///default" flags=0): no answer: nothing came' in ran.output

@@ -100,7 +100,7 @@ def test_fields_that_differ_are_told_but_for_what_a_daemon_gives_out() -> None:
 def test_an_error_instead_of_success_is_told() -> None:
     stage = Stage(Tape().ask(LOOKUP, lookup("web"), found(WEB)))
     stage.answer(LOOKUP, pack_error("gone", code=42), to=stage.sent(), status=ERROR)
-    assert stage.texts == ["recorded was success; now it is error 42, 'gone'"]
+    assert stage.texts == ['recorded was success; now it is error 42, "gone"']
 
 
 def test_other_errors_are_compared_by_their_fields() -> None:
@@ -207,7 +207,7 @@ def test_a_stream_that_fails_now_is_told() -> None:
     stage.answer(UPLOAD, to=call)
     error = pack_error("disk full", code=38)
     stage.player.receive(packet(UPLOAD, STREAM, error, serial=call.serial, status=ERROR))
-    assert stage.texts == ["recorded was success; now it is error 38, 'disk full'"]
+    assert stage.texts == ['recorded was success; now it is error 38, "disk full"']
     assert stage.next() is None
 
 

@@ -33,7 +33,7 @@ def test_typed_parameters_are_compared_by_name() -> None:
     now = [_parameter("new", 1), _parameter("cpu.time", 6)]
     assert _found({"params": recorded}, {"params": now}) == [
         ("params[cpu.time]", "5", "6"),
-        ("params[gone]", "'x'", ABSENT),
+        ("params[gone]", '"x"', ABSENT),
         ("params[new]", ABSENT, "1"),
     ]
 
@@ -58,15 +58,15 @@ def test_texts_of_many_lines_are_compared_by_line() -> None:
     recorded = "<a>\n  <memory>1</memory>\n  <b/>\n</a>\n"
     now = "<a>\n  <memory>2</memory>\n  <b/>\n  <c/>\n</a>\n"
     assert _found({"xml": recorded}, {"xml": now}) == [
-        ("xml:2<memory>", "'<memory>1</memory>'", "'<memory>2</memory>'"),
-        ("xml:4<c>", ABSENT, "'<c/>'"),
+        ("xml:2<memory>", '"<memory>1</memory>"', '"<memory>2</memory>"'),
+        ("xml:4<c>", ABSENT, '"<c/>"'),
     ]
 
 
 def test_long_texts_are_told_from_where_they_differ() -> None:
     ((_, recorded, now),) = _found("x" * 500 + "old", "x" * 500 + "new")
-    assert recorded.endswith("xold'")
-    assert now.endswith("xnew'")
+    assert recorded.endswith('xold"')
+    assert now.endswith('xnew"')
     assert len(recorded) < 60
 
 
@@ -76,6 +76,7 @@ def test_what_is_told_is_bounded() -> None:
     assert len(_found(*texts)) <= MOST
     assert len(shown("x" * 10_000)) < 200
     assert len(shown(b"x" * 10_000)) < 200
+    assert shown(bytes(15) + b"a") == "00000000-0000-0000-0000-000000000061"
     assert shown(list(range(10_000))) == "[10000 elements]"
 
 

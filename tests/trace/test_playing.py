@@ -112,8 +112,8 @@ def test_other_arguments_are_refused_and_the_nearest_call_named() -> None:
     error = remote.Error.unpack(reply.payload)
     assert error.message is not None
     assert "not in the recording" in error.message
-    assert "name is 'wob', recorded was 'mail'" in stage.texts[0]
-    assert stage.told[0].lines()[0].startswith(f"message 1, {LOOKUP}(name='wob'): not in")
+    assert 'name is "wob", recorded was "mail"' in stage.texts[0]
+    assert stage.told[0].lines()[0].startswith(f'message 1, {LOOKUP}(name="wob"): not in')
 
 
 def test_loose_answers_calls_with_other_arguments() -> None:

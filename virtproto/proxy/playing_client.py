@@ -134,7 +134,7 @@ class PlayingClient:
                     patience_s = min(patience_s, _EVENT_S + player.delay_of(message))
                 left_s = since + patience_s - monotonic()
                 if left_s <= 0:
-                    self._give_up(player, message, f"nothing came for {patience_s:g} s")
+                    self._give_up(player, message, f"nothing came for {patience_s:.3g} s")
                 elif self._move(left_s) and message.kind is not kinds.EVENT:
                     since = monotonic()
 

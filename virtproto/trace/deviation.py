@@ -5,13 +5,20 @@ Responsible for the value and its words. Must not know how it came about, or whe
 
 from __future__ import annotations
 
+from virtproto.trace.lines import fields_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     from virtproto.trace.differing import Difference
+    from virtproto.trace.message import TracedMessage
 
 __all__ = ["Deviation"]
+
+# Characters that are shown of a message's fields.
+_WIDTH = 120
 
 
 class Deviation:
@@ -43,6 +50,28 @@ class Deviation:
         self.detail = detail
         self.differences = list(differences)
         self.mild = mild
+
+    @classmethod
+    def of(
+        cls,
+        message: TracedMessage,
+        text: str,
+        differences: Sequence[Difference] = (),
+        *,
+        conversation: int | None = None,
+        mild: bool = False,
+    ) -> Self:
+        """Return one about ``message``, of its own conversation unless another is named."""
+        detail = fields_text(message).strip()
+        return cls(
+            message.conversation if conversation is None else conversation,
+            message.number,
+            message.procedure or f"procedure {message.packet.procedure}",
+            text,
+            detail if len(detail) <= _WIDTH else f"{detail[:_WIDTH]}...",
+            differences,
+            mild=mild,
+        )
 
     def __repr__(self) -> str:
         return f"<Deviation {self.conversation}/{self.number} {self.procedure}: {self.text}>"

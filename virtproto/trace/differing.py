@@ -6,8 +6,11 @@ a place and two short texts. Must not know packets: it is given plain values, se
 
 from __future__ import annotations
 
+import json
 import re
 from difflib import SequenceMatcher
+
+from virtproto.model.refs import uuid_to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ ABSENT = "(not there)"
 # Differences that are told of one answer, and characters of each value.
 MOST = 200
 _WIDTH = 100
+_UUID_SIZE = 16
 # Of those, how many stand before the first that differs.
 _BEFORE = 30
 # Lines of two texts that are compared each with each.
@@ -56,17 +60,21 @@ def differences(recorded: Any, now: Any) -> list[Difference]:
 
 def shown(value: Any) -> str:
     """Return a value as one short line."""
+    if isinstance(value, bytes) and len(value) == _UUID_SIZE:
+        return uuid_to_text(value)
     if isinstance(value, bytes):
         text = value[: _WIDTH // 2].hex() + ("..." if len(value) > _WIDTH // 2 else "")
         return text or "(empty)"
     if isinstance(value, str):
-        return repr(value if len(value) <= _WIDTH else value[:_WIDTH] + "...")
+        return json.dumps(
+            value if len(value) <= _WIDTH else value[:_WIDTH] + "...", ensure_ascii=False
+        )
     if isinstance(value, list):
         # Never printed whole: it may have a million elements.
         return f"[{len(value)} elements]" if value else "[]"
     if isinstance(value, dict):
         inner = ", ".join(f"{name}={shown(item)}" for name, item in list(value.items())[:8])
-        return (inner if len(inner) <= _WIDTH else inner[:_WIDTH] + "...") or "{}"
+        return f"{{{inner}}}" if len(inner) <= _WIDTH else f"{{{inner[:_WIDTH]}...}}"
     return str(value)
 
 

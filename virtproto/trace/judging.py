@@ -49,7 +49,7 @@ class Judge:
 
     def remark(self, message: TracedMessage, text: str, *, mild: bool = False) -> None:
         """Tell something of a recorded message."""
-        self._tell(_of(message, text, mild=mild))
+        self._tell(Deviation.of(message, text, mild=mild))
 
     def compare(self, recorded: TracedMessage, now: TracedMessage, call: TracedMessage) -> None:
         """Compare two answers to the recorded ``call``, or two events."""
@@ -60,14 +60,16 @@ class Judge:
             return
         if was_error != is_error:
             old, new = _outcome(recorded), _outcome(now)
-            self._tell(_of(call, f"recorded was {old}; now it is {new}"))
+            self._tell(Deviation.of(call, f"recorded was {old}; now it is {new}"))
             return
         old, new = contents(recorded).plain, contents(now).plain
         if recorded.left_out or (recorded.masked and old == new):
             return
         if old is None or new is None:
             if contents(recorded).problems or contents(now).problems or old is not new:
-                self._tell(_of(call, "the answer differs, and one of the two cannot be read"))
+                self._tell(
+                    Deviation.of(call, "the answer differs, and one of the two cannot be read")
+                )
             return
         self._judge(call, differences(old, new))
 
@@ -77,7 +79,7 @@ class Judge:
         self.passed_over += len(found) - len(counted)
         if counted:
             number = "one difference" if len(counted) == 1 else f"{len(counted)} differences"
-            self._tell(_of(call, number, counted))
+            self._tell(Deviation.of(call, number, counted))
 
     def weigh(self, recorded: TracedMessage, now: TracedMessage) -> int:
         """Return how many fields of two messages differ, to find the two that belong together."""
@@ -86,17 +88,6 @@ class Judge:
         found = differences(contents(recorded).plain, contents(now).plain)
         name = recorded.procedure or ""
         return sum(not self._ignored.match(name, each.path) for each in found) * 2 + 1
-
-
-def _of(
-    message: TracedMessage, text: str, found: Iterable[Difference] = (), *, mild: bool = False
-) -> Deviation:
-    name = message.procedure or f"procedure {message.packet.procedure}"
-    plain: Any = contents(message).plain
-    detail = shown(plain) if plain else ""
-    return Deviation(
-        message.conversation, message.number, name, text, detail, list(found), mild=mild
-    )
 
 
 def _outcome(message: TracedMessage) -> str:

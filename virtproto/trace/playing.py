@@ -13,9 +13,7 @@ from virtproto.protocol.framing import Packet, pack_packet
 from virtproto.protocol.limits import FDS_MAX
 from virtproto.protocol.server import pack_error
 from virtproto.trace import message as kinds
-from virtproto.trace.contents import contents
 from virtproto.trace.deviation import Deviation
-from virtproto.trace.differing import shown
 from virtproto.trace.following import Follower
 from virtproto.trace.matching import AGAIN, LOOSE, Script, StreamPart
 from virtproto.trace.opening_answers import answer, instead, is_opening
@@ -325,7 +323,4 @@ class DaemonPlayer:
             self._report(call, text)
 
     def _report(self, call: TracedMessage, text: str, *, mild: bool = False) -> None:
-        name = call.procedure or f"procedure {call.packet.procedure}"
-        plain = contents(call).plain
-        arguments = shown(plain) if plain else ""
-        self._tell(Deviation(self._number, call.number, name, text, arguments, mild=mild))
+        self._tell(Deviation.of(call, text, conversation=self._number, mild=mild))
