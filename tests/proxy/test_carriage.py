@@ -276,7 +276,7 @@ def test_a_reader_who_goes_harms_nobody() -> None:
     carriage.add(near, Road(far, "the daemon"), {})
     thread = threading.Thread(target=carriage.run)
     thread.start()
-    for _ in range(3):
+    for _ in range(12):
         client.sendall(CALL * 2000)
         assert receive(daemon, 2000 * len(CALL)) == CALL * 2000
     carriage.from_thread(carriage.stop)

@@ -37,16 +37,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Carriage"]
 
-# How long records may lie here while nothing else happens.
+# How long records may lie here while nothing else happens, and while something does: whoever prints
+# them needs the processor, and while messages go to and fro those do who wait for them.
 _FLUSH_S = 0.005
+_LATEST_NS = 200_000_000
 # A wait up to this long is not slept through; see the module's head.
 _LOOK_NS = 150_000
 # If it took this long to look once, somebody else had the processor; so long it is left to them
 # then, and longer each time that it happens again soon.
-_TORN_NS = 60_000
+_TORN_NS = 500_000
 _BULK_NS = 20_000_000
-_PAUSE_NS = 1_000_000_000
-_PAUSE_MOST_NS = 30_000_000_000
+_PAUSE_NS = 200_000_000
+_PAUSE_MOST_NS = 5_000_000_000
 # What an end that is slow to take its bytes may take at most when the loop is to stop.
 _DRAIN_S = 1.0
 # Asked for where bytes wait in the kernel for a unix socket's reader.
@@ -100,6 +102,8 @@ class Carriage:
         # From when on it is worth while, and how long it is not, once others need the processor.
         self._look_from_ns = 0
         self._pause_ns = _PAUSE_NS
+        # When records that were told are to be written at the latest; 0 where there were none.
+        self._flush_by_ns = 0
         self._started_ns = monotonic_ns()
         if report is not None:
             started_s = round(time(), 6)
@@ -195,6 +199,8 @@ class Carriage:
                     handler(events)
             if self._timers:
                 self._ring_timers()
+            if self._outbox.has_fresh:
+                self._flush_in_time()
             if self._stop_by is not None and self._may_stop(ready):
                 return
 
@@ -326,7 +332,16 @@ class Carriage:
             if outbox.is_stuck:
                 self._watch_report()
 
+    def _flush_in_time(self) -> None:
+        """Write what has been lying here for long, though other things happen."""
+        now = monotonic_ns()
+        if not self._flush_by_ns:
+            self._flush_by_ns = now + _LATEST_NS
+        elif now > self._flush_by_ns:
+            self._flush()
+
     def _flush(self) -> None:
+        self._flush_by_ns = 0
         self._outbox.flush()
         if self._outbox.is_stuck:
             self._watch_report()

@@ -16,7 +16,7 @@ __all__ = ["Outbox"]
 
 # So much is written at once. And so much may wait for a reader, beside what the pipe holds: most
 # bursts of calls are over before anybody could have printed them.
-_AT_ONCE = 65536
+_AT_ONCE = 1 << 20
 _MOST_WAITING = 32 << 20
 # Room of the pipe, as much as anybody may ask for.
 _PIPE_SIZE = 1 << 20
