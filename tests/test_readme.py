@@ -7,6 +7,7 @@ They run as they stand, in a mount namespace in which a daemon of the lab is fou
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
 import subprocess
@@ -39,6 +40,7 @@ CONSOLE = re.findall(
     "".join(re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)),
     re.MULTILINE,
 )
+SESSION = "".join(re.findall(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
 LINKS = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", README)
 
 _AT_THE_USUAL_PLACE = 'mount --bind "$0" /run/libvirt && exec "$@"'
@@ -66,6 +68,7 @@ def test_there_is_something_to_check() -> None:
     assert len(COMMANDS_SHOWN) >= 4
     assert len(COMMANDS_NEEDING_A_GUEST) >= 3
     assert len(CONSOLE) >= 3
+    assert SESSION.count("virtproto ") >= 5
     assert len(LINKS) >= 1
 
 
@@ -132,6 +135,30 @@ def _run_in(folder: Path, line: str) -> str:
     )
     assert (ended.returncode, ended.stderr) == (0, ""), f"{line}: {ended.stderr} {ended.stdout}"
     return ended.stdout
+
+
+@pytest.mark.lab
+def test_session_goes_as_shown(libvirtd: PrivateDaemon, tmp_path: Path) -> None:
+    """One line after the other, in a folder and a shell of its own."""
+    command = tmp_path / "virtproto"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -W error -m virtproto "$@"\n')
+    command.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(repository)}
+    place = str(Path(libvirtd.socket_path).parent)
+    ended = subprocess.run(
+        [
+            *("unshare", "--mount", "--propagation", "private"),
+            *("sh", "-c", _AT_THE_USUAL_PLACE, place, "bash", "-e", "-x", "-c", SESSION),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "remote:NODE_GET_CPU_MAP" in ended.stdout
+    assert (tmp_path / "calls.json").read_text().startswith("{")
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS_SHOWN if line.startswith("./")])
