@@ -45,10 +45,10 @@ _LATEST_NS = 200_000_000
 _LOOK_NS = 150_000
 # If it took this long to look once, somebody else had the processor; so long it is left to them
 # then, and longer each time that it happens again soon.
-_TORN_NS = 500_000
+_TORN_NS = 200_000
 _BULK_NS = 20_000_000
-_PAUSE_NS = 200_000_000
-_PAUSE_MOST_NS = 5_000_000_000
+_PAUSE_NS = 2_000_000_000
+_PAUSE_MOST_NS = 60_000_000_000
 # What an end that is slow to take its bytes may take at most when the loop is to stop.
 _DRAIN_S = 1.0
 # Asked for where bytes wait in the kernel for a unix socket's reader.
