@@ -43,8 +43,10 @@ class StorageVol(StorageVolMethods, StorageVolHandle):
     ) -> VolTransfer:
         """Replace the volume's content, or a part of it, by that of a file on this machine.
 
-        It returns once the daemon has confirmed that all is written. The rest of the volume, if the
-        file is shorter, stays as it is. What ends the transfer before (any exception, a deadline,
+        It returns once the daemon has confirmed that all is written. Daemons (libvirt 7.0.0 to
+        12.8.0, and virsh is told no better) confirm that as well where only the end found no room:
+        they look at how their writing goes when more comes. The rest of the volume, if the file is
+        shorter, stays as it is. What ends the transfer before (any exception, a deadline,
         KeyboardInterrupt, cancellation) aborts it: what part of the file the volume has by then is
         not known, and the connection can be used on.
 
