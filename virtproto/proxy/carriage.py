@@ -3,11 +3,6 @@
 Responsible for knowing when something can be moved, and for handing on what passed as records,
 after it has passed. How bytes are moved is in `lanes`. Must not know what packets mean, who prints
 the records, or how a client was led here.
-
-Whoever asks and is answered waits for this loop twice, and waking a process that sleeps takes
-longer than all that is done here. So where the last wait was short the next one is not slept
-through: the loop looks again for as long as a daemon needs for a small answer, then sleeps. It does
-so only while nobody else needs the processor.
 """
 
 from __future__ import annotations
@@ -41,14 +36,6 @@ __all__ = ["Carriage"]
 # them needs the processor, and while messages go to and fro those do who wait for them.
 _FLUSH_S = 0.005
 _LATEST_NS = 200_000_000
-# A wait up to this long is not slept through; see the module's head.
-_LOOK_NS = 150_000
-# If it took this long to look once, somebody else had the processor; so long it is left to them
-# then, and longer each time that it happens again soon.
-_TORN_NS = 200_000
-_BULK_NS = 20_000_000
-_PAUSE_NS = 2_000_000_000
-_PAUSE_MOST_NS = 60_000_000_000
 # What an end that is slow to take its bytes may take at most when the loop is to stop.
 _DRAIN_S = 1.0
 # Asked for where bytes wait in the kernel for a unix socket's reader.
@@ -97,11 +84,6 @@ class Carriage:
         self.watch(self._bell, self._answer_bell)
         # When to stop at the latest; None to go on.
         self._stop_by: float | None = None
-        self._may_look = len(os.sched_getaffinity(0)) > 1
-        self._looks = False
-        # From when on it is worth while, and how long it is not, once others need the processor.
-        self._look_from_ns = 0
-        self._pause_ns = _PAUSE_NS
         # When records that were told are to be written at the latest; 0 where there were none.
         self._flush_by_ns = 0
         self._started_ns = monotonic_ns()
@@ -143,7 +125,6 @@ class Carriage:
             tell_end=self._tell_end,
             complain=self._complain,
             finish=self._finish,
-            moved_much=self._rest_from_looking,
             cutter=self._cutter,
         )
         for port in (conversation.client, conversation.daemon):
@@ -241,42 +222,10 @@ class Carriage:
 
     def _wait(self) -> list[tuple[int, int]]:
         """Return what is ready, as soon as anything is or something else is to be done."""
-        if self._looks:
-            ready = self._look()
-            if ready:
-                return ready
-        patience_s = self._patience_s()
-        began = monotonic_ns()
-        ready = self._epoll.poll(patience_s)
+        ready = self._epoll.poll(self._patience_s())
         if not ready and self._outbox.has_fresh:
             self._flush()
-        now = monotonic_ns()
-        self._looks = self._may_look and now - began < _LOOK_NS and now > self._look_from_ns
         return ready
-
-    def _look(self) -> list[tuple[int, int]]:
-        """Return what becomes ready within a moment, without sleeping; nothing if nothing does."""
-        poll = self._epoll.poll
-        before = monotonic_ns()
-        until = before + _LOOK_NS
-        while True:
-            ready = poll(0)
-            now = monotonic_ns()
-            if now - before > _TORN_NS:
-                # Others want this processor, most likely those who are waited for.
-                again = now - self._look_from_ns < 2 * self._pause_ns
-                self._pause_ns = min(2 * self._pause_ns, _PAUSE_MOST_NS) if again else _PAUSE_NS
-                self._look_from_ns = now + self._pause_ns
-                self._looks = False
-                return ready
-            if ready or now > until:
-                return ready
-            before = now
-
-    def _rest_from_looking(self) -> None:
-        """Leave the processor to those who have much to send or to take."""
-        self._looks = False
-        self._look_from_ns = max(self._look_from_ns, monotonic_ns() + _BULK_NS)
 
     def _patience_s(self) -> float:
         """Return how long nothing needs to be done, -1 for ever."""

@@ -245,7 +245,6 @@ class Conversation:
         tell_end: Callable[[Conversation, bool, str], object],
         complain: Callable[[Conversation, str], object],
         finish: Callable[[Conversation], object],
-        moved_much: Callable[[], object],
         cutter: Callable[[int, bool], Cutter],
     ) -> None:
         """Make one of two sockets that do not block; the rest is how the loop lets it work."""
@@ -253,7 +252,6 @@ class Conversation:
         self.road = road
         self.view = view
         self.now_us = now_us
-        self.moved_much = moved_much
         self._tell_end = tell_end
         self._complain = complain
         self._finish = finish
