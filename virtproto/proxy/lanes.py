@@ -43,8 +43,6 @@ __all__ = ["BUFFER_SIZE", "Conversation", "Lane", "Port"]
 # One read: what a unix socket holds by default, and a packet of a stream's data.
 BUFFER_SIZE = 1 << 18
 
-# More than an answer to wait for: with so much at once nobody is waited for but the processor.
-_MUCH = 1 << 15
 _READABLE = EPOLLIN | EPOLLHUP | EPOLLERR
 _RECEIVE_FLAGS = MSG_CMSG_CLOEXEC
 
