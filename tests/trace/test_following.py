@@ -113,3 +113,16 @@ def test_many_small_calls_are_all_kept() -> None:
     for serial in range(5000):
         follower.follow(_packet(CALL, serial=serial, payload=bytes(64)), from_client=True, time_s=0)
     assert len(follower.unanswered) == 5000
+
+
+def test_what_crosses_the_end_of_a_stream_is_not_odd() -> None:
+    follower = Follower()
+    call = follower.follow(_packet(CALL, VOL_UPLOAD), from_client=True, time_s=0)
+    follower.follow(_packet(REPLY, VOL_UPLOAD), from_client=False, time_s=0)
+    follower.follow(_packet(STREAM, VOL_UPLOAD, status=ERROR), from_client=False, time_s=0)
+    data = _packet(STREAM, VOL_UPLOAD, 1, CONTINUE, b"data")
+    late = follower.follow(data, from_client=True, time_s=0)
+    assert (late.call, late.oddity) == (call, None)
+    abort = _packet(STREAM, VOL_UPLOAD, status=ERROR)
+    assert follower.follow(abort, from_client=True, time_s=0).oddity is None
+    assert follower.follow(data, from_client=True, time_s=0).oddity is not None

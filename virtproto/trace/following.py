@@ -38,6 +38,9 @@ _HOLE_TYPE = "virNetStreamHole"
 # has, and a bound for what damaged recordings say.
 _MOST_KEPT = 65536
 
+# Streams that the daemon has aborted.
+_MOST_ENDED = 256
+
 # How much their payloads may take together; the newest is kept whatever its size.
 _MOST_BYTES = 8 * 1024 * 1024
 
@@ -59,6 +62,8 @@ class Follower:
         # By serial: calls without an answer, and those whose streams go on.
         self._pending: dict[int, TracedMessage] = {}
         self._streams: dict[int, TracedMessage] = {}
+        # Those that the daemon has ended: what the client sends until he knows.
+        self._ended: dict[int, TracedMessage] = {}
         self._declared: dict[tuple[int, int], Procedure | None] = {}
         # No less than what the payloads of both take.
         self._bytes_kept = 0
@@ -175,6 +180,7 @@ class Follower:
 
     def _make_room(self, newest: TracedMessage) -> None:
         """Forget the oldest calls if all of them together are too large to be kept."""
+        self._ended.clear()
         kept = {id(each): each for each in (*self._pending.values(), *self._streams.values())}
         size = sum(len(each.packet.payload) for each in kept.values())
         for each in (*self._pending.values(), *self._streams.values()):
@@ -213,6 +219,8 @@ class Follower:
     def _place_stream(self, message: TracedMessage) -> None:
         packet = message.packet
         message.call = self._streams.get(packet.serial)
+        if message.call is None and message.from_client:
+            message.call = self._ended.get(packet.serial)
         if message.call is None:
             message.oddity = f"no stream with serial {packet.serial} was seen"
         if packet.status == MESSAGE_STATUS_CONTINUE:
@@ -228,6 +236,18 @@ class Follower:
             message.type_name = None if message.from_client else ERROR_TYPE
         else:
             message.oddity = f"a stream's packet with status {packet.status}"
-        # Either end says it, and the daemon confirms with the same.
-        if message.kind in _ENDS and not message.from_client:
-            self._streams.pop(packet.serial, None)
+        if message.kind in _ENDS:
+            self._end_stream(message)
+
+    def _end_stream(self, message: TracedMessage) -> None:
+        """Expect nothing more of who ends a stream; the daemon has the last word."""
+        serial = message.packet.serial
+        if message.from_client:
+            self._ended.pop(serial, None)
+            return
+        call = self._streams.pop(serial, None)
+        if call is not None and message.kind is kinds.ABORT:
+            # It did so unasked, maybe; what the client has sent meanwhile is under way.
+            self._ended[serial] = call
+            if len(self._ended) > _MOST_ENDED:
+                del self._ended[next(iter(self._ended))]
