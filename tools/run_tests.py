@@ -115,11 +115,17 @@ def _side_by_side() -> list[str]:
 
     Files come in their order: the slow ones are in the middle, and at the end there are many short
     ones to fill the cores with. More processes would only meet each other at the same daemons.
+    A process that dies, as one does whose test hangs, ends the run: in another one the same test
+    would be run again.
     """
     processes = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
     if processes < 2:
         return []
-    return [f"--numprocesses={processes}", "--dist=loadfile", "--no-loadscope-reorder"]
+    return [
+        f"--numprocesses={processes}",
+        "--max-worker-restart=0",
+        *("--dist=loadfile", "--no-loadscope-reorder"),
+    ]
 
 
 def _no_lab(reason: str) -> str:

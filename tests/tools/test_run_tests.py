@@ -62,6 +62,7 @@ def test_all_suites_use_the_cores(
     else:
         assert arguments[0] == f"--numprocesses={processes}"
         assert "--dist=loadfile" in arguments
+        assert "--max-worker-restart=0" in arguments
 
 
 def test_arguments_are_for_pytest_alone(runs: list[tuple[str, ...]]) -> None:
