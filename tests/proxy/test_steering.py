@@ -322,6 +322,58 @@ def test_another_user_is_not_taken_for_us(tmp_path: Path) -> None:
     assert "another user" in led.notes[0]
 
 
+POWERLESS = {
+    "a program without root's powers": (
+        "import ctypes; libc = ctypes.CDLL(None)\n"
+        "import struct; head = struct.pack('=II', 0x20080522, 0)\n"
+        "assert libc.capset(head, bytes(24)) == 0\n"
+    ),
+    "a program among users of its own": (
+        "import ctypes; libc = ctypes.CDLL(None)\n"
+        "import sys; libc.unshare(0x10000000) and sys.exit(77)\n"
+    ),
+    "a program in fewer groups": "import os; os.setgroups([])\n",
+}
+
+
+@pytest.mark.parametrize("what", list(POWERLESS))
+def test_nobody_gets_further_by_us_than_by_himself(what: str, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root has powers to lose")
+    before = os.getgroups()
+    os.setgroups([*before, 4242])
+    try:
+        led = run_led(POWERLESS[what] + CONNECT, str(tmp_path / "libvirt-sock"))
+    finally:
+        os.setgroups(before)
+    if led.code == 77:
+        pytest.skip("no namespaces of users here")
+    assert (led.code, led.targets) == (1, [])
+    assert "may do less than this command" in led.notes[0]
+
+
+def test_links_lead_out_of_no_other_root(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may change its root")
+    below = tmp_path / "root"
+    below.mkdir()
+    (below / "libvirt-sock").symlink_to(f"../../../../../..{tmp_path}/libvirt-sock")
+    program = (
+        f"import os, socket, sys; os.chroot({str(below)!r}); os.chdir('/')\n"
+        "socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    )
+    reached = []
+
+    def look(target: Target) -> None:
+        reached.append(connect_to(target))
+
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.bind(str(tmp_path / "libvirt-sock"))
+        daemon.listen()
+        assert run_led(program, "/libvirt-sock", lead=look).code != 0
+    assert reached == [None]
+
+
 def test_a_program_within_a_program_that_holds_calls_too() -> None:
     """Only one can: the inner one is told so, and does without."""
     program = (

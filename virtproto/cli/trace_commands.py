@@ -29,7 +29,11 @@ __all__ = ["trace"]
 @click.option("--listen", metavar="SOCK", help="Let clients come to SOCK instead of running any.")
 @click.option("--to", metavar="URI", help="With --listen: where clients are led.")
 @click.option("--mode", metavar="OCTAL", help="With --listen: permissions of SOCK, by default 600.")
-@click.option("--to-all", is_flag=True, help="With --listen tcp:..: let other hosts come as well.")
+@click.option(
+    "--to-all",
+    is_flag=True,
+    help="With --listen tcp:.. or @NAME: let other hosts and users come as well.",
+)
 @click.option(
     "--record",
     metavar="FILE",

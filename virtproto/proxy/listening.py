@@ -12,7 +12,6 @@ from contextlib import suppress
 from errno import EADDRINUSE, ECONNREFUSED
 from socket import (
     AF_UNIX,
-    SO_PEERCRED,
     SO_REUSEADDR,
     SOCK_STREAM,
     SOL_SOCKET,
@@ -20,9 +19,9 @@ from socket import (
     getaddrinfo,
     socket,
 )
-from struct import calcsize, unpack
 
 from virtproto.errors import UsageError
+from virtproto.proxy.peers import is_ours, peer_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +44,6 @@ _PATH_SIZE = 108
 _WAITING = 128
 # What is tried again after that long, where the process has no descriptor left.
 _AGAIN_S = 0.2
-_CREDENTIALS = "3i"
 
 
 class Listener:
@@ -56,10 +54,12 @@ class Listener:
 
         ``address`` is a path, ``@NAME`` for an abstract one, or ``tcp:HOST:PORT`` (port 0 for any
         free one), where HOST must be this machine's own loopback unless ``to_all``. ``mode`` are
-        the permissions of a path. Raises UsageError for an address that is none or is in use; the
-        socket that a dead process left behind is replaced.
+        the permissions of a path; at the other two, which have none, other users of this machine
+        than root are sent away unless ``to_all``. Raises UsageError for an address that is none or
+        is in use; the socket that a dead process left behind is replaced.
         """
         self._carriage: Carriage | None = None
+        self._asks = not to_all and address.startswith(("tcp:", "@"))
         # The path that is to be removed, and which file it was.
         self._path: str | None = None
         self._identity: tuple[int, int] | None = None
@@ -95,9 +95,15 @@ class Listener:
                 return
             try:
                 about = peer_of(client)
+                known = not self._asks or is_ours(client)
             except OSError:
                 # Gone already.
                 client.close()
+                return
+            if not known:
+                client.close()
+                who = about.get("client", "somebody")
+                carriage.note(f"{who} was sent away: another user's, or nobody knows whose")
                 return
             destination.lead(carriage, client, about)
 
@@ -129,8 +135,9 @@ class Listener:
         self._sock = _bound(path, path, mode)
         found = os.lstat(path)
         self._path, self._identity = path, (found.st_dev, found.st_ino)
-        # The process's mask took some away.
-        os.chmod(path, mode)
+        if stat.S_IMODE(found.st_mode) != mode:
+            # The process's mask took some away.
+            os.chmod(path, mode)
         self.address = path
 
 
@@ -140,8 +147,7 @@ def peer_of(client: socket) -> dict[str, object]:
         host, port = client.getpeername()[:2]
         return {"client": f"{host} port {port}"}
     try:
-        data = client.getsockopt(SOL_SOCKET, SO_PEERCRED, calcsize(_CREDENTIALS))
-        pid = unpack(_CREDENTIALS, data)[0]
+        pid = peer_credentials(client)[0]
         with open(f"/proc/{pid}/comm", "rb") as file:
             name = file.read().rstrip(b"\n").decode("utf-8", "backslashreplace")
     except OSError:

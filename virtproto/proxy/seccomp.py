@@ -4,7 +4,7 @@ Responsible for seccomp's user notification as Linux has it: the filter, the not
 answers, and for looking into a process that waits for one. Must not know what is connected to, or
 why anybody wants to know.
 
-Source: seccomp(2), seccomp_unotify(2), pidfd_getfd(2), linux/seccomp.h, linux/audit.h.
+Source: seccomp(2), seccomp_unotify(2), pidfd_getfd(2), openat2(2), linux/seccomp.h, linux/audit.h.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "hold_connects",
     "is_waiting",
     "let_through",
+    "open_below",
     "read_memory",
     "receive",
     "unavailable",
@@ -39,8 +40,10 @@ _MACHINES = {
     "ppc64": (0x80000015, 358, 328),
     "s390x": (0x80000016, 348, 362),
 }
-# The same number on all of them.
+# The same numbers on all of them.
 _PIDFD_GETFD = 438
+_OPENAT2 = 437
+_IN_ROOT = 0x10
 
 # From this release on a listener learns that nobody is left who could ask it.
 _OLDEST_KERNEL = (5, 9)
@@ -61,6 +64,8 @@ _NOTIFICATION = Struct("=QIIiIQ6Q")
 # struct seccomp_notif_resp: id, value, error, flags.
 _ANSWER = Struct("=QqiI")
 _ID = Struct("=Q")
+# struct open_how: flags, mode, resolve.
+_HOW = Struct("=3Q")
 _CONTINUE = 1
 _RECEIVE = 0xC0502100
 _SEND = 0xC0182101
@@ -224,6 +229,15 @@ def copy_descriptor(pid: int, descriptor: int) -> int:
         return _call(_PIDFD_GETFD, process, descriptor, 0)
     finally:
         os.close(process)
+
+
+def open_below(root: int, path: bytes) -> int:
+    """Return a descriptor (O_PATH) of what ``path`` is where the descriptor ``root`` is the root.
+
+    No link leads out of it, whoever changes what meanwhile. Raises OSError.
+    """
+    how = _HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, _IN_ROOT)
+    return _call(_OPENAT2, root, c_char_p(path), c_char_p(how), len(how))
 
 
 def _libc() -> CDLL:

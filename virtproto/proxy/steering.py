@@ -19,6 +19,7 @@ from contextlib import suppress
 from select import POLLIN, poll
 
 from virtproto.proxy import seccomp
+from virtproto.proxy.peers import peer_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ __all__ = ["Steering", "Target", "connect_to", "is_libvirt_socket"]
 # administration. Those of virtlogd and virtlockd are the daemons' own business.
 _NAMES = re.compile(rb"(libvirt(-admin)?|virt(?!log|lock)[a-z0-9]*d(-admin)?)-sock(-ro)?")
 _SO_COOKIE = 57
+# CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: whoever has them goes where permissions forbid it.
+_PAST_PERMISSIONS = 1 << 1 | 1 << 2
 # Calls that are decided about at one go, so that conversations have their turn.
 _AT_ONCE = 16
 
@@ -52,15 +55,25 @@ class Target:
     """Where a program wants to go: ``path`` as it is for this process, and as the program said it.
 
     ``pid`` and ``program`` tell who wants to; ``said`` begins with a NUL where it is abstract.
+    ``place`` is a descriptor that ``path`` leads by, None where it does without; see `close`.
     """
 
-    __slots__ = ("path", "pid", "program", "said")
+    __slots__ = ("path", "pid", "place", "program", "said")
 
-    def __init__(self, said: bytes, path: bytes, pid: int, program: str) -> None:
+    def __init__(
+        self, said: bytes, path: bytes, pid: int, program: str, place: int | None = None
+    ) -> None:
         self.said = said
         self.path = path
         self.pid = pid
         self.program = program
+        self.place = place
+
+    def close(self) -> None:
+        """Do without ``path`` from now on."""
+        place, self.place = self.place, None
+        if place is not None:
+            os.close(place)
 
     @property
     def name(self) -> str:
@@ -161,6 +174,7 @@ class Steering:
 
     def _decide(self, notification: seccomp.Notification) -> None:
         led = False
+        target = None
         try:
             target = self._target(notification)
             if target is not None:
@@ -170,6 +184,8 @@ class Steering:
             if seccomp.is_waiting(self._listener, notification):
                 self._miss(f"a connection could not be looked at: {exc.strerror or exc}")
         finally:
+            if target is not None:
+                target.close()
             if not led:
                 seccomp.let_through(self._listener, notification)
 
@@ -184,14 +200,26 @@ class Steering:
         tid = notification.tid
         status = _status(tid)
         program = " ".join(status["Name"]) or "?"
-        if not _has_our_rights(status):
+        if not _is_our_user(status):
             self._miss(f"{program} runs as another user than this command: not overheard")
             return None
-        path = _path_here(tid, said)
-        if path is None:
-            self._miss(f"{os.fsdecode(said)} of {program} is in a place of its own: not overheard")
+        if not _has_our_rights(tid, status):
+            self._miss(f"{program} may do less than this command: not overheard")
             return None
-        return Target(said, path, int(status["Tgid"][0]), program)
+        pid = int(status["Tgid"][0])
+        if said.startswith(b"\0"):
+            if _same(tid, "ns/net"):
+                return Target(said, said, pid, program)
+        elif _same(tid, "root") and _same(tid, "ns/mnt"):
+            here = said if said.startswith(b"/") else b"/proc/%d/cwd/%s" % (tid, said)
+            return Target(said, here, pid, program)
+        elif said.startswith(b"/"):
+            place = _below_root(tid, said)
+            # Where nothing is, nothing is reached, as the program is going to see itself.
+            here = b"" if place is None else b"/proc/self/fd/%d" % place
+            return Target(said, here, pid, program, place)
+        self._miss(f"{os.fsdecode(said)} of {program} is in a place of its own: not overheard")
+        return None
 
     def _steer(self, notification: seccomp.Notification, target: Target) -> bool:
         """Connect the program's socket to one of ours; return whether that was done."""
@@ -244,8 +272,12 @@ class _Meeting:
     def bring(self, theirs: socket.socket) -> socket.socket:
         """Connect ``theirs`` and return the other end. Raises OSError."""
         theirs.connect(f"/proc/self/fd/{self._place}")
-        near, _ = self._listening.accept()
-        return near
+        while True:
+            near, _ = self._listening.accept()
+            # Another process of this user could find its way here.
+            if peer_credentials(near)[0] == os.getpid():
+                return near
+            near.close()
 
     def close(self) -> None:
         if self._place >= 0:
@@ -328,22 +360,30 @@ def _status(tid: int) -> dict[str, list[str]]:
         return {name: words.split() for name, _, words in rows}
 
 
-def _has_our_rights(status: dict[str, list[str]]) -> bool:
+def _is_our_user(status: dict[str, list[str]]) -> bool:
     """Return whether a daemon would take us for that process's user: by effective IDs."""
     return status["Uid"][1] == str(os.geteuid()) and status["Gid"][1] == str(os.getegid())
 
 
-def _path_here(tid: int, said: bytes) -> bytes | None:
-    """Return where a process's socket is for us, None where that cannot be said."""
-    if said.startswith(b"\0"):
-        same = _same(tid, "ns/net")
-        return said if same else None
-    if _same(tid, "root") and _same(tid, "ns/mnt"):
-        return said if said.startswith(b"/") else b"/proc/%d/cwd/%s" % (tid, said)
-    if not said.startswith(b"/"):
-        return None
-    # Links would lead out of that root into ours, so they are followed by hand.
-    return _below(f"/proc/{tid}/root".encode(), said)
+def _has_our_rights(tid: int, status: dict[str, list[str]]) -> bool:
+    """Return whether a process can reach whatever we can reach in its stead."""
+    ours = _status(os.getpid())
+    if not {*ours["Groups"]} <= {*status["Groups"]}:
+        return False
+    # In a namespace of its own users a process has powers over nothing but that.
+    theirs = int(status["CapEff"][0], 16) if _same(tid, "ns/user") else 0
+    if int(ours["CapEff"][0], 16) & ~theirs & _PAST_PERMISSIONS:
+        return False
+    return _label(tid) == _label(os.getpid())
+
+
+def _label(tid: int) -> bytes:
+    """Return what a security module has confined a process by; empty where there is none."""
+    try:
+        with open(f"/proc/{tid}/attr/current", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _same(tid: int, what: str) -> bool:
@@ -351,26 +391,18 @@ def _same(tid: int, what: str) -> bool:
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def _below(root: bytes, path: bytes) -> bytes | None:
-    """Return ``path`` as it is below ``root``, with all links resolved as there."""
-    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
-    done: list[bytes] = []
-    for _ in range(256):
-        if not parts:
-            return b"/".join((root, *done))
-        part = parts.pop(0)
-        if part == b"..":
-            done = done[:-1]
-            continue
-        try:
-            link = os.readlink(b"/".join((root, *done, part)))
-        except OSError:
-            done.append(part)
-            continue
-        parts = [each for each in link.split(b"/") if each not in (b"", b".")] + parts
-        if link.startswith(b"/"):
-            done = []
-    return None
+def _below_root(tid: int, path: bytes) -> int | None:
+    """Return a descriptor of what a path is to a process with another root; None for nothing."""
+    try:
+        root = os.open(f"/proc/{tid}/root", os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return seccomp.open_below(root, path)
+    except OSError:
+        return None
+    finally:
+        os.close(root)
 
 
 def _is_connected(theirs: socket.socket) -> bool:
