@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import select
 import socket
 import struct
@@ -15,7 +16,7 @@ import pytest
 from tests.proxy.running import LIMIT_S, RunningCarriage, receive
 from virtproto.protocol.framing import pack_packet
 from virtproto.proxy.carriage import Carriage
-from virtproto.trace.recording import BEGIN
+from virtproto.trace.recording import BEGIN, NOTE
 from virtproto.transport.road import Road
 
 CALL = pack_packet(0x20008086, 1, 66, 0, 1, 0, b"args")
@@ -218,6 +219,42 @@ def test_descriptors_wait_their_turn_behind_much_data(running: RunningCarriage) 
         os.close(fd)
     client.close()
     daemon.close()
+
+
+@pytest.mark.parametrize("count", [33, 253])
+def test_as_many_descriptors_as_anybody_may_send_arrive(
+    running: RunningCarriage, count: int
+) -> None:
+    client, daemon = running.pair()
+    reading, writing = os.pipe()
+    with client, daemon, open(reading, "rb"), open(writing, "wb"):
+        given = struct.pack(f"@{count}i", *[writing] * count)
+        client.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
+        data, fds, _, _ = socket.recv_fds(daemon, 10, count + 1)
+        for fd in fds:
+            os.close(fd)
+    assert (data, len(fds)) == (b"x", count)
+
+
+def test_descriptors_that_there_is_no_room_for_are_a_complaint_and_the_end() -> None:
+    with RunningCarriage() as running:
+        client, daemon = running.pair()
+        with client, daemon:
+            client.sendall(CALL)
+            assert receive(daemon, len(CALL)) == CALL
+            reading, writing = os.pipe()
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (writing + 1, hard))
+            try:
+                send_with(client, b"x", writing)
+                assert receive(daemon, 1) == b""
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                os.close(writing)
+                os.close(reading)
+    notes = [each.body for each in running.records() if each.kind == NOTE]
+    assert len(notes) == 1
+    assert b"too many open" in notes[0]
 
 
 def test_descriptors_that_cannot_be_carried_are_a_complaint_and_the_end() -> None:

@@ -76,7 +76,7 @@ class Cutter:
         # The beginning of a packet, as long as its header or its count of descriptors is cut.
         self._head = b""
         # What is kept of a packet that is not whole, and how many of its bytes are missing.
-        self._kept: list[bytes] = []
+        self._kept = bytearray()
         self._missing = 0
         self._left_out = False
         # Carriers of descriptors that are still to come.
@@ -103,14 +103,14 @@ class Cutter:
             kind = PACKET if len(self._head) >= PACKET_MIN else BYTES
             self._record(kind, 0, time_us, self._head)
         elif self._missing:
-            self._record(PACKET, LEFT_OUT if self._left_out else 0, time_us, b"".join(self._kept))
+            self._record(PACKET, LEFT_OUT if self._left_out else 0, time_us, bytes(self._kept))
             if self._left_out:
                 text = f"{self._missing} bytes of the last packet did not come"
                 self._record(NOTE, 0, time_us, text.encode())
         elif self._carriers:
             text = f"{self._carriers} descriptors of the last packet did not come"
             self._record(NOTE, 0, time_us, text.encode())
-        self._head, self._kept, self._missing, self._carriers = b"", [], 0, 0
+        self._head, self._kept, self._missing, self._carriers = b"", bytearray(), 0, 0
 
     def _feed(self, data: memoryview, size: int, time_us: int) -> None:
         edges = self.edges = []
@@ -163,7 +163,7 @@ class Cutter:
             flags = LEFT_OUT if self._left_out else 0
             self._record(PACKET, flags, time_us, bytes(data[at : at + kept]))
             return at + int(length)
-        self._kept = [bytes(data[at : at + kept])]
+        self._kept = bytearray(data[at : at + kept])
         self._missing = length - left
         return size
 
@@ -185,10 +185,10 @@ class Cutter:
         taken = min(self._missing, size - at)
         self._missing -= taken
         if not self._left_out:
-            self._kept.append(bytes(data[at : at + taken]))
+            self._kept += data[at : at + taken]
         if not self._missing:
-            body = b"".join(self._kept)
-            self._kept = []
+            body = bytes(self._kept)
+            self._kept = bytearray()
             self._record(PACKET, LEFT_OUT if self._left_out else 0, time_us, body)
         return at + taken
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from _socket import (
     AF_UNIX,
+    CMSG_SPACE,
     MSG_CMSG_CLOEXEC,
+    MSG_CTRUNC,
     MSG_NOSIGNAL,
     SCM_RIGHTS,
     SHUT_RD,
@@ -26,7 +28,7 @@ from contextlib import suppress
 from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT
 from struct import pack
 
-from virtproto.transport.descriptors import ANCILLARY_SIZE, close_descriptors, descriptors_in
+from virtproto.transport.descriptors import close_descriptors, descriptors_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
 
     from .cutting import Cutter
 
-__all__ = ["BUFFER_SIZE", "Conversation", "Lane", "Port"]
+__all__ = ["ANCILLARY_ROOM", "BUFFER_SIZE", "Conversation", "Lane", "Port"]
 
 # One read: what a unix socket holds by default, and a packet of a stream's data.
 BUFFER_SIZE = 1 << 18
+# Room for as many descriptors as the kernel lets anybody send at once (SCM_MAX_FD).
+ANCILLARY_ROOM = CMSG_SPACE(253 * 4)
 
 _READABLE = EPOLLIN | EPOLLHUP | EPOLLERR
 _RECEIVE_FLAGS = MSG_CMSG_CLOEXEC
@@ -123,14 +127,14 @@ class Lane:
         """Read once, and send what came; ``hung_up`` if the source takes nothing any more."""
         view = self.view
         try:
-            size, ancillary, _flags, _ = self.receive([view], ANCILLARY_SIZE, _RECEIVE_FLAGS)
+            size, ancillary, flags, _ = self.receive([view], ANCILLARY_ROOM, _RECEIVE_FLAGS)
         except BlockingIOError:
             return
         except OSError as error:
             self.came_to_an_end(hung_up=True, why=error.strerror or str(error))
             return
-        if ancillary:
-            self._carry_descriptors(size, descriptors_in(ancillary))
+        if ancillary or flags & MSG_CTRUNC:
+            self._carry_descriptors(size, ancillary, flags)
         elif size:
             data = view[:size]
             # Before it goes on: whoever gets it may answer before this process runs again.
@@ -149,14 +153,20 @@ class Lane:
         else:
             self.came_to_an_end(hung_up=hung_up)
 
-    def _carry_descriptors(self, size: int, fds: list[int]) -> None:
+    def _carry_descriptors(self, size: int, ancillary: list[Any], flags: int) -> None:
+        fds = descriptors_in(ancillary)
+        why = ""
         if not self.conversation.carries_descriptors:
-            close_descriptors(fds)
-            self.cutter.feed(self.view[:size], self.conversation.now_us())
-            self.conversation.fail(
+            why = (
                 "descriptors came that cannot be carried: only unix sockets do, and this one leads "
                 f"to {self.conversation.road.name} by {self.conversation.road.by}"
             )
+        elif flags & MSG_CTRUNC:
+            why = "descriptors came that this process has no room for: it has too many open"
+        if why:
+            close_descriptors(fds)
+            self.cutter.feed(self.view[:size], self.conversation.now_us())
+            self.conversation.fail(why)
             return
         data = bytes(self.view[:size])
         self.cutter.feed(memoryview(data), self.conversation.now_us())

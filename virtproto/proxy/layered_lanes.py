@@ -9,12 +9,11 @@ packet, then waits for its socket, and what it had decrypted beyond that it woul
 
 from __future__ import annotations
 
-from _socket import MSG_CMSG_CLOEXEC
+from _socket import MSG_CMSG_CLOEXEC, MSG_CTRUNC
 
-from virtproto.transport.descriptors import ANCILLARY_SIZE, descriptors_in
 from virtproto.transport.road import MOST_UNTAKEN, UNTAKEN
 
-from .lanes import Lane
+from .lanes import ANCILLARY_ROOM, Lane
 
 __all__ = ["UnwrappingLane", "WrappingLane"]
 
@@ -32,14 +31,14 @@ class WrappingLane(Lane):
         assert layer is not None
         view = self.view
         try:
-            size, ancillary, _flags, _ = self.receive([view], ANCILLARY_SIZE, MSG_CMSG_CLOEXEC)
+            size, ancillary, flags, _ = self.receive([view], ANCILLARY_ROOM, MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return
         except OSError as error:
             self.came_to_an_end(hung_up=True, why=error.strerror or str(error))
             return
-        if ancillary:
-            self._carry_descriptors(size, descriptors_in(ancillary))
+        if ancillary or flags & MSG_CTRUNC:
+            self._carry_descriptors(size, ancillary, flags)
             return
         if not size:
             self.came_to_an_end(hung_up=hung_up)
