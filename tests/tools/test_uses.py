@@ -49,6 +49,14 @@ def test_numbers_and_typed_parameters_have_their_sets(whole: dict[str, Any]) -> 
     assert whole["KNOWN_SETS"]["remote", 345] == {"params": "BLOCK_COPY"}
 
 
+def test_what_a_recipe_means_is_not_said_of_calls_with_methods_of_their_own(
+    whole: dict[str, Any],
+) -> None:
+    # Domain.migrate makes both calls, and only one of them takes its flags.
+    assert ("remote", 212) not in whole["ENUMS"]  # DOMAIN_GET_STATE
+    assert whole["ENUMS"]["remote", 213] == {"flags": "DomainMigrateFlags"}
+
+
 def test_a_procedure_of_another_program_is_found(tmp_path: Path) -> None:
     path = tmp_path / "things.toml"
     path.write_text(

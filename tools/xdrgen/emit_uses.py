@@ -37,11 +37,15 @@ def emit_uses(contract: Contract, groups: Sequence[MethodGroup]) -> dict[str, st
     methods: dict[_Key, list[str]] = {}
     enums: dict[_Key, dict[str, str]] = {}
     known: dict[_Key, dict[str, str]] = {}
-    # A method that makes the call itself knows its arguments best, so that recipes come last.
+    # What a recipe's parameter means for one of its calls it need not mean for another. So where a
+    # method makes the call itself, only those tell of its arguments.
     for by_recipe in (False, True):
+        explained = set(methods)
         for group, method in _methods(groups, by_recipe):
             for key, members in _used(group, method, programs):
                 methods.setdefault(key, []).append(f"{group.owner}.{method.name}")
+                if key in explained:
+                    continue
                 for one in method.parameters:
                     if one.member in members:
                         _note(enums, key, one, one.enum)
