@@ -26,7 +26,7 @@ from rich.text import Text
 
 from virtproto.cli.app import run
 from virtproto.testing import ScriptedServer
-from virtproto.trace.reading import RecordReader
+from virtproto.trace.reading.recordings import RecordReader
 from virtproto.trace.recording import pack_head, pack_record
 from virtproto.wire import remote
 

@@ -11,7 +11,7 @@ import pytest
 from virtproto.cli import colouring
 from virtproto.cli.colouring import Painter, print_table
 from virtproto.cli.table import lines
-from virtproto.trace.lines import STYLES
+from virtproto.trace.printing.lines import STYLES
 
 HEAD = ["Id", "Name", "State", "UUID"]
 ROWS = [

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trace.capturing import Connection, conversation, frame, pcap, pcapng
+from tests.trace.reading.capturing import Connection, conversation, frame, pcap, pcapng
 from virtproto.cli import main
 from virtproto.protocol.framing import Packet
 from virtproto.trace.recording import (

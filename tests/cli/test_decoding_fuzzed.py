@@ -17,8 +17,8 @@ from unittest import mock
 
 import pytest
 
-from tests.trace.capturing import Connection, frame, pcap, pcapng
-from tests.trace.planting import CONTRACT, Planter
+from tests.trace.reading.capturing import Connection, frame, pcap, pcapng
+from tests.trace.secrets.planting import CONTRACT, Planter
 from virtproto.cli.decoding import run_decode
 from virtproto.cli.showing_options import ShowingOptions
 from virtproto.protocol.framing import Packet

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from tests.lab.place import repository
-from tests.trace.tape import WEB, Tape, found, lookup
+from tests.trace.replaying.tape import WEB, Tape, found, lookup
 from virtproto.cli.app import run
 from virtproto.testing import ScriptedServer
 from virtproto.wire import remote

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.trace.conversations import Script, packet, secretive
-from tests.trace.planting import CONTRACT, PAYLOADS, Planter
+from tests.trace.secrets.planting import CONTRACT, PAYLOADS, Planter
 from tests.wire.messages import REFERENCE
 from virtproto.cli.showing import Shower
 from virtproto.cli.showing_options import ShowingOptions
-from virtproto.trace.masking import mask_record
 from virtproto.trace.message import TracedMessage
 from virtproto.trace.recording import Record
+from virtproto.trace.secrets.masking import mask_record
 from virtproto.trace.telling import Teller
 
 SAID = "geheim-4711"

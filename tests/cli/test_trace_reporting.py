@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from virtproto.cli.trace_reporting import Report
-from virtproto.proxy.keeping import RecordingFile
-from virtproto.trace.reading import RecordReader
+from virtproto.proxy.writing_recordings import RecordingFile
+from virtproto.trace.reading.recordings import RecordReader
 from virtproto.trace.recording import NOTE, pack_head, pack_record
 
 HEAD = pack_head({"started_s": 1.0, "by": "virtproto", "masked": False})

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.place import repository
 from virtproto.cli.app import run
-from virtproto.trace.filtering import Filter
+from virtproto.trace.printing.filter_expressions import Filter
 
 PAGE = (repository / "docs" / "tracing.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```", PAGE, re.MULTILINE)

@@ -23,7 +23,7 @@ from tests.lab.guests import EchoGuest
 from tests.live.volumes import MIB, content, digest, pool_of, volume
 from tests.proxy.process import Proxy, proxy
 from virtproto.errors import TransportError, VirtprotoError
-from virtproto.trace.reading import RecordReader
+from virtproto.trace.reading.recordings import RecordReader
 from virtproto.trace.telling import End, Note, Teller
 
 pytestmark = pytest.mark.lab

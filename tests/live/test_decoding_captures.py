@@ -21,9 +21,9 @@ from tests.lab.pki import Lab
 from tests.lab.ports import free_port
 from tests.live.dissection import Comparison
 from virtproto.cli import main
-from virtproto.trace.captures import CaptureReader
 from virtproto.trace.contents import contents
 from virtproto.trace.message import TracedMessage
+from virtproto.trace.reading.captures import CaptureReader
 from virtproto.trace.telling import Teller
 from virtproto.wire import load_contract
 

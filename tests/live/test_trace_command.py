@@ -21,7 +21,7 @@ from tests.cli.pseudo_terminal import PseudoTerminal
 from tests.lab.daemon import PrivateDaemon
 from tests.lab.place import repository
 from virtproto.trace.message import TracedMessage
-from virtproto.trace.reading import RecordReader
+from virtproto.trace.reading.recordings import RecordReader
 from virtproto.trace.telling import Teller
 
 pytestmark = pytest.mark.lab
@@ -121,7 +121,8 @@ def test_a_user_without_privileges(uri: str) -> None:
     # By a program that becomes nobody within this process: what it runs of is root's to read only.
     program = (
         "import os, sys; from virtproto.cli import main; import virtproto.cli.app, "
-        "virtproto.cli.tracing, virtproto.cli.trace_commands; import virtproto.trace.as_json;"
+        "virtproto.cli.tracing, virtproto.cli.trace_commands; "
+        "import virtproto.trace.printing.as_json;"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY}); sys.exit(main(sys.argv[1:]))"
     )
     # Where anybody may come.

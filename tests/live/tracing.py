@@ -21,7 +21,7 @@ from tests.lab.place import repository
 from tests.lab.relay import TcpRelay
 from tests.live.dissection import Comparison
 from virtproto.model.plain import from_json
-from virtproto.trace.as_json import STATUSES, TYPES
+from virtproto.trace.printing.as_json import STATUSES, TYPES
 from virtproto.wire import load_contract
 from virtproto.xdr.reference import ReferenceCodec
 

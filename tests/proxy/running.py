@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from virtproto.proxy.carriage import Carriage
-from virtproto.trace.reading import RecordReader
+from virtproto.trace.reading.recordings import RecordReader
 from virtproto.trace.recording import BYTES, END, FROM_CLIENT, NOTE, PACKET, Record
 from virtproto.transport.road import Road
 

@@ -9,7 +9,7 @@ import pytest
 from virtproto.protocol.framing import pack_packet
 from virtproto.protocol.limits import PACKET_MAX
 from virtproto.proxy.cutting import Cutter
-from virtproto.trace.reading import RecordReader
+from virtproto.trace.reading.recordings import RecordReader
 from virtproto.trace.recording import (
     BYTES,
     FROM_CLIENT,

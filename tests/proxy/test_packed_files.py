@@ -11,7 +11,7 @@ import pytest
 
 from virtproto.errors import RecordingError, UsageError
 from virtproto.proxy.packed_files import Source, opened
-from virtproto.trace.sorting import START
+from virtproto.trace.reading.formats import START
 
 DATA = random.Random(1).randbytes(600_000)
 

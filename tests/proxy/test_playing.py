@@ -12,13 +12,23 @@ from pathlib import Path
 import pytest
 
 import virtproto
-from tests.trace.tape import CALL, CONTINUE, REPLY, STREAM, WEB, Tape, found, lookup, packet
+from tests.trace.replaying.tape import (
+    CALL,
+    CONTINUE,
+    REPLY,
+    STREAM,
+    WEB,
+    Tape,
+    found,
+    lookup,
+    packet,
+)
 from virtproto.errors import RecordingError, UsageError
 from virtproto.protocol.framing import Packet, PacketReader
 from virtproto.proxy.playing_client import PlayingClient
 from virtproto.testing import OpenStream, ReplayedDaemon, ScriptedServer, SendPing, replayed
-from virtproto.trace.deviation import Deviation
-from virtproto.trace.judging import Judge
+from virtproto.trace.replaying.deviation import Deviation
+from virtproto.trace.replaying.judging import Judge
 from virtproto.wire import remote
 
 LOOKUP = "DOMAIN_LOOKUP_BY_NAME"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.trace.conversations import UUID, WEB, Script, packet
-from tests.trace.planting import message_of
+from tests.trace.secrets.planting import message_of
 from tests.wire.messages import REFERENCE
 from virtproto.trace.contents import SECRET, contents
-from virtproto.trace.masking import mask
 from virtproto.trace.message import TracedMessage
+from virtproto.trace.secrets.masking import mask
 
 LIST = "remote_connect_list_all_domains_ret"
 STATS = "remote_connect_get_all_domain_stats_ret"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from virtproto.trace.summary_tables import Column, SummaryTable
-    from virtproto.trace.value_text import Span
+    from virtproto.trace.printing.summary_tables import Column, SummaryTable
+    from virtproto.trace.printing.value_text import Span
 
 __all__ = ["Painter", "print_table", "table_lines"]
 

@@ -14,7 +14,7 @@ from virtproto.errors import DecodeError, RecordingError, UsageError
 from virtproto.proxy.packed_files import Source, opened
 from virtproto.trace.contents import message_class
 from virtproto.trace.message import TracedMessage
-from virtproto.trace.sorting import reader_of
+from virtproto.trace.reading.formats import reader_of
 from virtproto.trace.telling import Note, Teller
 
 TYPE_CHECKING = False
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from virtproto.cli.showing_options import ShowingOptions
+    from virtproto.trace.reading.formats import Reader
     from virtproto.trace.recording import Record
-    from virtproto.trace.sorting import Reader
     from virtproto.trace.telling import Begin, End
 
     Told = TracedMessage | Note | Begin | End

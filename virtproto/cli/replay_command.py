@@ -27,7 +27,11 @@ __all__ = ["replay"]
     "--socket", "sockets", multiple=True, metavar="PATH", help="Lead this socket here as well."
 )
 @click.option("--mode", metavar="OCTAL", help="With --listen: permissions of SOCK, by default 600.")
-@click.option("--to-all", is_flag=True, help="With --listen tcp:..: let other hosts come as well.")
+@click.option(
+    "--to-all",
+    is_flag=True,
+    help="With --listen tcp:.. or @NAME: let other hosts and users come as well.",
+)
 @click.option("--once", is_flag=True, help="With --listen: end when everything was played.")
 @click.option("--loose", is_flag=True, help="Answer calls whose arguments differ all the same.")
 @click.option("--pace", is_flag=True, help="Take as long as it took when it was recorded.")
@@ -88,7 +92,7 @@ def replay(
     """
     from virtproto.cli import replaying
     from virtproto.cli.output import complain
-    from virtproto.proxy.recorded_files import read_recording
+    from virtproto.proxy.reading_recordings import read_recording
 
     if [bool(command), listen is not None, to is not None].count(True) != 1:
         raise UsageError("name a COMMAND to run, or --listen SOCK, or --to URI: one of the three")

@@ -26,8 +26,8 @@ from virtproto.proxy.playing_daemon import PlayingDaemon
 from virtproto.proxy.rewriting import VARIABLES, redirected, rewrite, sockets_named
 from virtproto.proxy.running import Command, Signals
 from virtproto.proxy.steering import Steering
-from virtproto.trace.judging import Judge
-from virtproto.trace.opening_answers import is_aside, opened_name
+from virtproto.trace.replaying.judging import Judge
+from virtproto.trace.replaying.opening_answers import is_aside, opened_name
 from virtproto.transport.resolve import resolve
 
 TYPE_CHECKING = False
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from virtproto.model.uri import ConnectionURI
     from virtproto.proxy.steering import Target
-    from virtproto.trace.deviation import Deviation
-    from virtproto.trace.recalling import Recalled
+    from virtproto.trace.replaying.deviation import Deviation
+    from virtproto.trace.replaying.recalling import Recalled
 
 __all__ = ["Manner", "replay_to_clients", "replay_to_command", "replay_to_daemon"]
 

@@ -13,14 +13,14 @@ import time
 from virtproto.cli.colouring import Painter, table_lines
 from virtproto.cli.output import complain
 from virtproto.errors import UsageError
-from virtproto.trace.as_hex import HexDump
-from virtproto.trace.as_json import JSONLines
-from virtproto.trace.choosing import Chooser
-from virtproto.trace.lines import Liner
 from virtproto.trace.message import TracedMessage
-from virtproto.trace.stream_runs import StreamRuns
-from virtproto.trace.summary import Summary
-from virtproto.trace.summary_tables import summary_object, summary_tables, totals
+from virtproto.trace.printing.as_hex import HexDump
+from virtproto.trace.printing.as_json import JSONLines
+from virtproto.trace.printing.filtering import Filtering
+from virtproto.trace.printing.lines import Liner
+from virtproto.trace.printing.stream_runs import StreamRuns
+from virtproto.trace.printing.summary import Summary
+from virtproto.trace.printing.summary_tables import summary_object, summary_tables, totals
 from virtproto.trace.telling import Note
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ class Shower:
         self._liner = Liner(show_secrets=secrets, clock=_clock(options.time))
         self._dump = HexDump(show_secrets=secrets)
         self._json = JSONLines(show_secrets=secrets, with_bytes=options.as_hex)
-        self._chooser = None if options.filter is None else Chooser(options.filter)
+        self._filtering = None if options.filter is None else Filtering(options.filter)
         self._summary = Summary() if options.summary else None
         self._runs = StreamRuns()
         # When the oldest of them began, and when the last packet came.
@@ -91,18 +91,18 @@ class Shower:
         """Print, or count, what was told. What is printed may be held back until ``rest``."""
         if self.closed:
             return
-        chooser = self._chooser
+        filtering = self._filtering
         for each in told:
             if not self._begun:
                 # Times are the same whatever a filter leaves.
                 self._begun = True
                 self._liner.count_from(each.time_s)
                 self._json.count_from(each.time_s)
-            if chooser is None:
+            if filtering is None:
                 self._take(each)
             else:
-                for chosen in chooser.choose(each):
-                    self._take(chosen)
+                for picked in filtering.pick(each):
+                    self._take(picked)
 
     def rest(self) -> float | None:
         """Write out what was held back: to be called when nothing more is at hand.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from virtproto.trace.filtering import Filter
+    from virtproto.trace.printing.filter_expressions import Filter
 
 __all__ = ["ShowingOptions", "showing_options"]
 
@@ -87,7 +87,7 @@ class ShowingOptions:
         self.output = output
         self.filter: Filter | None = None
         if wanted is not None:
-            from virtproto.trace.filtering import Filter
+            from virtproto.trace.printing.filter_expressions import Filter
 
             self.filter = Filter(wanted)
 

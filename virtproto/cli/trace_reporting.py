@@ -10,13 +10,13 @@ import os
 from select import POLLIN, poll
 
 from virtproto.cli.output import complain
-from virtproto.trace.reading import RecordReader
+from virtproto.trace.reading.recordings import RecordReader
 from virtproto.trace.telling import Teller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.cli.showing import Shower
-    from virtproto.proxy.keeping import RecordingFile
+    from virtproto.proxy.writing_recordings import RecordingFile
     from virtproto.trace.recording import Record
 
 __all__ = ["Report"]

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from virtproto.cli.showing_options import ShowingOptions
     from virtproto.model.uri import ConnectionURI
-    from virtproto.proxy.keeping import RecordingFile
     from virtproto.proxy.steering import Target
+    from virtproto.proxy.writing_recordings import RecordingFile
 
 __all__ = ["Keeping", "trace_clients", "trace_command"]
 
@@ -125,7 +125,7 @@ class _Tracing:
         recording: RecordingFile | None = None
         shower = Shower(showing, stream=stream)
         if keeping.path is not None:
-            from virtproto.proxy.keeping import RecordingFile
+            from virtproto.proxy.writing_recordings import RecordingFile
 
             recording = RecordingFile(
                 keeping.path, overwrite=keeping.overwrite, show_secrets=showing.show_secrets

@@ -11,7 +11,7 @@ import zlib
 from contextlib import contextmanager
 
 from virtproto.errors import RecordingError, UsageError
-from virtproto.trace.sorting import GZIP, START
+from virtproto.trace.reading.formats import GZIP, START
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The client's side of a recording, played to a daemon that a URI leads to.
 
 Responsible for opening the connections, being let in, and moving packets in time. What is sent when
-and what is told of the answers, `virtproto.trace.acting` knows. Must not know who prints it.
+and what is told of the answers, `trace.replaying.client_player` knows. Must not know who prints it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from virtproto.proxy.reaching import Destination
 from virtproto.sync.connecting import connect
 from virtproto.sync.layered_socket import LayeredSocket
 from virtproto.trace import message as kinds
-from virtproto.trace.acting import ClientPlayer
 from virtproto.trace.contents import contents
-from virtproto.trace.standing_in import StandIns
+from virtproto.trace.replaying.client_player import ClientPlayer
+from virtproto.trace.replaying.stand_ins import StandIns
 from virtproto.wire import PROGRAMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.sync.connecting import AnyCredentials
-    from virtproto.trace.acting import Step
-    from virtproto.trace.judging import Judge
     from virtproto.trace.message import TracedMessage
-    from virtproto.trace.recalling import Recalled, RecalledConversation
+    from virtproto.trace.replaying.client_player import Step
+    from virtproto.trace.replaying.judging import Judge
+    from virtproto.trace.replaying.recalling import Recalled, RecalledConversation
     from virtproto.transport.road import Road
 
 __all__ = ["PlayingClient"]

@@ -1,7 +1,7 @@
 """The daemon's side of a recording, played to whoever connects.
 
 Responsible for the sockets of those who do: bytes in and out, descriptors, and time. What is said
-to whom, `virtproto.trace.playing` knows. Must not know who prints what differs.
+to whom, `virtproto.trace.replaying.daemon_player` knows. Must not know who prints what differs.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from time import monotonic
 
 from virtproto.protocol.framing import PacketReader
 from virtproto.protocol.limits import FDS_MAX
-from virtproto.trace.deviation import Deviation
-from virtproto.trace.matching import Scripts
-from virtproto.trace.playing import DaemonPlayer
+from virtproto.trace.replaying.daemon_player import DaemonPlayer
+from virtproto.trace.replaying.deviation import Deviation
+from virtproto.trace.replaying.scripts import Scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from virtproto.trace.matching import Script
-    from virtproto.trace.playing import Said
-    from virtproto.trace.recalling import Recalled
+    from virtproto.trace.replaying.daemon_player import Said
+    from virtproto.trace.replaying.recalling import Recalled
+    from virtproto.trace.replaying.scripts import Script
 
     class Loop(Protocol):
         """What waits for descriptors and time: a `carriage.Carriage`, or what does so instead."""

@@ -24,13 +24,13 @@ from virtproto.errors import DeadlineError, UsageError
 from virtproto.proxy.carriage import Carriage
 from virtproto.proxy.listening import Listener
 from virtproto.proxy.playing_daemon import PlayingDaemon
-from virtproto.proxy.recorded_files import read_recording
-from virtproto.trace.opening_answers import is_aside, opened_name
+from virtproto.proxy.reading_recordings import read_recording
+from virtproto.trace.replaying.opening_answers import is_aside, opened_name
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from virtproto.trace.deviation import Deviation
+    from virtproto.trace.replaying.deviation import Deviation
 
 __all__ = ["ReplayedDaemon", "replayed"]
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from struct import error as StructError
 
 from virtproto.errors import ProtocolError
-from virtproto.trace.masking import is_sensitive, secrets_of_call
-from virtproto.trace.partial import read_as_far
-from virtproto.trace.places import damage_offset, is_markup
-from virtproto.trace.scrubbing import scrub, scrub_bytes
-from virtproto.trace.secrets import (
+from virtproto.trace.damaged_contents import read_as_far
+from virtproto.trace.secrets.masking import is_sensitive, secrets_of_call
+from virtproto.trace.secrets.places import damage_offset, is_markup
+from virtproto.trace.secrets.plans import (
     COOKIE,
     FIXED,
     MARKED,
@@ -28,6 +27,7 @@ from virtproto.trace.secrets import (
     message_class,
     plan_of,
 )
+from virtproto.trace.secrets.scrubbing import scrub, scrub_bytes
 from virtproto.xdr.annotate import SECRET, Problem
 from virtproto.xdr.typedparams import TypedParams
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.trace.message import TracedMessage
-    from virtproto.trace.secrets import Part, Plan
+    from virtproto.trace.secrets.plans import Part, Plan
     from virtproto.xdr.message import Message
 
 __all__ = ["SECRET", "Contents", "contents", "message_class"]

@@ -44,6 +44,10 @@ _MOST_ENDED = 256
 # How much their payloads may take together; the newest is kept whatever its size.
 _MOST_BYTES = 8 * 1024 * 1024
 
+# What one of them takes beside its payload, and what a procedure's name does, about.
+_CALL_SIZE = 500
+_NAME_SIZE = 200
+
 _NAMES = {number: name for name, number in PROGRAMS.items()}
 _KEEPALIVE = {1: kinds.PING, 2: kinds.PONG}
 _CALLS = (MESSAGE_TYPE_CALL, MESSAGE_TYPE_CALL_WITH_FDS)
@@ -73,10 +77,17 @@ class Follower:
         """Calls that no reply was seen to, oldest first."""
         return list(self._pending.values())
 
+    @property
+    def weight(self) -> int:
+        """How many bytes of memory it takes, about."""
+        calls = len(self._pending) + len(self._streams)
+        return self._bytes_kept + _CALL_SIZE * calls + _NAME_SIZE * len(self._declared)
+
     def forget_calls(self) -> list[TracedMessage]:
         """Return the calls that are unanswered, and expect no answer to them any more."""
         forgotten = list(self._pending.values())
         self._pending.clear()
+        self._bytes_kept = sum(len(each.packet.payload) for each in self._streams.values())
         return forgotten
 
     def follow(
@@ -169,12 +180,14 @@ class Follower:
             return
         if serial in self._pending:
             message.oddity = f"serial {serial} has a call under way already"
-        if len(self._pending) < _MOST_KEPT:
-            self._pending[serial] = message
         opens = declared is not None and not _STREAM_MARKS.isdisjoint(declared.annotations)
-        if opens and len(self._streams) < _MOST_KEPT:
-            self._streams[serial] = message
-        self._bytes_kept += len(message.packet.payload)
+        kept = False
+        for calls, wanted in ((self._pending, True), (self._streams, opens)):
+            if wanted and len(calls) < _MOST_KEPT:
+                calls[serial] = message
+                kept = True
+        if kept:
+            self._bytes_kept += len(message.packet.payload)
         if self._bytes_kept > _MOST_BYTES:
             self._make_room(message)
 
@@ -200,7 +213,7 @@ class Follower:
             message.type_name = ERROR_TYPE
         elif packet.status == MESSAGE_STATUS_OK and declared is not None:
             message.type_name = declared.ret
-        call = self._pending.pop(packet.serial, None)
+        call = self._let_go(self._pending, packet.serial, self._streams)
         if call is None:
             # A stream that failed after its call was answered may say so by a reply.
             message.call = self._streams.get(packet.serial)
@@ -214,7 +227,16 @@ class Follower:
         if packet.status not in (MESSAGE_STATUS_OK, MESSAGE_STATUS_ERROR):
             message.oddity = f"a reply with status {packet.status}"
         if packet.status != MESSAGE_STATUS_OK:
-            self._streams.pop(packet.serial, None)
+            self._let_go(self._streams, packet.serial, self._pending)
+
+    def _let_go(
+        self, calls: dict[int, TracedMessage], serial: int, others: dict[int, TracedMessage]
+    ) -> TracedMessage | None:
+        """Take a call out of those that are kept, and return it; ``others`` may keep it still."""
+        call = calls.pop(serial, None)
+        if call is not None and others.get(serial) is not call:
+            self._bytes_kept -= len(call.packet.payload)
+        return call
 
     def _place_stream(self, message: TracedMessage) -> None:
         packet = message.packet

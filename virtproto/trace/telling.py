@@ -14,6 +14,7 @@ from virtproto.protocol.framing import Packet
 from virtproto.protocol.limits import FDS_MAX, LENGTH_SIZE, PACKET_MAX, PACKET_MIN
 from virtproto.trace.following import Follower
 from virtproto.trace.looks import looks_like
+from virtproto.trace.message import CALL
 from virtproto.trace.recording import BEGIN, BYTES, END, LEFT_OUT, MASKED, NOTE, PACKET
 from virtproto.wire.rpc import MESSAGE_TYPE_CALL_WITH_FDS, MESSAGE_TYPE_REPLY_WITH_FDS
 
@@ -31,6 +32,12 @@ __all__ = ["Begin", "End", "Note", "Teller"]
 
 # Conversations followed at a time: more than anybody overhears, and a bound for damaged records.
 _MOST_FOLLOWED = 16384
+
+# What all of them may take of memory, about, for the calls that wait for answers.
+_MOST_MEMORY = 128 << 20
+
+# Of what a conversation's beginning says of it: far more than there is to say.
+_MOST_ABOUT = 65536
 
 _HEADER = Struct(">IIIiiIi")
 _WORD = Struct(">I")
@@ -134,10 +141,12 @@ class Note:
 class _Conversation:
     """A follower, and how far each direction has come; 0 is the daemon's, 1 the client's."""
 
-    __slots__ = ("ended", "follower", "offsets")
+    __slots__ = ("ended", "follower", "offsets", "weight")
 
     def __init__(self, number: int) -> None:
         self.follower = Follower(number)
+        # Of the follower, when that was asked last.
+        self.weight = 0
         self.offsets = [0, 0]
         self.ended = [False, False]
 
@@ -149,6 +158,8 @@ class Teller:
         """Begin with nothing; ``started_s`` of the recording's head is what times count from."""
         self._started_s = started_s
         self._conversations: dict[int, _Conversation] = {}
+        # Of all of them, no less than what they say.
+        self._weight = 0
         self._last_s = started_s
 
     def tell(self, record: Record) -> list[Told]:
@@ -226,9 +237,29 @@ class Teller:
         )
         if oddity is not None:
             message.oddity = oddity
+        if message.kind is CALL:
+            self._weigh(conversation)
         carriers = nfds if nfds is not None and nfds <= FDS_MAX else 0
         conversation.offsets[direction] += size + message.left_out + carriers
         return message
+
+    def _weigh(self, grown: _Conversation) -> None:
+        """Forget conversations, the oldest first, where all of them take too much of memory."""
+        weight = grown.follower.weight
+        self._weight += weight - grown.weight
+        grown.weight = weight
+        if self._weight <= _MOST_MEMORY:
+            return
+        for each in self._conversations.values():
+            each.weight = each.follower.weight
+        self._weight = sum(each.weight for each in self._conversations.values())
+        for number, each in list(self._conversations.items()):
+            # Well below the bound, so that this is not done at each call.
+            if self._weight <= _MOST_MEMORY // 2:
+                return
+            if each is not grown:
+                del self._conversations[number]
+                self._weight -= each.weight
 
     def _bytes(self, record: Record, time_s: float, text: str) -> Note:
         """Return a note of what is no packet."""
@@ -289,6 +320,8 @@ def _text(body: bytes) -> str:
 
 def _about(body: bytes) -> dict[str, Any]:
     """Return what a conversation's beginning says of it; empty where it cannot be read."""
+    if len(body) > _MOST_ABOUT:
+        return {}
     try:
         about = json.loads(body or b"{}")
     except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from virtproto.trace.lines import Liner, text_of
+from virtproto.trace.printing.lines import Liner, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

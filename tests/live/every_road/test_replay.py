@@ -13,9 +13,9 @@ from tests.lab.place import repository
 from tests.live.every_road.test_smoke import carried, hosts, local, passwords, shells
 from tests.live.every_road.way import ROADS, Way
 from virtproto.proxy.playing_client import PlayingClient
-from virtproto.proxy.recorded_files import read_recording
-from virtproto.trace.deviation import Deviation
-from virtproto.trace.judging import Judge
+from virtproto.proxy.reading_recordings import read_recording
+from virtproto.trace.replaying.deviation import Deviation
+from virtproto.trace.replaying.judging import Judge
 
 pytestmark = pytest.mark.lab
 

@@ -11,7 +11,7 @@ from tests.colours.tracing import Kept
 from tests.live.every_road.test_smoke import carried, hosts, local, passwords, shells
 from tests.live.every_road.way import ROADS, Way
 from virtproto.trace import message as kinds
-from virtproto.trace.lines import Liner, text_of
+from virtproto.trace.printing.lines import Liner, text_of
 
 pytestmark = pytest.mark.lab
 

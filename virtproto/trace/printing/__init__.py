@@ -1,0 +1,1 @@
+"""Messages as they are read: lines, JSON, dumps, summaries; and which of them are wanted."""
