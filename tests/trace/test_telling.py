@@ -238,3 +238,36 @@ def test_nothing_that_records_hold_is_an_error(records: list[Record]) -> None:
         if isinstance(each, TracedMessage):
             contents(each)
             contents(each, show_secrets=True, limit=1)
+
+
+def test_calls_of_many_conversations_together_take_bounded_memory() -> None:
+    """Each may be large, and a recording of a few bytes unpack to very many of them."""
+    teller = Teller()
+    large = packet(0, "NODE_GET_INFO", 1, payload=bytes(4 << 20)).pack()
+    answer = packet(1, "NODE_GET_INFO", 1).pack()
+    many = 64
+    for number in range(1, many + 1):
+        teller.tell(Record(PACKET, FROM_CLIENT, number, 0.0, large))
+    known = []
+    for number in range(1, many + 1):
+        [message] = teller.tell(Record(PACKET, 0, number, 0.0, answer))
+        assert isinstance(message, TracedMessage)
+        known.append(message.call is not None)
+    assert known[-1]
+    assert not known[0]
+    assert 4 <= sum(known) <= 32
+    # Those that are answered take no room.
+    for number in range(1, 2 * many):
+        teller.tell(Record(PACKET, FROM_CLIENT, number, 0.0, large))
+        [message] = teller.tell(Record(PACKET, 0, number, 0.0, answer))
+        assert isinstance(message, TracedMessage)
+        assert message.call is not None
+    [message] = teller.tell(Record(PACKET, FROM_CLIENT, 1, 0.0, large))
+    assert isinstance(message, TracedMessage)
+    assert message.number > 1
+
+
+def test_beginning_that_says_far_too_much_says_nothing() -> None:
+    [begin] = Teller().tell(Record(BEGIN, 0, 1, 0.0, b'{"client":"%s"}' % bytes(b"x" * 70_000)))
+    assert isinstance(begin, Begin)
+    assert begin.about == {}
