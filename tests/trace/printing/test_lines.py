@@ -83,6 +83,20 @@ def test_lines_are_as_wide_as_asked_and_say_that_they_are_cut() -> None:
     assert everything[2].count('"web"(3)') == 5000
 
 
+def test_a_narrow_line_still_says_what_was_called() -> None:
+    script = Script()
+    script.reply(script.call("CONNECT_GET_TYPE"), {"type": "QEMU"})
+    script.call("DOMAIN_LOOKUP_BY_NAME", {"name": "web"})
+    shown = _lines(script.end(), width=40)
+    assert shown[0].endswith("call   CONNECT_GET_TYPE")
+    assert shown[1].endswith("ok     CONNECT_GET_TYPE …")
+    assert "call   DOMAIN_LOOKUP" in shown[2]
+    assert "no answer DOMAIN_LOOK" in shown[-1]
+    heading = text_of(Liner(width=40).heading())
+    assert heading.index("procedure") == shown[0].index("CONNECT")
+    assert columns(text_of(Liner(width=20).heading())) <= 20
+
+
 def test_what_went_wrong_is_never_cut() -> None:
     script = Script().begin(client="virsh", pid=4711, daemon="/run/libvirt/libvirt-sock", by="TLS")
     words = "Domain not found: no domain with matching name 'a-name-that-is-rather-long-仮想'"

@@ -40,6 +40,8 @@ STYLES = (
 
 # Where a line has less room than this, times have fewer digits and remote's name is left out.
 _ROOMY = 100
+# Where it has less than this, sizes and latencies are left out: what was called comes first.
+_TIGHT = 64
 _SLOW_S, _SLOWER_S = 0.1, 1.0
 _SOON_S = 0.5
 _STREAM = (kinds.DATA, kinds.END, kinds.HOLE, kinds.FINISH, kinds.ABORT)
@@ -123,8 +125,9 @@ class Liner:
         time = "time" if self._clock is None else "time of day"
         digits = 3 if 0 < self.width < _ROOMY else 6
         room = digits + 4 if self._clock is None else 15
-        text = f"{time:>{room}}   {'call':>4} {'what':<6} {'size':>7}  latency  procedure  fields"
-        return [(text, "dim")]
+        measures = "" if self._is_tight else f"{'size':>7}  latency  "
+        text = f"{time:>{room}}   {'call':>4} {'what':<6} {measures}procedure  fields"
+        return [(text if not self.width else cut(text, self.width), "dim")]
 
     def lines(self, told: TracedMessage | Note | Begin | End) -> list[list[Span]]:
         """Return the lines that tell what was overheard: mostly one.
@@ -180,7 +183,8 @@ class Liner:
         try:
             self._start(writer, first)
             writer.add(f"{status_word(first):<6} {_whole(run.size):>7} ", "stream")
-            writer.add(f"{duration(took_s):>8}  ", "latency")
+            if not self._is_tight:
+                writer.add(f"{duration(took_s):>8}  ", "latency")
             self._name(writer, first)
             writer.add(f" {run.count} packets", "number")
             if took_s > 0:
@@ -220,10 +224,17 @@ class Liner:
             writer.add(" ← ", "in")
         writer.add(f"{message.packet.serial:>4} ", "serial")
 
+    @property
+    def _is_tight(self) -> bool:
+        return 0 < self.width < _TIGHT
+
     def _columns(self, writer: SpanWriter, message: TracedMessage) -> None:
         self._start(writer, message)
         word = status_word(message)
         writer.add(f"{word:<6}", _style_of(message, word))
+        if self._is_tight:
+            writer.add(" ")
+            return
         writer.add(f" {message.size:>6}B ", "size")
         latency_s = message.latency_s
         if latency_s is None:
@@ -261,8 +272,9 @@ class Liner:
             writer = self._writer(end.time_s, end.conversation)
             try:
                 self._start(writer, call)
-                writer.add("no answer      ", "odd")
-                writer.add(f"{duration(end.time_s - call.time_s):>8}  ", "slower")
+                waited = f"{duration(end.time_s - call.time_s):>8}  "
+                writer.add("no answer " if self._is_tight else "no answer      ", "odd")
+                writer.add("" if self._is_tight else waited, "slower")
                 self._name(writer, call)
                 _add_fields(writer, call, self._read(call))
             except LineFull:
