@@ -309,6 +309,29 @@ def test_clients_that_come_by_themselves(uri: str, tmp_path: Path) -> None:
     assert not address.exists()
 
 
+def test_a_uri_that_needs_no_daemon_is_explained() -> None:
+    done = run([*TRACE, "virsh", "-c", "test:///default", "list"])
+    assert done.returncode == 0
+    assert "test" in done.stdout
+    assert "test+unix:// asks a daemon" in done.stderr
+
+
+def test_it_is_said_that_what_tells_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "what.vprec"
+    # Of the children of what traces, one is the program itself.
+    program = (
+        "import os; of = os.getppid()\n"
+        "children = open(f'/proc/{of}/task/{of}/children').read().split()\n"
+        "[os.kill(int(each), 9) for each in children if int(each) != os.getpid()]\n"
+        "raise SystemExit(5)"
+    )
+    done = run([*TRACE, "--record", str(path), "--", sys.executable, "-c", program])
+    assert done.returncode == 5
+    assert f"not told to its end, and {path} is not a whole recording" in done.stderr
+    assert "killed (signal 9)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_exit_codes_of_what_cannot_be_run(tmp_path: Path) -> None:
     for argv, code in ((["no-such-program"], 127), (["/etc/passwd"], 126)):
         done = run([*TRACE, *argv])

@@ -22,6 +22,8 @@ def _remote(text: str | None, _readonly: bool) -> tuple[ConnectionURI | None, st
     [
         (["virsh", "-c", "qemu+tls://h/system", "list"], ["virsh", "-c", THERE, "list"]),
         (["virsh", "--connect=qemu://h/system"], ["virsh", f"--connect={THERE}"]),
+        (["virsh", "-cqemu+tls://h/system", "list"], ["virsh", f"-c{THERE}", "list"]),
+        (["python3", "-clambda: 0"], ["python3", "-clambda: 0"]),
         (["virsh", "--connect", "qemu+ssh://me@h/system"], ["virsh", "--connect", THERE]),
         (["virsh", "-c", "qemu:///system"], ["virsh", "-c", "qemu:///system"]),
         (["virsh", "migrate", "qemu+tls://h/system"], ["virsh", "migrate", "qemu+tls://h/system"]),

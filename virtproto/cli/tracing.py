@@ -131,6 +131,7 @@ class _Tracing:
                 keeping.path, overwrite=keeping.overwrite, show_secrets=showing.show_secrets
             )
         self._report = Report(shower, recording)
+        self._path = keeping.path
         self._payloads = showing.wants_payloads or recording is not None
         self._stack = ExitStack()
         self.parts = ExitStack()
@@ -163,7 +164,15 @@ class _Tracing:
         self._stack.close()
 
     def _wait(self, reporter: Reporter) -> None:
-        self.code = 1 if reporter.wait() else 0
+        code = reporter.wait()
+        self.code = 1 if code else 0
+        if code < 0:
+            # By anybody's hand but ours, it could not say so itself.
+            unkept = f", and {self._path} is not a whole recording" if self._path else ""
+            complain(
+                f"what passed is not told to its end{unkept}: the process that does that was "
+                f"killed (signal {-code})"
+            )
 
     def _count(self, number: int) -> None:
         self.seen = max(self.seen, number)
@@ -185,6 +194,8 @@ class _Running:
         self.missed: str | None = None
         # Whether the user was told of it by then.
         self.said_why = False
+        # The scheme of a URI that libvirt's own library serves within the program.
+        self._within: str | None = None
 
     @property
     def why(self) -> str:
@@ -195,6 +206,11 @@ class _Running:
             return (
                 f": {self._obstacle}, so that only those are led here that follow from -c, "
                 "--connect or the environment; virtproto trace --listen is for all others"
+            )
+        if self._within is not None:
+            return (
+                f"; for {self._within}:// libvirt's own library needs none: "
+                f"{self._within}+unix:// asks a daemon"
             )
         return (
             "; where the program goes by TLS, TCP or SSH itself, lead it here with -c URI, or "
@@ -248,6 +264,8 @@ class _Running:
         """Make a socket that leads to where ``text`` does; None where that is not needed."""
         try:
             uri, endpoint = resolve(text, readonly=readonly)
+            if uri is not None and not is_daemons(uri):
+                self._within = uri.scheme
             if isinstance(endpoint, UnixEndpoint) and (
                 self._obstacle is None or not is_daemons(uri) or not os.path.exists(endpoint.path)
             ):

@@ -4,11 +4,12 @@ Responsible for which words are URIs, which of them have to be changed, and what
 Pure: what they mean on this machine, and where they shall lead, is asked of the caller.
 
 Only what a program takes for its own connection is changed: the variables that libvirt and virsh
-read, and what follows -c or --connect.
+read, and what follows -c or --connect, or stands in one word with it.
 """
 
 from __future__ import annotations
 
+import re
 from posixpath import basename
 from urllib.parse import quote
 
@@ -47,6 +48,8 @@ _OF_DAEMONS = frozenset(
 )
 
 _OPTIONS = ("-c", "--connect")
+# Both in one word with their URI; what else begins with -c has no scheme behind it.
+_JOINED = re.compile(r"--connect=|-c(?=[a-z][a-z0-9+.\-]*:/)")
 _READ_ONLY = ("-r", "--readonly")
 
 
@@ -66,11 +69,11 @@ def rewrite(
         return redirected(*found) if found is not None else None
 
     for index, word in enumerate(argv[1:], 1):
-        name, equals, text = word.partition("=")
-        if equals and name == "--connect":
-            changed = elsewhere(text)
+        joined = _JOINED.match(word)
+        if joined is not None:
+            changed = elsewhere(word[joined.end() :])
             if changed is not None:
-                words[index] = f"--connect={changed}"
+                words[index] = joined.group() + changed
         elif argv[index - 1] in _OPTIONS and index > 1:
             changed = elsewhere(word)
             if changed is not None:
