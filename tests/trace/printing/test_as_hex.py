@@ -16,12 +16,13 @@ from tests.trace.conversations import (
     secretive,
     uploading,
 )
-from virtproto.model.screen_text import columns
+from virtproto.model.screen_text import columns, visible
 from virtproto.protocol.framing import Packet
 from virtproto.trace.following import Follower
 from virtproto.trace.message import TracedMessage
 from virtproto.trace.printing.as_hex import HexDump, packet_bytes
 from virtproto.trace.printing.lines import text_of
+from virtproto.trace.secrets.masking import mask
 from virtproto.trace.telling import Note
 
 _ROW = re.compile(r"  ([0-9a-f]{4,})  ((?:[0-9a-f]{2} ?)*)")
@@ -121,6 +122,51 @@ def test_secrets_are_stars_unless_asked_for() -> None:
     # In pieces of rows, too.
     assert "68 75 6e 74" not in text
     assert "68 75 6e 74" in "\n".join(shown)
+
+
+def test_of_xml_only_the_passwords_are_stars() -> None:
+    xml = "<domain>\n  <name>web</name>\n  <graphics passwd='geheim' port='5900'/>\n</domain>"
+    payload = CODEC.encode("remote_domain_define_xml_args", {"xml": xml})
+    each = packet(0, "DOMAIN_DEFINE_XML", 1, payload=payload)
+    message = Follower().follow(each, from_client=True, time_s=0.0)
+    rows = _rows(message)
+    [first] = [row for row in rows if " xml " in row]
+    assert first.endswith(visible(f'"{xml.replace("geheim", "<secret>")}"'))
+    digits = " ".join(row[8:55].strip() for row in rows)
+    assert "*" not in digits.replace("** ** ** ** ** **", "", 1)
+    before, after = digits.split("** ** ** ** ** **")
+    assert bytes.fromhex(before)[32:].decode() == xml.partition("geheim")[0]
+    assert bytes.fromhex(after).rstrip(b"\0").decode() == xml.partition("geheim")[2]
+
+
+@pytest.mark.parametrize("show_secrets", [False, True])
+def test_stars_are_just_where_recordings_are_masked(show_secrets: bool) -> None:
+    starred = False
+    for message in secretive("geheim-4711").messages():
+        masked = mask(message)
+        if masked is not None and show_secrets:
+            message.packet.payload, message.masked = masked, True
+        dumped = b""
+        for row in _rows(message, show_secrets=show_secrets):
+            match = re.match(r"  [0-9a-f]{4,}  ((?:(?:[0-9a-f]{2}|\*\*) ?)*)", row)
+            assert match is not None, row
+            starred = starred or "*" in match[1]
+            dumped += bytes.fromhex(match[1].replace("**", "78"))
+        payload = message.packet.payload if masked is None else masked
+        assert dumped == packet_bytes(message, payload)
+    assert starred
+
+
+def test_of_what_is_damaged_and_may_be_secret_only_the_place_is_told() -> None:
+    payload = CODEC.encode("remote_domain_define_xml_args", {"xml": "<domain>geheim</domain>"})
+    each = packet(0, "DOMAIN_DEFINE_XML", 1, payload=payload[:-4])
+    rows = _rows(Follower().follow(each, from_client=True, time_s=0.0))
+    assert [row.split("!")[1].strip() for row in rows if "!" in row] == [
+        "what may be secret cannot be read"
+    ]
+    dump = " ".join(row[8:55].strip() for row in rows[7:])
+    assert set(dump) <= {"*", " "}
+    assert dump.count("**") == len(each.payload)
 
 
 def test_bytes_that_are_no_packet_are_shown_when_secrets_are() -> None:

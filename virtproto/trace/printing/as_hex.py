@@ -1,8 +1,8 @@
 """A packet byte by byte: where it is, what it is, what it means.
 
 Responsible for dumps that miss no byte: header words, each field with its path and type as the .x
-file has them, what is behind damage, and data of streams. Secrets are ``**``. Must not know colours
-or terminals.
+file has them, what is behind damage, and data of streams. Bytes of secrets are ``**``, just those
+that a masked recording has overwritten. Must not know colours or terminals.
 
     0000  00 00 00 40              length       size            64
     001c  00 00 00 03 77 65 62 00  name         string<4194304> "web"
@@ -10,11 +10,13 @@ or terminals.
 
 from __future__ import annotations
 
+import re
 from struct import Struct
 
 from virtproto.model.refs import uuid_to_text
 from virtproto.model.screen_text import columns, cut, visible
 from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
+from virtproto.trace.contents import contents
 from virtproto.trace.printing.as_json import STATUSES, TYPES
 from virtproto.trace.printing.naming import names_of
 from virtproto.trace.printing.value_text import LineFull, SpanWriter
@@ -41,6 +43,7 @@ _LONGEST = 400
 # What may be of an enum: counts of elements have the names of their lists.
 _INTEGERS = ("int", "unsigned int")
 _UUID_TYPE = "opaque[16]"
+_STARRED = re.compile(b"\1+")
 _ALL = 0xFFFFFFFF
 
 
@@ -83,19 +86,19 @@ class HexDump:
     def rows(self, message: TracedMessage) -> Iterator[list[Span]]:
         """Yield the rows of a packet."""
         payload = message.packet.payload
-        hidden = None
-        if not self._show_secrets:
-            # What is left of the secrets, as the recording would have it.
+        stars = b""
+        if message.masked or not self._show_secrets:
+            # What is left of the secrets, as the recording has it or would have it.
             hidden = mask(message)
-        shown = payload if hidden is None else hidden
-        stars = b"" if hidden is None else _stars(message)
+            if hidden is not None:
+                payload, stars = hidden, _stars(message)
         yield from self._header(message)
         base = PACKET_MIN + (0 if message.packet.nfds is None else LENGTH_SIZE)
         if message.type_name is None:
             what = "data" if message.kind == "data" else "payload"
-            yield from self._plain(base, shown, stars, what)
+            yield from self._plain(base, payload, stars, what)
         else:
-            yield from self._fields(message, base, shown, stars)
+            yield from self._fields(message, base, payload, stars)
         if message.left_out:
             yield self._row(base + len(payload), b"", "", "", f"{message.left_out} bytes not kept")
 
@@ -125,10 +128,15 @@ class HexDump:
     def _fields(
         self, message: TracedMessage, base: int, payload: bytes, stars: bytes
     ) -> Iterator[list[Span]]:
-        contract = load_contract()
-        type_name = message.type_name or ""
-        shows = self._show_secrets and not message.masked
-        read = annotate(contract, type_name, payload, show_secrets=shows)
+        hidden = contents(message, show_secrets=self._show_secrets, limit=1)
+        if hidden.plain is None and hidden.elided:
+            # It is damaged, and may have secrets anywhere.
+            for problem in hidden.problems:
+                yield self._problem(base + problem.offset, problem.reason)
+            yield from self._plain(base, payload, stars, "not read")
+            return
+        # The secrets in ``payload`` are overwritten already.
+        read = annotate(load_contract(), message.type_name or "", payload, show_secrets=True)
         names = names_of(message)
         problems: dict[int, list[str]] = {}
         for problem in read.problems:
@@ -153,14 +161,14 @@ class HexDump:
     ) -> Iterator[list[Span]]:
         start, end = field.offset, field.offset + field.size
         name = field.path.rpartition(".")[2]
-        style = "string" if isinstance(field.value, str | bytes) else "number"
-        is_uuid = field.type == _UUID_TYPE and isinstance(field.value, bytes)
-        text = uuid_to_text(field.value) if is_uuid else _meaning(field.value)
-        if field.value == SECRET:
-            stars = bytes(start) + b"\1" * field.size
+        value = _without_stars(field.value, stars[start:end])
+        style = "string" if isinstance(value, str | bytes) else "number"
+        is_uuid = field.type == _UUID_TYPE and isinstance(value, bytes)
+        text = uuid_to_text(value) if is_uuid else _meaning(value)
+        if value == SECRET:
             style = "secret"
         elif name in names and field.type in _INTEGERS:
-            called = names[name].text(field.value)
+            called = names[name].text(value)
             text = text if called == text else f"{text} {called}"
         if field.note:
             text = f"{text} ({field.note})"
@@ -229,6 +237,22 @@ class HexDump:
         except LineFull:
             pass
         return writer.spans
+
+
+def _without_stars(value: Any, stars: bytes) -> Any:
+    """Return a field's value with SECRET for what the ``stars`` of its bytes cover."""
+    if not any(stars):
+        return value
+    if not isinstance(value, str):
+        return SECRET
+    raw = value.encode("utf-8", "surrogateescape")
+    # A string's bytes stand behind its length.
+    covered = stars[LENGTH_SIZE : LENGTH_SIZE + len(raw)]
+    pieces, end = [], 0
+    for run in _STARRED.finditer(covered):
+        pieces += (raw[end : run.start()], SECRET.encode())
+        end = run.end()
+    return b"".join((*pieces, raw[end:])).decode("utf-8", "surrogateescape")
 
 
 def _meaning(value: Any) -> str:

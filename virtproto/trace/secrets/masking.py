@@ -59,7 +59,11 @@ def mask(message: TracedMessage) -> bytes | None:
 def masked_places(message: TracedMessage) -> list[tuple[int, int]]:
     """Return what `mask` overwrites, as (start, stop) in the payload."""
     places = _places(message)
-    return [] if places is None else places.secrets + places.narrow
+    if places is None:
+        return []
+    # Of a word with one byte in it that byte.
+    narrow = [(at + 3, at + 4) for span in places.narrow for at in range(*span, 4)]
+    return places.secrets + narrow
 
 
 def _places(message: TracedMessage) -> Places | None:
