@@ -156,6 +156,28 @@ def test_a_daemon_that_answers_otherwise(file: Path, tmp_path: Path) -> None:
     assert asked.dom == other
 
 
+def test_nothing_is_changed_at_a_daemon_unless_that_is_wanted(tmp_path: Path) -> None:
+    tape = Tape().opened().ask(LOOKUP, lookup("web"), found(WEB))
+    undefine, destroy = remote.DomainUndefineArgs(dom=WEB), remote.DomainDestroyArgs(dom=WEB)
+    for _ in range(2):
+        tape.ask("DOMAIN_DESTROY", destroy, b"")
+    file = tape.ask("DOMAIN_UNDEFINE", undefine, b"").save(tmp_path / "it")
+    with ScriptedServer(
+        {
+            remote.DOMAIN_LOOKUP_BY_NAME: found(WEB),
+            remote.DOMAIN_DESTROY: None,
+            remote.DOMAIN_UNDEFINE: None,
+        }
+    ) as server:
+        uri = f"test+unix:///default?socket={server.listen(tmp_path / 'sock')}"
+        code, output, errors = replay(str(file), "--to", uri)
+        assert (code, output, server.calls) == (2, "", [])
+        assert "DOMAIN_DESTROY (2 times), DOMAIN_UNDEFINE; nothing was sent" in errors
+        code, _, errors = replay(str(file), "--to", uri, "--allow-changes")
+        assert (code, errors) == (0, "")
+        assert len(server.calls) > 3
+
+
 def test_a_daemon_that_is_not_there(file: Path, tmp_path: Path) -> None:
     uri = f"test+unix:///default?socket={tmp_path / 'none'}"
     code, output, errors = replay(str(file), "--to", uri)

@@ -51,6 +51,9 @@ __all__ = ["replay"]
     metavar="SECONDS",
     help="With --to: how long to wait for a daemon that says nothing.",
 )
+@click.option(
+    "--allow-changes", is_flag=True, help="With --to: make calls that change something as well."
+)
 @click.option("--json", "as_json", is_flag=True, help="Tell what differs as JSON, one a line.")
 @click.argument("file", shell_complete=complete_files)
 @click.argument(
@@ -72,6 +75,7 @@ def replay(
     sockets: tuple[str, ...],
     mode: str | None,
     to_all: bool,
+    allow_changes: bool,
     **options: Any,
 ) -> None:
     """Play FILE, a recording of `virtproto trace --record`, to a client or to a daemon.
@@ -83,7 +87,9 @@ def replay(
 
     To a daemon, with --to URI: what the client said is said again, in its order, and each answer is
     compared field by field. Times, counters and numbers that a daemon gives out are passed over,
-    unless --strict. Calls whose secrets are overwritten in the recording are left out.
+    unless --strict. Calls whose secrets are overwritten in the recording are left out. Where some
+    may change something, such as DOMAIN_DESTROY, nothing is sent without --allow-changes: a
+    recording of somebody else's may do whatever you may do at that daemon.
 
     With --strict and a client it also counts if he makes fewer calls than recorded, or one more
     often.
@@ -101,7 +107,7 @@ def replay(
     if listen is None:
         _refuse({"--mode": mode, "--to-all": to_all, "--once": options["once"]}, "for --listen")
     if to is None:
-        _refuse({"--ignore": options["ignore"]}, "for --to")
+        _refuse({"--ignore": options["ignore"], "--allow-changes": allow_changes}, "for --to")
     else:
         _refuse({"--loose": options["loose"]}, "not for --to")
     manner = replaying.Manner(**options)
@@ -109,7 +115,7 @@ def replay(
     if fault is not None:
         complain(f"{file}: {fault}; what is whole before that is played")
     if to is not None:
-        code = replaying.replay_to_daemon(recalled, to, manner)
+        code = replaying.replay_to_daemon(recalled, to, manner, allow_changes=allow_changes)
     elif listen is not None:
         allowed = _mode(mode)
         code = replaying.replay_to_clients(recalled, listen, manner, mode=allowed, to_all=to_all)

@@ -26,6 +26,7 @@ from virtproto.proxy.playing_daemon import PlayingDaemon
 from virtproto.proxy.rewriting import VARIABLES, redirected, rewrite, sockets_named
 from virtproto.proxy.running import Command, Signals
 from virtproto.proxy.steering import Steering
+from virtproto.trace.replaying.effects import effects
 from virtproto.trace.replaying.judging import Judge
 from virtproto.trace.replaying.opening_answers import is_aside, opened_name
 from virtproto.transport.resolve import resolve
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from virtproto.trace.replaying.recalling import Recalled
 
 __all__ = ["Manner", "replay_to_clients", "replay_to_command", "replay_to_daemon"]
+
+# Of calls that change something.
+_MOST_NAMED = 10
 
 _FAILED = 1
 
@@ -71,11 +75,22 @@ class Manner:
         self.timeout_s = timeout_s
 
 
-def replay_to_daemon(recalled: Recalled, uri: str, manner: Manner) -> int:
+def replay_to_daemon(
+    recalled: Recalled, uri: str, manner: Manner, *, allow_changes: bool = False
+) -> int:
     """Play the client's side to the daemon of ``uri``; return 1 if answers differ, else 0.
 
-    What differs is told on stdout. Raises as `virtproto.open` does.
+    What differs is told on stdout. Raises as `virtproto.open` does, and UsageError, before anything
+    is sent, where calls may change something and ``allow_changes`` is false.
     """
+    found = effects(recalled)
+    if found and not allow_changes:
+        names = [name if count == 1 else f"{name} ({count} times)" for name, count in found.items()]
+        more = f" and {len(names) - _MOST_NAMED} others" if len(names) > _MOST_NAMED else ""
+        raise UsageError(
+            f"FILE has calls that may change something: {', '.join(names[:_MOST_NAMED])}{more}; "
+            "nothing was sent; --allow-changes sends them"
+        )
     told = _Told(sys.stdout, manner, recalled)
     judge = Judge(told.tell, ignore=manner.ignore, strict=manner.strict)
     credentials, patience_s = asked_and_patience(uri)
