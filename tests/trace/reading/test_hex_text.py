@@ -161,6 +161,12 @@ def test_every_way_of_writing_bytes_is_read(form: Callable[[], str]) -> None:
     reader, records = _read(f"{talk}{form()}\n\nAny idea?\n8a3cd2f0-5f5e-4a51-8d6b-6a2d1f3c9b10\n")
     assert (_packets(records), reader.error, reader.incomplete) == (SAID, None, False)
     assert _packets(_read(form().replace("\n", "\r\n"))[1]) == SAID
+    # Nor does what mail makes of it.
+    for quoted in ("> ", ">", "> >> "):
+        lines = [f"{quoted}{line}" for line in form().split("\n")]
+        reader, records = _read("\n".join(["Joe wrote:", *lines, "Any idea?"]))
+        assert (_packets(records), reader.error, reader.incomplete) == (SAID, None, False)
+    assert _packets(_read("\ufeff" + form().replace(" ", "\u00a0"))[1]) == SAID
 
 
 @pytest.mark.parametrize("options", OD, ids=" ".join)

@@ -28,6 +28,10 @@ _HIDDEN = "78"
 # Of a dump, enough to see whether its words are the other way round.
 _START = 32
 
+# What mail puts before and into lines, as UTF-8: marks of quoting, and spaces that do not break.
+_QUOTED = re.compile(r"\A(?:\xef\xbb\xbf)?(?:[ \t]*>[ \t]?)*")
+_NO_BREAK = "\xc2\xa0"
+
 _OFFSET = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{4,16})(:|(?=\s)|\s*$)(\s*)")
 _ONLY_OFFSET = re.compile(r"\s*([0-9a-fA-F]{6,16})\s*$")
 _TOKEN = re.compile(r"(\s*)(?:0x)?((?:[0-9a-fA-F]{2}|\*\*){1,8}|[0-7]{3}|[0-7]{6})(?=\s|$|-|\|)-?")
@@ -131,7 +135,8 @@ def pieces_of(text: str) -> Iterator[Piece]:
     reader = _Lines()
     offset = 0
     for number, line in enumerate(text.split("\n"), 1):
-        yield from reader.line(line.rstrip("\r"), offset, number)
+        bare = _QUOTED.sub("", line.rstrip("\r"), 1).replace(_NO_BREAK, " ")
+        yield from reader.line(bare, offset, number)
         offset += len(line) + 1
     yield from reader.finish()
 
