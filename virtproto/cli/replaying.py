@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import tempfile
 from contextlib import ExitStack
 
 from virtproto.cli.opening import asked_and_patience
@@ -18,14 +16,13 @@ from virtproto.cli.output import complain
 from virtproto.cli.table import visible
 from virtproto.errors import ConfigFileError, URIError, UsageError
 from virtproto.model.endpoint import UnixEndpoint
-from virtproto.proxy import seccomp
 from virtproto.proxy.carriage import Carriage
+from virtproto.proxy.led_programs import LedProgram
 from virtproto.proxy.listening import Listener
 from virtproto.proxy.playing_client import PlayingClient
 from virtproto.proxy.playing_daemon import PlayingDaemon
-from virtproto.proxy.rewriting import VARIABLES, redirected, rewrite, sockets_named
-from virtproto.proxy.running import Command, Signals
-from virtproto.proxy.steering import Steering
+from virtproto.proxy.rewriting import VARIABLES, redirected
+from virtproto.proxy.running import Signals
 from virtproto.trace.replaying.effects import effects
 from virtproto.trace.replaying.judging import Judge
 from virtproto.trace.replaying.opening_answers import is_aside, opened_name
@@ -34,11 +31,9 @@ from virtproto.transport.resolve import resolve
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from socket import socket
     from typing import TextIO
 
     from virtproto.model.uri import ConnectionURI
-    from virtproto.proxy.steering import Target
     from virtproto.trace.replaying.deviation import Deviation
     from virtproto.trace.replaying.recalling import Recalled
 
@@ -267,10 +262,7 @@ class _Running:
     def __init__(self, stage: _Stage, recalled: Recalled) -> None:
         self._stage = stage
         self._recalled = recalled
-        self._folder: str | None = None
-        self._count = 0
-        # Why connections cannot be led here behind the program's back, None where they can.
-        self._obstacle = seccomp.unavailable()
+        self._program = LedProgram(stage.carriage, stage.signals, stage.parts)
         self.failure: OSError | None = None
 
     def run(self, argv: Sequence[str], uri: str | None, sockets: Sequence[str]) -> int:
@@ -281,15 +273,15 @@ class _Running:
             environ |= dict.fromkeys(VARIABLES, uri)
         elif not any(environ.get(name) for name in VARIABLES):
             environ |= dict.fromkeys(VARIABLES, self._recorded_uri())
-        named = {*sockets, *sockets_named([*argv, *environ.values()])}
-        words, environ = rewrite(argv, environ, self._redirect)
-        command = Command(words, environ, self._stage.signals, hold=self._obstacle is None)
+        command = self._program.start(
+            argv,
+            environ,
+            lead=lambda _target: self._stage.daemon.adopt,
+            redirect=self._redirect,
+            sockets=sockets,
+            note=complain,
+        )
         self.failure = command.failure
-        if command.listener is not None:
-            others = {_said(each) for each in named}
-            steering = Steering(command.listener, self._lead, others=others, note=complain)
-            self._stage.parts.callback(steering.close)
-            steering.attend(carriage)
 
         def see() -> None:
             if command.code is not None:
@@ -299,9 +291,6 @@ class _Running:
         carriage.run()
         assert command.code is not None
         return command.code
-
-    def _lead(self, target: Target) -> Callable[[socket], object]:
-        return self._stage.daemon.adopt
 
     def _recorded_uri(self) -> str:
         """Return a URI that leads here, and opens what was opened when it was recorded."""
@@ -324,24 +313,12 @@ class _Running:
         except (URIError, ConfigFileError):
             # The program has words of its own for that.
             return None
-        if isinstance(endpoint, UnixEndpoint) and self._obstacle is None:
+        if isinstance(endpoint, UnixEndpoint) and self._program.obstacle is None:
             return None
         return uri, self._listen()
 
     def _listen(self) -> str:
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="virtproto-")
-            self._stage.parts.callback(shutil.rmtree, self._folder, ignore_errors=True)
-        self._count += 1
-        listener = Listener(f"{self._folder}/{self._count}-sock")
-        self._stage.parts.enter_context(listener)
-        listener.attend(self._stage.carriage, self._stage.daemon)
-        return listener.address
-
-
-def _said(path: str) -> bytes:
-    """Return a socket's path, as people write it, as programs say it to the kernel."""
-    return b"\0" + os.fsencode(path[1:]) if path.startswith("@") else os.fsencode(path)
+        return self._program.listen(self._stage.daemon)
 
 
 def _count(number: int, what: str) -> str:

@@ -10,9 +10,7 @@ as records, and prints and keeps it.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from contextlib import ExitStack
 
 from virtproto.cli.opening import asked_and_patience
@@ -21,14 +19,14 @@ from virtproto.cli.showing import Shower
 from virtproto.cli.trace_reporting import Report
 from virtproto.errors import ConfigFileError, URIError
 from virtproto.model.endpoint import UnixEndpoint
-from virtproto.proxy import seccomp
 from virtproto.proxy.carriage import Carriage
+from virtproto.proxy.led_programs import LedProgram
 from virtproto.proxy.listening import Listener
 from virtproto.proxy.reaching import Destination
 from virtproto.proxy.reporting import Reporter
-from virtproto.proxy.rewriting import VARIABLES, is_daemons, rewrite, sockets_named
-from virtproto.proxy.running import Command, Signals
-from virtproto.proxy.steering import Steering, connect_to
+from virtproto.proxy.rewriting import VARIABLES, is_daemons
+from virtproto.proxy.running import Signals
+from virtproto.proxy.steering import connect_to
 from virtproto.transport.resolve import resolve
 from virtproto.transport.road import Road
 
@@ -185,10 +183,7 @@ class _Running:
     def __init__(self, tracing: _Tracing, authenticate: bool | None) -> None:
         self._tracing = tracing
         self._authenticate = authenticate
-        self._folder: str | None = None
-        self._count = 0
-        # Why connections cannot be led here behind the program's back, None where they can.
-        self._obstacle = seccomp.unavailable()
+        self._program = LedProgram(tracing.carriage, tracing.signals, tracing.parts)
         self.failure: OSError | None = None
         # Why something was not seen that was to be, the last of them.
         self.missed: str | None = None
@@ -202,9 +197,9 @@ class _Running:
         """Why nothing was seen, or what to do then."""
         if self.missed is not None:
             return f": {self.missed}"
-        if self._obstacle is not None:
+        if self._program.obstacle is not None:
             return (
-                f": {self._obstacle}, so that only those are led here that follow from -c, "
+                f": {self._program.obstacle}, so that only those are led here that follow from -c, "
                 "--connect or the environment; virtproto trace --listen is for all others"
             )
         if self._within is not None:
@@ -223,16 +218,15 @@ class _Running:
         environ = dict(os.environ)
         if uri is not None:
             environ |= dict.fromkeys(VARIABLES, uri)
-        named = {*sockets, *sockets_named([*argv, *environ.values()])}
-        words, environ = rewrite(argv, environ, self._redirect)
-        command = Command(words, environ, self._tracing.signals, hold=self._obstacle is None)
+        command = self._program.start(
+            argv,
+            environ,
+            lead=self._lead,
+            redirect=self._redirect,
+            sockets=sockets,
+            note=self._miss,
+        )
         self.failure = command.failure
-        if command.listener is not None:
-            steering = Steering(
-                command.listener, self._lead, others=set(map(_said, named)), note=self._miss
-            )
-            self._tracing.parts.callback(steering.close)
-            steering.attend(carriage)
 
         def see() -> None:
             if command.code is not None and not carriage.conversations:
@@ -267,22 +261,17 @@ class _Running:
             if uri is not None and not is_daemons(uri):
                 self._within = uri.scheme
             if isinstance(endpoint, UnixEndpoint) and (
-                self._obstacle is None or not is_daemons(uri) or not os.path.exists(endpoint.path)
+                self._program.obstacle is None
+                or not is_daemons(uri)
+                or not os.path.exists(endpoint.path)
             ):
                 return None
             destination = _destination(text, self._authenticate, readonly=readonly)
         except (URIError, ConfigFileError):
             # The program has words of its own for that.
             return None
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="virtproto-")
-            self._tracing.parts.callback(shutil.rmtree, self._folder, ignore_errors=True)
-        self._count += 1
-        listener = Listener(f"{self._folder}/{self._count}-sock")
-        self._tracing.parts.enter_context(listener)
         self._tracing.parts.callback(destination.close)
-        listener.attend(self._tracing.carriage, _Led(destination, self._failed))
-        return uri, listener.address
+        return uri, self._program.listen(_Led(destination, self._failed))
 
     def _failed(self, why: str) -> None:
         # The program only learns that its connection has ended.
@@ -313,8 +302,3 @@ def _destination(
         credentials=credentials,
         timeout_s=timeout_s,
     )
-
-
-def _said(socket: str) -> bytes:
-    """Return a socket's path, as people write it, as programs say it to the kernel."""
-    return b"\0" + os.fsencode(socket[1:]) if socket.startswith("@") else os.fsencode(socket)

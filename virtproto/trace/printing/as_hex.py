@@ -248,7 +248,8 @@ def _without_stars(value: Any, stars: bytes) -> Any:
     raw = value.encode("utf-8", "surrogateescape")
     # A string's bytes stand behind its length.
     covered = stars[LENGTH_SIZE : LENGTH_SIZE + len(raw)]
-    pieces, end = [], 0
+    pieces: list[bytes] = []
+    end = 0
     for run in _STARRED.finditer(covered):
         pieces += (raw[end : run.start()], SECRET.encode())
         end = run.end()
