@@ -250,7 +250,7 @@ def test_full_disk_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert shower.closed
     assert shower.failure == "No space left on device"
     said = capsys.readouterr().err
-    assert said == "virtproto: the output cannot be written: No space left on device\n"
+    assert said == "virtproto: --output: /dev/full cannot be written: No space left on device\n"
 
 
 def test_narrow_encodings_get_signs_that_they_have(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ __all__ = ["replay"]
     metavar="PATTERN",
     help="With --to: fields that do not count, such as '*.uuid' or 'DOMAIN_GET_INFO:memory'.",
 )
-@click.option("--strict", is_flag=True, help="Count everything: see below.")
+@click.option("--strict", is_flag=True, help="Count everything: see above.")
 @click.option(
     "--timeout",
     "timeout_s",

@@ -240,7 +240,8 @@ class Shower:
         # ValueError is what a stream says that was closed here.
         if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
             self.failure = error.strerror or str(error)
-            complain(f"the output cannot be written: {self.failure}")
+            where = f"--output: {self._options.output}" if self._owns else "the output"
+            complain(f"{where} cannot be written: {self.failure}")
 
 
 def _opened(path: str | None) -> TextIO | None:

@@ -45,7 +45,11 @@ def read_recording(path: str) -> tuple[Recalled, RecordingError | None]:
         _take(recalled, teller, reader, reader.rest())
         fault = fault or reader.finish()
     if not recalled.messages:
-        raise fault or RecordingError(f"{path} has no conversation to be played")
+        name = "the input" if path == "-" else path
+        if fault is None:
+            raise RecordingError(f"{name} has no conversation to be played")
+        fault.args = (f"{name}: {fault}",)
+        raise fault
     return recalled, fault
 
 

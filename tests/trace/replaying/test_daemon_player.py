@@ -121,6 +121,7 @@ def test_loose_answers_calls_with_other_arguments() -> None:
     assert stage.say(packet(LOOKUP, CALL, lookup("wob")))[0].payload == found(WEB).pack()
     assert len(stage.told) == 1
     assert not stage.told[0].mild
+    assert stage.texts[0].endswith('recorded was "web"; answered all the same')
 
 
 def test_a_procedure_that_is_not_there_is_refused() -> None:

@@ -302,6 +302,8 @@ class DaemonPlayer:
             text = f"not in the recording with these arguments: {places or 'they look the same'}"
         if answered is None:
             self._refuse(call, text, reported=True)
+        else:
+            text += "; answered all the same"
         # What a client calls it that he opens is his own affair, where he is answered.
         self._report(call, text, mild=answered is not None and call.procedure == "CONNECT_OPEN")
 
