@@ -365,3 +365,14 @@ def test_no_text_takes_long(text: str) -> None:
     _read(text)
     # What is tried again and again at each place takes minutes.
     assert time.monotonic() - begun < 10
+
+
+def test_rest_of_a_packet_in_very_many_pieces_is_joined_in_time() -> None:
+    """Joined piece by piece, they would take a time that grows by the square."""
+    pieces = 30_000
+    header = Packet(0x20008086, 1, 350, 0, 1, 0, bytes(32 * pieces - 28)).pack()
+    text = "\nand\n".join(header[at : at + 32].hex() for at in range(0, len(header), 32))
+    began = time.process_time()
+    _, records = _read(text)
+    assert time.process_time() - began < 15
+    assert _packets(records) == [(True, header)]

@@ -133,11 +133,15 @@ def pieces_of(text: str) -> Iterator[Piece]:
     ``text`` has one character for each byte of the file: offsets count them.
     """
     reader = _Lines()
-    offset = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        bare = _QUOTED.sub("", line.rstrip("\r"), 1).replace(_NO_BREAK, " ")
+    offset = number = 0
+    # One by one: all lines at once take many times the memory of the text.
+    while offset <= len(text):
+        end = text.find("\n", offset)
+        end = len(text) if end < 0 else end
+        number += 1
+        bare = _QUOTED.sub("", text[offset:end].rstrip("\r"), 1).replace(_NO_BREAK, " ")
         yield from reader.line(bare, offset, number)
-        offset += len(line) + 1
+        offset = end + 1
     yield from reader.finish()
 
 

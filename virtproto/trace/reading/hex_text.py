@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from virtproto.errors import RecordingError
-from virtproto.protocol.limits import PACKET_MIN
+from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
 from virtproto.trace.looks import looks_like
 from virtproto.trace.reading.hex_lines import pieces_of
 from virtproto.trace.reading.packet_finding import CUT, STRAY, Finder, plausible
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HexReader"]
 
-# Texts are read as a whole: those of reports are small.
-_MOST = 128 << 20
+# Texts are read as a whole, in many times their size of memory: those of reports are small.
+_MOST = 32 << 20
 
 # Link layers that a dumped frame may begin with: Ethernet, Linux cooked, IP without any.
 _LINKS = (1, 276, 113, 101)
@@ -66,7 +66,10 @@ class HexReader:
         self._numbers = 0
         # The conversation of each descriptor, and (None) that of packets without one.
         self._talks: dict[str | None, _Talk] = {}
+        # A packet that is cut, what may be its rest, and how many bytes are missing.
         self._pending: Piece | None = None
+        self._rest: list[bytes] = []
+        self._missing = 0
         self._channels: dict[tuple[str, bool], Finder] = {}
         self._captured: Connections | None = None
         self._pieces = 0
@@ -138,10 +141,12 @@ class HexReader:
         before = self._pending
         begins = len(piece.data) >= PACKET_MIN and plausible(piece.data)
         if before is not None and not begins:
-            piece.data = before.data + piece.data
-            piece.masked = piece.masked or before.masked
-            piece.offset, piece.line = before.offset, before.line
-            self._pending = None
+            before.masked = before.masked or piece.masked
+            self._rest.append(piece.data)
+            self._missing -= len(piece.data)
+            if self._missing > 0:
+                return
+            piece = self._joined(before)
         elif before is not None:
             self._cut(records)
         elif not begins and self._is_frame(piece, records):
@@ -159,15 +164,23 @@ class HexReader:
                 # Its rest may stand elsewhere in the text.
                 piece.data = data
                 self._pending = piece
+                self._missing = int.from_bytes(data[:LENGTH_SIZE], "big") - len(data)
             else:
                 self._found(what, data, records, piece=piece)
         self._found(STRAY, stray, records, piece=piece)
 
     def _cut(self, records: list[Record]) -> None:
         """Tell a packet whose rest is nowhere in the text."""
-        piece, self._pending = self._pending, None
-        if piece is not None:
+        if self._pending is not None:
+            piece = self._joined(self._pending)
             self._found(CUT, piece.data, records, piece=piece)
+
+    def _joined(self, piece: Piece) -> Piece:
+        """Return the packet that is cut with all that came behind it, which ends the wait."""
+        piece.data = b"".join((piece.data, *self._rest))
+        self._pending = None
+        self._rest.clear()
+        return piece
 
     def _is_frame(self, piece: Piece, records: list[Record]) -> bool:
         try:
