@@ -1,6 +1,7 @@
 """Options that several commands have, for click.
 
-Responsible for which daemon is meant, and for JSON; and for what a shell may complete there.
+Responsible for which daemon is meant, for where clients may come to, and for JSON; for what a shell
+may complete there; and for refusing options that do not go together.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import functools
 
 import click
 from click.shell_completion import CompletionItem
+
+from virtproto.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +27,9 @@ __all__ = [
     "complete_volumes",
     "connect",
     "json_option",
+    "listening",
     "offers",
+    "refuse",
 ]
 
 _uri = click.option(
@@ -55,6 +60,48 @@ def connect(command: Callable[..., object]) -> Callable[..., object]:
             return command(**others)
 
     return _uri(_autostart(obey))
+
+
+def _permissions(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> int | None:
+    if text is None:
+        return None
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise UsageError(f"--mode: expected octal permissions such as 660, not {text!r}")
+    return mode
+
+
+_listen = click.option(
+    "--listen", metavar="SOCK", help="Let clients come to SOCK instead of running any."
+)
+_mode = click.option(
+    "--mode",
+    metavar="OCTAL",
+    callback=_permissions,
+    help="With --listen: permissions of SOCK, by default 600.",
+)
+_to_all = click.option(
+    "--to-all",
+    is_flag=True,
+    help="With --listen tcp:.. or @NAME: let other hosts and users come as well.",
+)
+
+
+def listening(command: Callable[..., object]) -> Callable[..., object]:
+    """Add the options for a socket that clients come to: ``listen``, ``mode``, ``to_all``."""
+    return _listen(_mode(_to_all(command)))
+
+
+def refuse(given: dict[str, object], why: str) -> None:
+    """Raise UsageError for the first option that was given, by its name, and say ``why``."""
+    for name, value in given.items():
+        if value not in (None, False, ()):
+            raise UsageError(f"{name} is {why}")
 
 
 def offers(words: Iterable[tuple[str, str]]) -> list[CompletionItem]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from virtproto.cli.options import complete_commands, complete_files
+from virtproto.cli.options import complete_commands, complete_files, listening, refuse
 from virtproto.errors import UsageError
 
 TYPE_CHECKING = False
@@ -18,19 +18,13 @@ __all__ = ["replay"]
 
 
 @click.command("replay", short_help="Play the daemon or the client of a recording.")
-@click.option("--listen", metavar="SOCK", help="Let clients come to SOCK instead of running any.")
+@listening
 @click.option("--to", metavar="URI", help="Play the client's side, to the daemon of URI.")
 @click.option(
     "-c", "--connect", "uri", metavar="URI", help="What COMMAND connects to unless it says so."
 )
 @click.option(
     "--socket", "sockets", multiple=True, metavar="PATH", help="Lead this socket here as well."
-)
-@click.option("--mode", metavar="OCTAL", help="With --listen: permissions of SOCK, by default 600.")
-@click.option(
-    "--to-all",
-    is_flag=True,
-    help="With --listen tcp:.. or @NAME: let other hosts and users come as well.",
 )
 @click.option("--once", is_flag=True, help="With --listen: end when everything was played.")
 @click.option("--loose", is_flag=True, help="Answer calls whose arguments differ all the same.")
@@ -73,7 +67,7 @@ def replay(
     to: str | None,
     uri: str | None,
     sockets: tuple[str, ...],
-    mode: str | None,
+    mode: int | None,
     to_all: bool,
     allow_changes: bool,
     **options: Any,
@@ -100,16 +94,10 @@ def replay(
     from virtproto.cli.output import complain
     from virtproto.proxy.reading_recordings import read_recording
 
-    if [bool(command), listen is not None, to is not None].count(True) != 1:
-        raise UsageError("name a COMMAND to run, or --listen SOCK, or --to URI: one of the three")
-    if not command:
-        _refuse({"-c": uri, "--socket": sockets}, "for a COMMAND")
-    if listen is None:
-        _refuse({"--mode": mode, "--to-all": to_all, "--once": options["once"]}, "for --listen")
-    if to is None:
-        _refuse({"--ignore": options["ignore"], "--allow-changes": allow_changes}, "for --to")
-    else:
-        _refuse({"--loose": options["loose"]}, "not for --to")
+    given = {f"--{name}": options[name] for name in ("once", "ignore", "loose")}
+    given |= {"-c": uri, "--socket": sockets, "--mode": mode, "--to-all": to_all}
+    given["--allow-changes"] = allow_changes
+    _check(bool(command), listen is not None, to is not None, given)
     manner = replaying.Manner(**options)
     recalled, fault = read_recording(file)
     if fault is not None:
@@ -117,24 +105,22 @@ def replay(
     if to is not None:
         code = replaying.replay_to_daemon(recalled, to, manner, allow_changes=allow_changes)
     elif listen is not None:
-        allowed = _mode(mode)
+        allowed = 0o600 if mode is None else mode
         code = replaying.replay_to_clients(recalled, listen, manner, mode=allowed, to_all=to_all)
     else:
         code = replaying.replay_to_command(recalled, command, manner, uri=uri, sockets=sockets)
     context.exit(code)
 
 
-def _refuse(given: dict[str, object], why: str) -> None:
-    for name, value in given.items():
-        if value:
-            raise UsageError(f"{name} is {why}")
-
-
-def _mode(text: str | None) -> int:
-    try:
-        mode = int(text, 8) if text is not None else 0o600
-    except ValueError:
-        mode = -1
-    if not 0 <= mode <= 0o777:
-        raise UsageError(f"--mode: expected octal permissions such as 660, not {text!r}")
-    return mode
+def _check(runs: bool, listens: bool, leads: bool, given: dict[str, object]) -> None:
+    """Refuse what does not go with a COMMAND, --listen or --to, of which there is to be one."""
+    if [runs, listens, leads].count(True) != 1:
+        raise UsageError("name a COMMAND to run, or --listen SOCK, or --to URI: one of the three")
+    for fits, names, why in (
+        (runs, ("-c", "--socket"), "for a COMMAND"),
+        (listens, ("--mode", "--to-all", "--once"), "for --listen"),
+        (leads, ("--ignore", "--allow-changes"), "for --to"),
+        (not leads, ("--loose",), "not for --to"),
+    ):
+        if not fits:
+            refuse({name: given[name] for name in names}, why)

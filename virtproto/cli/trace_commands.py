@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from virtproto.cli.options import complete_commands, complete_files
+from virtproto.cli.options import complete_commands, complete_files, listening, refuse
 from virtproto.cli.showing_options import showing_options
 from virtproto.errors import UsageError
 
@@ -26,14 +26,8 @@ __all__ = ["trace"]
 @click.option(
     "-c", "--connect", "uri", metavar="URI", help="What COMMAND connects to unless it says so."
 )
-@click.option("--listen", metavar="SOCK", help="Let clients come to SOCK instead of running any.")
+@listening
 @click.option("--to", metavar="URI", help="With --listen: where clients are led.")
-@click.option("--mode", metavar="OCTAL", help="With --listen: permissions of SOCK, by default 600.")
-@click.option(
-    "--to-all",
-    is_flag=True,
-    help="With --listen tcp:.. or @NAME: let other hosts and users come as well.",
-)
 @click.option(
     "--record",
     metavar="FILE",
@@ -63,7 +57,7 @@ def trace(
     uri: str | None,
     listen: str | None,
     to: str | None,
-    mode: str | None,
+    mode: int | None,
     to_all: bool,
     record: str | None,
     overwrite: bool,
@@ -91,37 +85,21 @@ def trace(
     if overwrite and record is None:
         raise UsageError("--overwrite is for --record FILE")
     if listen is None:
-        _refuse({"--to": to, "--mode": mode, "--to-all": to_all}, "for --listen")
+        refuse({"--to": to, "--mode": mode, "--to-all": to_all}, "for --listen")
         if not command:
             raise UsageError("name a COMMAND to run, or --listen SOCK")
         code = tracing.trace_command(
             command, showing, keeping, uri=uri, sockets=sockets, authenticate=authenticate
         )
     else:
-        _refuse({"COMMAND": command, "-c": uri, "--socket": sockets}, "not for --listen")
+        refuse({"COMMAND": command, "-c": uri, "--socket": sockets}, "not for --listen")
         code = tracing.trace_clients(
             listen,
             showing,
             keeping,
             uri=to,
-            mode=_mode(mode),
+            mode=0o600 if mode is None else mode,
             to_all=to_all,
             authenticate=authenticate,
         )
     context.exit(code)
-
-
-def _refuse(given: dict[str, object], why: str) -> None:
-    for name, value in given.items():
-        if value:
-            raise UsageError(f"{name} is {why}")
-
-
-def _mode(text: str | None) -> int:
-    try:
-        mode = int(text, 8) if text is not None else 0o600
-    except ValueError:
-        mode = -1
-    if not 0 <= mode <= 0o777:
-        raise UsageError(f"--mode: expected octal permissions such as 660, not {text!r}")
-    return mode
