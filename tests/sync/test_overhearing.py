@@ -115,9 +115,9 @@ def test_a_traced_call_is_torn_anywhere(leads: bool, monkeypatch: pytest.MonkeyP
             assert [each.oddity for each in kept[-2:]] == [None, None]
         check(channel, thread, results)
         peer.stop()
-    # Who follows has fewer, and how many depends on who tells.
     assert place > 30
-    assert observing > 10
+    # Who follows may find that the other tells nearly all.
+    assert observing > 50 or not leads
 
 
 def test_many_threads_are_told_of_in_order(server: ScriptedServer, uri: str) -> None:
