@@ -6,7 +6,7 @@ Responsible for the file, and for saying what of it could not be read. Formats a
 
 from __future__ import annotations
 
-from virtproto.errors import RecordingError
+from virtproto.errors import RecordingError, UsageError
 from virtproto.proxy.packed_files import Source, opened
 from virtproto.trace.reading.formats import reader_of
 from virtproto.trace.replaying.recalling import Recalled
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["read_recording"]
 
+# All of it is in memory, and a packed file of few bytes may hold very much.
+_MOST = 512 << 20
+
 
 def read_recording(path: str) -> tuple[Recalled, RecordingError | None]:
     """Return what the recording at ``path`` tells, all of it in memory; "-" is the input.
 
     And what is wrong with it, where that is damaged or cut off: what is whole before is told.
-    Raises RecordingError where that is nothing, and UsageError for a file that cannot be opened.
+    Raises RecordingError where that is nothing, and UsageError for a file that cannot be opened, or
+    is too large.
     """
     recalled = Recalled()
     teller: Teller | None = None
@@ -60,4 +64,8 @@ def _take(
     for record in records:
         teller = teller or Teller(reader.started_s)
         recalled.add(teller.tell(record))
+        if recalled.size > _MOST:
+            raise UsageError(
+                f"FILE takes more than {_MOST >> 20} MiB of memory: it is too large to be played"
+            )
     return teller

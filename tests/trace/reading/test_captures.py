@@ -360,6 +360,45 @@ def test_memory_does_not_grow_with_the_file() -> None:
     assert peak < 24 << 20
 
 
+def test_memory_does_not_grow_with_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may wait for a packet's end, or for a segment that never comes."""
+    import tracemalloc
+
+    monkeypatch.setattr("virtproto.trace.reading.connections._MOST_HELD", 1 << 20)
+    part = Packet(0x20008086, 1, 350, 0, 9, 0, bytes(1 << 20)).pack()[: 1 << 18]
+    captures = []
+    for number in range(16):
+        connection = Connection(("192.0.2.1", 2000 + number), size=50_000).open()
+        connection.send(True, part)
+        if number % 2:
+            # The first segment with data is lost.
+            del connection.sent[3]
+        captures.append(pcap(_frames(connection))[24:])
+    reader = CaptureReader()
+    reader.feed(pcap([]))
+    kinds = []
+    tracemalloc.start()
+    try:
+        for capture in captures:
+            kinds += [each.kind for each in reader.feed(capture)]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 << 20, "all of it is 4 MiB"
+    # What was held is told as far as it came.
+    assert kinds.count(PACKET) >= 4
+
+
+def test_very_many_interfaces_are_damage() -> None:
+    block = struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20)
+    section = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    reader = CaptureReader()
+    reader.feed(section + block * 65_536)
+    assert reader.error is None
+    reader.feed(block)
+    assert "more than 65536 interfaces" in str(reader.error)
+
+
 def test_loopback_of_either_order() -> None:
     sent = _connection().sent
     little = [(each.time_s, frame(each, NULL)) for each in sent]

@@ -73,6 +73,11 @@ class CapturedConversation:
         # Bytes that were not captured before anything was known to be libvirt's.
         self._missed = 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of packets that are not complete."""
+        return sum(each.held for each in self._finders)
+
     def data(self, first: bool, time_s: float, data: bytes) -> Iterator[Record]:
         """Take bytes of one side, and yield the records that they complete."""
         self.size += len(data)

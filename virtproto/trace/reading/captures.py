@@ -25,6 +25,7 @@ __all__ = ["CaptureReader", "is_capture"]
 
 # A frame or block larger than this is damage: libpcap's own limit is 256 KiB.
 _MOST = 16 << 20
+_MOST_INTERFACES = 65536
 
 _WORDS = {"<": Struct("<II"), ">": Struct(">II")}
 _FILE = {order: Struct(order + "IHHiIII") for order in "<>"}
@@ -226,6 +227,8 @@ class CaptureReader:
     def _add_interface(self, body: bytes, order: str) -> str | None:
         if len(body) < 8:
             return _TOO_SHORT
+        if len(self._interfaces) >= _MOST_INTERFACES:
+            return f"it has more than {_MOST_INTERFACES} interfaces"
         link, _ = _OPTION[order].unpack_from(body)
         interface = _Interface(link, _WORDS[order].unpack_from(body)[1])
         position = 8

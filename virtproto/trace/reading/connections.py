@@ -25,17 +25,27 @@ __all__ = ["Connections"]
 _MOST_KEPT = 4096
 _MOST_OVER = 4096
 
+# What all of them may hold in memory of what cannot be told yet, about.
+_MOST_HELD = 128 << 20
+
 # Of those that are not libvirt's so many are named.
 _MOST_NAMED = 5
 
 
 class _Connection:
-    __slots__ = ("conversation", "first", "reassembly")
+    __slots__ = ("conversation", "first", "reassembly", "weight")
 
     def __init__(self, first: Address, conversation: CapturedConversation) -> None:
         self.first = first
         self.conversation = conversation
         self.reassembly = Reassembly()
+        # What was held when that was asked last.
+        self.weight = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory it takes for what cannot be told yet, about."""
+        return self.reassembly.held + self.conversation.held
 
 
 class Connections:
@@ -55,6 +65,8 @@ class Connections:
         self._count = 0
         self._kept: dict[tuple[Address, Address], _Connection] = {}
         self._over: dict[tuple[Address, Address], None] = {}
+        # Bytes that wait in all of them, no less than that.
+        self._held = 0
         # What is not libvirt's: names, and what it looks like.
         self._others: list[str] = []
         self._other_count = 0
@@ -84,6 +96,8 @@ class Connections:
             self._take(connection, connection.reassembly.add(segment, first=first), records)
             if connection.reassembly.is_over:
                 self._forget(_key(segment), records)
+            else:
+                self._weigh(connection, records)
         return records
 
     def finish(self) -> list[Record]:
@@ -144,6 +158,23 @@ class Connections:
         )
         found = self._kept[key] = _Connection(segment.source, conversation)
         return found
+
+    def _weigh(self, grown: _Connection, records: list[Record]) -> None:
+        """Tell what is held, as far as it came, where all connections together hold too much."""
+        held = grown.held
+        self._held += held - grown.weight
+        grown.weight = held
+        if self._held <= _MOST_HELD:
+            return
+        for each in self._kept.values():
+            each.weight = each.held
+        self._held = sum(each.weight for each in self._kept.values())
+        for key, each in sorted(self._kept.items(), key=lambda item: -item[1].weight):
+            # Well below the bound, so that this is not done at each segment.
+            if self._held <= _MOST_HELD // 2:
+                return
+            self._held -= each.weight
+            self._forget(key, records)
 
     def _least(self) -> tuple[Address, Address]:
         """Return the connection to be forgotten first where there are too many."""

@@ -26,8 +26,14 @@ class Gatherer:
         `use` is to be called then, before the next `add`.
         """
         if data:
-            self._pieces.append(data)
+            pieces = self._pieces
+            pieces.append(data)
             self.held += len(data)
+            # Tiny ones take far more memory than they have bytes. Joined with those of their size
+            # only, each byte is copied few times.
+            while len(pieces) > 1 and len(pieces[-2]) <= len(pieces[-1]):
+                last = pieces.pop()
+                pieces[-1] += last
         return None if self.held < self.wanted else self.all()
 
     def all(self) -> bytes:

@@ -36,6 +36,9 @@ _MOST_HELD = 16 << 20
 # Segments that wait without data to speak of would cost memory as well.
 _MOST_WAITING = 16384
 
+# What one takes beside its bytes, about.
+_SEGMENT_SIZE = 400
+
 _MODULUS = 1 << 32
 
 # A beginning that is captured late stands so little before what was seen already.
@@ -78,6 +81,11 @@ class Reassembly:
     def is_over(self) -> bool:
         """Whether both directions have ended."""
         return self._sides[0].ended and self._sides[1].ended
+
+    @property
+    def held(self) -> int:
+        """How many bytes of memory it takes for what waits, about."""
+        return sum(each.held + _SEGMENT_SIZE * len(each.waiting) for each in self._sides)
 
     def begins_anew(self, segment: Segment, *, first: bool) -> bool:
         """Return whether ``segment`` begins another connection between the same addresses."""

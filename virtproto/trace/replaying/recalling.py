@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Recalled", "RecalledConversation"]
 
 
+# What is kept of one thing that was told, beside a payload.
+_TOLD_SIZE = 800
+
+
 class RecalledConversation:
     """One conversation: its messages in order, and how it ended.
 
@@ -39,18 +43,22 @@ class RecalledConversation:
 class Recalled:
     """All conversations of a recording by their numbers, and all their messages in order.
 
-    ``unplayable`` says in words what was told that cannot be played.
+    ``unplayable`` says in words what was told that cannot be played. ``size`` is how many bytes of
+    memory it all takes, about.
     """
 
     def __init__(self) -> None:
         self.conversations: dict[int, RecalledConversation] = {}
         self.messages: list[TracedMessage] = []
         self.unplayable: list[str] = []
+        self.size = 0
 
     def add(self, told: Iterable[Told]) -> None:
         """Take what `Teller.tell` returned, in its order."""
         for each in told:
+            self.size += _TOLD_SIZE
             if isinstance(each, TracedMessage):
+                self.size += len(each.packet.payload)
                 self._conversation(each.conversation).messages.append(each)
                 self.messages.append(each)
             elif isinstance(each, Begin):
