@@ -316,6 +316,25 @@ def test_a_uri_that_needs_no_daemon_is_explained() -> None:
     assert "test+unix:// asks a daemon" in done.stderr
 
 
+def test_a_program_connects_wherever_it_wants_once_what_traced_it_was_killed(
+    uri: str, tmp_path: Path
+) -> None:
+    program = (
+        "import os, signal, sys, libvirt\n"
+        "of = os.getppid()\n"
+        "libvirt.open(sys.argv[1]).close()\n"
+        "os.kill(of, signal.SIGKILL)\n"
+        "while os.getppid() == of: pass\n"
+        "print(libvirt.open(sys.argv[1]).getURI(), flush=True)"
+    )
+    report = tmp_path / "report"
+    argv = [*TRACE, "--json", "-o", str(report), "--", "/usr/bin/python3", "-c", program, uri]
+    # Its output is open for as long as the program goes on.
+    done = run(argv)
+    assert done.returncode == -signal.SIGKILL
+    assert (done.stdout, done.stderr) == (f"{uri}\n", "")
+
+
 def test_it_is_said_that_what_tells_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "what.vprec"
     # Of the children of what traces, one is the program itself.

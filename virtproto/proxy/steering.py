@@ -20,6 +20,7 @@ from select import POLLIN, poll
 
 from virtproto.proxy import seccomp
 from virtproto.proxy.peers import peer_credentials
+from virtproto.proxy.standby import Standby
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ class Steering:
         self._lead = lead
         self._others = frozenset(others)
         self._note = note
+        # From the first on: this process may be ended by force.
+        self._standby = Standby(listener)
         self._meeting = _Meeting()
         self._loop: Loop | None = None
         # Sockets that were connected for a call that was not waiting any more then.
@@ -139,10 +142,8 @@ class Steering:
         """Ask nobody's leave any more; may be called twice.
 
         Programs that still run are let through from then on, by a process that lasts as long as
-        they do: without anybody who listens the kernel would refuse them every connection.
+        they do.
         """
-        if not self.has_ended and not self._nobody_is_left():
-            leave_open(self._listener)
         self._end()
         self._meeting.close()
 
@@ -152,11 +153,7 @@ class Steering:
                 self._loop.unwatch(self._listener)
             os.close(self._listener)
             self._listener = -1
-
-    def _nobody_is_left(self) -> bool:
-        waiting = poll()
-        waiting.register(self._listener, 0)
-        return bool(waiting.poll(0))
+            self._standby.close()
 
     def _decide_some(self) -> None:
         waiting = poll()
@@ -307,40 +304,6 @@ def connect_to(target: Target) -> socket.socket | None:
         ours.close()
         return None
     return ours
-
-
-def leave_open(listener: int) -> None:
-    """Have a process of its own let through whatever is asked of ``listener``, to the last."""
-    import warnings
-
-    with warnings.catch_warnings():
-        # Threads may run here; the child needs none of what they may hold.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        os.setsid()
-        if os.fork() == 0:
-            _let_all_through(listener)
-    finally:
-        os._exit(0)
-
-
-def _let_all_through(listener: int) -> None:
-    os.chdir("/")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for each in range(3):
-        os.dup2(nothing, each)
-    os.dup2(listener, 3)
-    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-    waiting = poll()
-    waiting.register(3, POLLIN)
-    while waiting.poll()[0][1] & POLLIN:
-        notification = seccomp.receive(3)
-        if notification is not None:
-            seccomp.let_through(3, notification)
 
 
 def _unix_name(address: bytes) -> bytes | None:
