@@ -107,6 +107,15 @@ _WORLD |= {"subprocess", "threading", "time"}
 # What is behind them: the blocking road imports some of these for their small cost.
 _WORLD |= {"_asyncio", "_posixsubprocess", "_socket", "_ssl", "_thread", "posix"}
 
+# The rooms within trace, and what each may know of the others; "" is what stands in none.
+TRACE_ROOMS: dict[str, set[str]] = {
+    "": {"secrets", "printing"},
+    "reading": {""},
+    "secrets": {""},
+    "printing": {"", "secrets"},
+    "replaying": {"", "printing"},
+}
+
 # Nothing that reaches the world outside, or a clock, where there is only bytes and state.
 FORBIDDEN: dict[str, set[str]] = {
     "errors": _WORLD,
@@ -165,6 +174,21 @@ def test_module_imports_only_layers_below(module: str) -> None:
         assert permitted or (target == "" and "" in allowed), (
             f"{MODULES[module]}:{imported.line} imports virtproto.{target}"
         )
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if ".trace." in name])
+def test_rooms_of_a_trace_know_only_what_they_may(module: str) -> None:
+    room = _room(module)
+    for imported in filter(_is_ours, imports_of(module, MODULES[module])):
+        target = f"virtproto.{_below_project(imported)}"
+        if target.startswith("virtproto.trace."):
+            where = f"{MODULES[module]}:{imported.line} imports {target}"
+            assert _room(target) in {room, *TRACE_ROOMS[room]}, where
+
+
+def _room(module: str) -> str:
+    """Return which folder of trace/ a module is in, "" for none of them."""
+    return next((part for part in module.split(".")[2:3] if part in TRACE_ROOMS), "")
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -230,6 +254,8 @@ def test_importing_virtproto_loads_nothing_else_of_it(tmp_path: Path) -> None:
 def test_rules_cover_every_layer_there_is() -> None:
     folders = {path.name for path in (repository / "virtproto").iterdir() if path.is_dir()}
     assert folders - {"__pycache__"} <= set(ALLOWED)
+    rooms = {path.name for path in (repository / "virtproto/trace").iterdir() if path.is_dir()}
+    assert rooms - {"__pycache__"} <= set(TRACE_ROOMS)
 
 
 def test_imports_are_seen_where_they_hide(tmp_path: Path) -> None:

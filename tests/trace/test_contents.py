@@ -246,6 +246,26 @@ def test_damage_where_secrets_may_be_shows_nothing_but_its_place() -> None:
         assert [each.reason for each in told.problems] == ["overwritten"]
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("ge&amp;heim&lt;", "ge&heim<"),
+        ("ge&#38;heim", "ge&heim"),
+        ("ge&heim", "ge&amp;heim"),
+        ("ge'heim", "ge&apos;heim"),
+    ],
+)
+def test_error_does_not_quote_a_password_that_is_written_otherwise(written: str, said: str) -> None:
+    """One that was read out of XML, or put into it."""
+    script = Script()
+    xml = f'<graphics passwd="{written}"/>'
+    serial = script.call("DOMAIN_DEFINE_XML_FLAGS", {"xml": xml, "flags": 0})
+    script.refuse(serial, f"no {said} for VNC")
+    plain = contents(script.messages()[-1]).plain
+    assert isinstance(plain, dict)
+    assert plain["message"] == f"no {SECRET} for VNC"
+
+
 def test_error_does_not_quote_a_call_that_cannot_be_read() -> None:
     script = Script()
     arguments = {"dom": WEB, "user": "root", "password": "geheim", "flags": 0}

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from virtproto.cli.showing_options import ShowingOptions
     from virtproto.trace.reading.formats import Reader
     from virtproto.trace.recording import Record
-    from virtproto.trace.telling import Begin, End
-
-    Told = TracedMessage | Note | Begin | End
+    from virtproto.trace.telling import Told
 
 __all__ = ["run_decode"]
 

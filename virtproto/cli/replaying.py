@@ -23,6 +23,7 @@ from virtproto.proxy.playing_client import PlayingClient
 from virtproto.proxy.playing_daemon import PlayingDaemon
 from virtproto.proxy.rewriting import VARIABLES, redirected
 from virtproto.proxy.running import Signals
+from virtproto.trace.printing.value_text import counted
 from virtproto.trace.replaying.effects import effects
 from virtproto.trace.replaying.judging import Judge
 from virtproto.trace.replaying.opening_answers import is_aside, opened_name
@@ -107,10 +108,10 @@ def replay_to_daemon(
                 "compared": judge.compared,
                 "passed_over": judge.passed_over,
             }
-            passed_over = _count(judge.passed_over, "difference")
+            passed_over = counted(judge.passed_over, "difference")
             told.finish(
                 numbers,
-                f"{_count(client.calls, 'call')} made, {_count(judge.compared, 'answer')} "
+                f"{counted(client.calls, 'call')} made, {counted(judge.compared, 'answer')} "
                 f"compared, {passed_over} passed over",
             )
     return _FAILED if told.counted else 0
@@ -197,7 +198,7 @@ class _Told:
             line = json.dumps({"summary": {**numbers, "deviations": self.counted}})
             print(line, file=self._stream, flush=True)
         else:
-            print(f"{text}; {_count(self.counted, 'deviation')}", file=self._stream, flush=True)
+            print(f"{text}; {counted(self.counted, 'deviation')}", file=self._stream, flush=True)
 
 
 class _Stage:
@@ -248,8 +249,8 @@ class _Stage:
             "not_made": len(left),
         }
         names = ", ".join(dict.fromkeys(each.call.procedure or "?" for each in left[:5]))
-        not_made = f", {_count(len(left), 'recorded call')} not made ({names})" if left else ""
-        text = f"{_count(daemon.answered, 'call')} answered{not_made}"
+        not_made = f", {counted(len(left), 'recorded call')} not made ({names})" if left else ""
+        text = f"{counted(daemon.answered, 'call')} answered{not_made}"
         if left and self._manner.strict:
             self._told.counted += len(left)
         if self._told.counted or left or self._manner.as_json:
@@ -319,7 +320,3 @@ class _Running:
 
     def _listen(self) -> str:
         return self._program.listen(self._stage.daemon)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

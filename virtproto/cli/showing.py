@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from virtproto.cli.showing_options import ShowingOptions
-    from virtproto.trace.telling import Begin, End
-
-    Told = TracedMessage | Note | Begin | End
+    from virtproto.trace.telling import Told
 
 __all__ = ["Shower"]
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     Header = tuple[int, int, int, int, int, int, int]
     Buffer = bytes | bytearray | memoryview
 
-__all__ = ["Packet", "PacketReader", "pack_packet", "pack_header"]
+__all__ = ["HEADER", "Packet", "PacketReader", "pack_header", "pack_packet"]
 
-_HEADER = Struct(">IIIiiIi")
+# Length, program, version, procedure, type, serial, status.
+HEADER = Struct(">IIIiiIi")
 _WORD = Struct(">I")
 _TYPES_WITH_FDS = (MESSAGE_TYPE_CALL_WITH_FDS, MESSAGE_TYPE_REPLY_WITH_FDS)
 _new_packet = object.__new__
@@ -130,7 +131,7 @@ def pack_header(
         room = PAYLOAD_MAX if nfds is None else PAYLOAD_MAX - LENGTH_SIZE
         raise EncodeError(f"a payload of {size} bytes, the limit is {room}")
     try:
-        header = _HEADER.pack(length, program, version, procedure, type, serial, status)
+        header = HEADER.pack(length, program, version, procedure, type, serial, status)
     except StructError as error:
         raise EncodeError(f"a header word out of range: {error}") from None
     return header if nfds is None else header + _WORD.pack(nfds)
@@ -269,7 +270,7 @@ class PacketReader:
         size = len(data)
         if size < PACKET_MIN:
             return None
-        header = _HEADER.unpack_from(data)
+        header = HEADER.unpack_from(data)
         return header if header[0] == size <= PACKET_MAX else None
 
     def next_packet(self) -> Packet | None:
@@ -283,7 +284,7 @@ class PacketReader:
             if available >= LENGTH_SIZE:
                 self._check_length(_WORD.unpack_from(data, start)[0])
             return None
-        header = _HEADER.unpack_from(data, start)
+        header = HEADER.unpack_from(data, start)
         length = header[0]
         if not PACKET_MIN <= length <= PACKET_MAX:
             self._check_length(length)
@@ -321,7 +322,7 @@ class PacketReader:
         found: list[bytes] = []
         if size - start < PACKET_MIN:
             return found
-        alike = _HEADER.pack(
+        alike = HEADER.pack(
             0,
             packet.program,
             packet.version,

@@ -128,7 +128,7 @@ class Listener:
 
     def _listen_at(self, path: str, mode: int) -> None:
         if not path or "\0" in path:
-            raise UsageError("listen: a path, @NAME or tcp:HOST:PORT is wanted")
+            raise UsageError("--listen: a path, @NAME or tcp:HOST:PORT is wanted")
         # As it is for whoever changes the folder later.
         path = os.path.abspath(path)
         _make_way(path)
@@ -162,17 +162,17 @@ def _make_way(path: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(f"listen: {path}: {error.strerror}") from None
+        raise UsageError(f"--listen: {path}: {error.strerror}") from None
     if not stat.S_ISSOCK(found.st_mode):
-        raise UsageError(f"listen: {path} is there already, and is no socket")
+        raise UsageError(f"--listen: {path} is there already, and is no socket")
     with socket(AF_UNIX, SOCK_STREAM) as trial:
         try:
             trial.connect(path)
         except OSError as error:
             if error.errno != ECONNREFUSED:
-                raise UsageError(f"listen: {path}: {error.strerror}") from None
+                raise UsageError(f"--listen: {path}: {error.strerror}") from None
         else:
-            raise UsageError(f"listen: somebody listens on {path} already")
+            raise UsageError(f"--listen: somebody listens on {path} already")
     with suppress(FileNotFoundError):
         os.unlink(path)
 
@@ -180,7 +180,7 @@ def _make_way(path: str) -> None:
 def _bound(shown: str, name: str, mode: int | None = None) -> socket:
     """Return a listening unix socket, which nobody else could use for a moment even."""
     if len(os.fsencode(name)) >= _PATH_SIZE:
-        raise UsageError(f"listen: {shown} is longer than the {_PATH_SIZE - 1} bytes of an address")
+        raise UsageError(f"--listen: {shown} is longer than the {_PATH_SIZE - 1} bytes of an address")
     sock = socket(AF_UNIX, SOCK_STREAM)
     try:
         if mode is not None:
@@ -199,15 +199,15 @@ def _listen_by_tcp(address: str, to_all: bool) -> tuple[socket, str]:
     host, colon, port = address.removeprefix("tcp:").rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"listen: {address!r}: tcp:HOST:PORT is wanted, such as tcp:127.0.0.1:0")
+        raise UsageError(f"--listen: {address!r}: tcp:HOST:PORT is wanted, such as tcp:127.0.0.1:0")
     try:
         family, kind, protocol, _, where = getaddrinfo(host, int(port), type=SOCK_STREAM)[0]
     except (gaierror, UnicodeError):
-        raise UsageError(f"listen: the host {host!r} of {address!r} has no address") from None
+        raise UsageError(f"--listen: the host {host!r} of {address!r} has no address") from None
     if not to_all and not _is_loopback(where):
         raise UsageError(
-            f"listen: {where[0]} can be reached from other machines, whose users would be let in "
-            "as this one: listen on 127.0.0.1, or say that all may come"
+            f"--listen: {where[0]} can be reached from other machines, whose users would be let in "
+            "as this one: listen on 127.0.0.1, or give --to-all"
         )
     sock = socket(family, kind, protocol)
     try:
@@ -229,5 +229,5 @@ def _is_loopback(where: tuple[Any, ...]) -> bool:
 
 def _refused(shown: str, error: OSError) -> UsageError:
     if error.errno == EADDRINUSE:
-        return UsageError(f"listen: somebody listens on {shown} already")
-    return UsageError(f"listen: {shown}: {error.strerror or error}")
+        return UsageError(f"--listen: somebody listens on {shown} already")
+    return UsageError(f"--listen: {shown}: {error.strerror or error}")

@@ -6,7 +6,6 @@ and what is told of the answers, `trace.replaying.client_player` knows. Must not
 
 from __future__ import annotations
 
-import os
 import socket
 from collections import deque
 from select import POLLIN, POLLOUT, poll
@@ -15,7 +14,6 @@ from time import monotonic
 from virtproto.errors import ProtocolError
 from virtproto.protocol.framing import PacketReader
 from virtproto.protocol.keepalive import PONG_PACKET
-from virtproto.protocol.limits import FDS_MAX
 from virtproto.proxy.reaching import Destination
 from virtproto.sync.connecting import connect
 from virtproto.sync.layered_socket import LayeredSocket
@@ -23,6 +21,7 @@ from virtproto.trace import message as kinds
 from virtproto.trace.contents import contents
 from virtproto.trace.replaying.client_player import ClientPlayer
 from virtproto.trace.replaying.stand_ins import StandIns
+from virtproto.transport.descriptors import ANCILLARY_SIZE, close_descriptors, descriptors_in
 from virtproto.wire import PROGRAMS
 
 TYPE_CHECKING = False
@@ -184,7 +183,7 @@ class _Actor:
         self.backlog = 0
         self._road = road
         self._sock = road.sock if road.layer is None else LayeredSocket(road.sock, road.layer)
-        self._room = socket.CMSG_SPACE(FDS_MAX * 4) if road.carries_descriptors else 0
+        self._room = ANCILLARY_SIZE if road.carries_descriptors else 0
         self._reader = PacketReader(fd_passing=road.carries_descriptors)
         self._outgoing: deque[memoryview] = deque()
         self.fd = road.sock.fileno()
@@ -212,10 +211,8 @@ class _Actor:
             data, ancillary, _, _ = self._sock.recvmsg(_READ_SIZE, self._room, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
-        for level, kind, fds in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                for start in range(0, len(fds) - 3, 4):
-                    os.close(int.from_bytes(fds[start : start + 4], "little", signed=True))
+        # There is nobody here who could use them.
+        close_descriptors(descriptors_in(ancillary))
         if not data:
             self.lose("the daemon closed the connection")
             return True

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from fcntl import fcntl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reporter"]
 
-# What of records is under way: the most that the system gives everybody.
-_PIPE_BYTES = 1 << 20
-_F_SETPIPE_SZ = 1031
 _NICE = 15
 # These are for the program that is traced, and end it: what it did is told all the same.
 _IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
@@ -42,8 +38,6 @@ class Reporter:
         sys.stdout.flush()
         sys.stderr.flush()
         reading, self.fd = os.pipe2(os.O_CLOEXEC)
-        with suppress(OSError):
-            fcntl(reading, _F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             self._pid = os.fork()
         except OSError:

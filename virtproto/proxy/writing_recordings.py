@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from gzip import GzipFile
     from typing import Any, BinaryIO
 
-    from virtproto.trace.message import TracedMessage
     from virtproto.trace.recording import Record
-    from virtproto.trace.telling import Begin, End, Note
-
-    Told = TracedMessage | Note | Begin | End
+    from virtproto.trace.telling import Told
 
 __all__ = ["RecordingFile"]
 

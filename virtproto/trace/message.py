@@ -114,12 +114,16 @@ class TracedMessage:
         self.oddity = oddity
 
     @property
-    def size(self) -> int:
-        """Bytes of the packet, length word and count of descriptors included, descriptors not."""
+    def head_size(self) -> int:
+        """Bytes of the packet in front of its payload: where offsets in that count from."""
         from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
 
-        count = 0 if self.packet.nfds is None else LENGTH_SIZE
-        return PACKET_MIN + count + len(self.packet.payload) + self.left_out
+        return PACKET_MIN + (0 if self.packet.nfds is None else LENGTH_SIZE)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the packet, length word and count of descriptors included, descriptors not."""
+        return self.head_size + len(self.packet.payload) + self.left_out
 
     def __repr__(self) -> str:
         # Payloads may hold passwords.

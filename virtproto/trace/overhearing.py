@@ -10,9 +10,8 @@ known to begin, and what came up to there is not told.
 from __future__ import annotations
 
 from itertools import count
-from struct import Struct
 
-from virtproto.protocol.framing import Packet, PacketReader
+from virtproto.protocol.framing import HEADER, Packet, PacketReader
 from virtproto.protocol.limits import PACKET_MIN
 from virtproto.trace.following import Follower
 from virtproto.trace.telling import Begin
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Overhearing"]
 
-_HEADER = Struct(">IIIiiIi")
 # Of all conversations of this process that are traced.
 _numbers = count(1)
 
@@ -68,7 +66,7 @@ class Overhearing:
         ``left_out`` is for one packet whose last bytes are not at hand: how many they are.
         """
         if left_out:
-            _, program, version, procedure, kind, serial, status = _HEADER.unpack_from(data)
+            _, program, version, procedure, kind, serial, status = HEADER.unpack_from(data)
             payload = data[PACKET_MIN:]
             packet = Packet(program, version, procedure, kind, serial, status, payload)
             return [self._follow(packet, time_s, from_client=True, left_out=left_out)]

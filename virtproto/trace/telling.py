@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from struct import Struct
 
-from virtproto.protocol.framing import Packet
+from virtproto.protocol.framing import HEADER, Packet
 from virtproto.protocol.limits import FDS_MAX, LENGTH_SIZE, PACKET_MAX, PACKET_MIN
 from virtproto.trace.following import Follower
 from virtproto.trace.looks import looks_like
@@ -39,7 +39,6 @@ _MOST_MEMORY = 128 << 20
 # Of what a conversation's beginning says of it: far more than there is to say.
 _MOST_ABOUT = 65536
 
-_HEADER = Struct(">IIIiiIi")
 _WORD = Struct(">I")
 _WITH_FDS = (MESSAGE_TYPE_CALL_WITH_FDS, MESSAGE_TYPE_REPLY_WITH_FDS)
 
@@ -213,7 +212,7 @@ class Teller:
         size = len(body)
         if size < PACKET_MIN:
             return self._bytes(record, time_s, f"{size} bytes of a packet, its header is cut")
-        length, program, version, procedure, kind, serial, status = _HEADER.unpack_from(body)
+        length, program, version, procedure, kind, serial, status = HEADER.unpack_from(body)
         oddity = _fault(length, size, bool(record.flags & LEFT_OUT))
         start = PACKET_MIN
         nfds = None

@@ -47,6 +47,8 @@ HELD = [
     "&lt;graphics passwd=&#39;{}&#39;/&gt;",
     "the password '{}' was refused",
     'password is "{}"',
+    "<description>the password is &apos;{}&apos;</description>",
+    "the password &quot;{}&quot; was refused",
     "password: {}",
     "passphrase={}",
     "--password {} --user x",

@@ -93,7 +93,7 @@ class HexDump:
             if hidden is not None:
                 payload, stars = hidden, _stars(message)
         yield from self._header(message)
-        base = PACKET_MIN + (0 if message.packet.nfds is None else LENGTH_SIZE)
+        base = message.head_size
         if message.type_name is None:
             what = "data" if message.kind == "data" else "payload"
             yield from self._plain(base, payload, stars, what)

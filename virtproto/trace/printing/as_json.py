@@ -29,7 +29,6 @@ from datetime import UTC, datetime
 from math import isfinite
 
 from virtproto.model.plain import to_json
-from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
 from virtproto.trace.contents import contents
 from virtproto.trace.following import ERROR_TYPE
 from virtproto.trace.message import TracedMessage
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from virtproto.trace.contents import Contents
-    from virtproto.trace.telling import Note
+    from virtproto.trace.telling import Note, Told
 
 __all__ = ["STATUSES", "TYPES", "JSONLines"]
 
@@ -69,7 +68,7 @@ class JSONLines:
         """Tell times from this one on, not from the first object's."""
         self._began_s = time_s
 
-    def line(self, told: TracedMessage | Note | Begin | End) -> str:
+    def line(self, told: Told) -> str:
         """Return the object as text, in ASCII, without a line end."""
         return self.text(self.object(told))
 
@@ -81,7 +80,7 @@ class JSONLines:
             # JSON has no word for them; those on the wire are typed parameters.
             return self._encode(_finite(found))
 
-    def object(self, told: TracedMessage | Note | Begin | End) -> dict[str, Any]:
+    def object(self, told: Told) -> dict[str, Any]:
         """Return the object; what is in it is JSON's."""
         if isinstance(told, TracedMessage):
             return self._message(told)
@@ -97,7 +96,7 @@ class JSONLines:
                 found["bytes"] = told.data.hex()
         return found
 
-    def _head(self, told: TracedMessage | Note | Begin | End, kind: str) -> dict[str, Any]:
+    def _head(self, told: Told, kind: str) -> dict[str, Any]:
         time_s = told.time_s
         if self._began_s is None:
             self._began_s = time_s
@@ -168,7 +167,7 @@ class JSONLines:
                 "message": plain.get("message"),
             }
         if read.problems:
-            head = PACKET_MIN + (LENGTH_SIZE if message.packet.nfds is not None else 0)
+            head = message.head_size
             found["problems"] = [
                 {"offset": head + each.offset, "path": each.path, "reason": each.reason}
                 for each in read.problems

@@ -12,9 +12,7 @@ from virtproto.trace.telling import Begin, End
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.trace.printing.filter_expressions import Filter
-    from virtproto.trace.telling import Note
-
-    Told = TracedMessage | Note | Begin | End
+    from virtproto.trace.telling import Told
 
 __all__ = ["Filtering"]
 

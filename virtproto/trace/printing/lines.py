@@ -11,13 +11,12 @@ of output, or time zones: how a time is written comes in as a function.
 from __future__ import annotations
 
 from virtproto.model.screen_text import columns, cut, head, visible
-from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MIN
 from virtproto.trace import message as kinds
 from virtproto.trace.contents import Contents, contents
 from virtproto.trace.following import ERROR_TYPE
 from virtproto.trace.message import TracedMessage
 from virtproto.trace.printing.naming import error_domain, error_number, names_of, with_detail
-from virtproto.trace.printing.value_text import LineFull, SpanWriter, duration, shown_size
+from virtproto.trace.printing.value_text import LineFull, SpanWriter, counted, duration, shown_size
 from virtproto.trace.telling import Begin, End, Note
 from virtproto.wire.rpc import MESSAGE_STATUS_ERROR, MESSAGE_STATUS_OK
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from virtproto.trace.printing.stream_runs import StreamRun
     from virtproto.trace.printing.value_text import Span
+    from virtproto.trace.telling import Told
 
 __all__ = ["STYLES", "Liner", "fields_text", "procedure_name", "status_word", "text_of"]
 
@@ -129,7 +129,7 @@ class Liner:
         text = f"{time:>{room}}   {'call':>4} {'what':<6} {measures}procedure  fields"
         return [(text if not self.width else cut(text, self.width), "dim")]
 
-    def lines(self, told: TracedMessage | Note | Begin | End) -> list[list[Span]]:
+    def lines(self, told: Told) -> list[list[Span]]:
         """Return the lines that tell what was overheard: mostly one.
 
         What went wrong is never cut: where the line is too narrow it goes on below.
@@ -266,7 +266,7 @@ class Liner:
             # The other end has said so a moment ago.
             return []
         if waiting:
-            text += f"; {_counted(len(waiting), 'call')} without an answer"
+            text += f"; {counted(len(waiting), 'call')} without an answer"
         lines = self._remark(end.time_s, end.conversation, text, "odd" if waiting else "note")
         for call in waiting[:_MOST_UNANSWERED]:
             writer = self._writer(end.time_s, end.conversation)
@@ -375,10 +375,9 @@ def _remarks(message: TracedMessage, found: Contents) -> list[Span]:
 def problem_text(problems: list[Any], message: TracedMessage) -> str:
     """Return the first problem of a payload, with its offset in the packet, and how many follow."""
     first = problems[0]
-    head = PACKET_MIN + (LENGTH_SIZE if message.packet.nfds is not None else 0)
     place = f"{first.path}: " if first.path else ""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"byte {head + first.offset}: {place}{first.reason}{more}"
+    return f"byte {message.head_size + first.offset}: {place}{first.reason}{more}"
 
 
 def _error(plain: dict[str, Any]) -> str:
@@ -401,7 +400,3 @@ def _style_of(message: TracedMessage, word: str) -> str:
 
 def _whole(size: int) -> str:
     return f"{size}B" if size < 1_000_000 else shown_size(size).replace(" ", "")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

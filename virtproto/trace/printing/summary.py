@@ -17,7 +17,7 @@ from virtproto.wire.rpc import MESSAGE_STATUS_ERROR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from virtproto.trace.telling import Note
+    from virtproto.trace.telling import Told
 
 __all__ = ["CallCount", "ErrorCount", "EventCount", "StreamCount", "Summary"]
 
@@ -114,7 +114,7 @@ class Summary:
         """The time from the first message to the last."""
         return 0.0 if self.began_s is None else max(0.0, self.ended_s - self.began_s)
 
-    def add(self, told: TracedMessage | Note | Begin | End) -> None:
+    def add(self, told: Told) -> None:
         """Count what was told."""
         if isinstance(told, TracedMessage):
             self._pass_time(told.time_s)

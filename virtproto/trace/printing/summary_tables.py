@@ -6,7 +6,7 @@ Responsible for what is told, in which order, and for units. Must not know how t
 from __future__ import annotations
 
 from virtproto.trace.printing.naming import error_domain, error_number
-from virtproto.trace.printing.value_text import duration, shown_size
+from virtproto.trace.printing.value_text import counted, duration, shown_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,21 +91,17 @@ def totals(summary: Summary) -> str:
     from_daemons, from_clients = summary.bytes
     many = len(summary.conversations)
     parts = [
-        _counted(many, "conversation"),
-        f"{_counted(summary.messages, 'message')} in {duration(summary.lasted_s)}",
+        counted(many, "conversation"),
+        f"{counted(summary.messages, 'message')} in {duration(summary.lasted_s)}",
         f"{shown_size(from_clients)} to the daemon",
         f"{shown_size(from_daemons)} from it",
-        f"at most {_counted(summary.most_in_flight, 'call')} in flight",
+        f"at most {counted(summary.most_in_flight, 'call')} in flight",
     ]
     if summary.unanswered:
-        parts.append(f"{_counted(summary.unanswered, 'call')} without an answer")
+        parts.append(f"{counted(summary.unanswered, 'call')} without an answer")
     if any(summary.pings):
         parts.append(f"{sum(summary.pings)} of keepalive")
     return ", ".join(parts)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _by_time(summary: Summary) -> list[tuple[str, CallCount]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Names = Mapping[str, "Naming"]
     Span = tuple[str, str]
 
-__all__ = ["LineFull", "Naming", "SpanWriter", "duration", "shown_size"]
+__all__ = ["LineFull", "Naming", "SpanWriter", "counted", "duration", "shown_size"]
 
 # What makes a field name one of a char array: bytes elsewhere are no text.
 _TEXTS = frozenset({"data", "model", "doi", "label"})
@@ -35,6 +35,11 @@ def duration(seconds: float) -> str:
         return f"{seconds * 1e6:.0f} µs"
     value, unit = (seconds * 1e3, "ms") if seconds < 0.9995 else (seconds, "s")
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
+
+
+def counted(count: int, what: str) -> str:
+    """Return "1 call", "2 calls"."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def shown_size(count: float) -> str:

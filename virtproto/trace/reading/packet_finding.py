@@ -7,8 +7,8 @@ the next packet again by the looks of its header. Must not know whose bytes they
 from __future__ import annotations
 
 import re
-from struct import Struct
 
+from virtproto.protocol.framing import HEADER
 from virtproto.protocol.limits import LENGTH_SIZE, PACKET_MAX, PACKET_MIN
 from virtproto.trace.reading.gathering import Gatherer
 from virtproto.wire import PROGRAMS
@@ -29,7 +29,6 @@ __all__ = ["CUT", "STRAY", "WHOLE", "Finder", "plausible"]
 # end), and STRAY bytes, which are no packet or the rest of one.
 WHOLE, CUT, STRAY = "whole", "cut", "stray"
 
-_HEADER = Struct(">IIIiiIi")
 _VERSION = 1
 _MOST_PROCEDURES = 100_000
 _STREAMS = (MESSAGE_TYPE_STREAM, MESSAGE_TYPE_STREAM_HOLE)
@@ -48,7 +47,7 @@ def plausible(data: bytes, start: int = 0, *, strict: bool = True) -> bool:
     With ``strict`` its program is one of libvirt's and all its numbers are what they can be, so
     that random bytes never pass; without, programs and procedures may be unknown ones.
     """
-    length, program, version, procedure, kind, _, status = _HEADER.unpack_from(data, start)
+    length, program, version, procedure, kind, _, status = HEADER.unpack_from(data, start)
     if not PACKET_MIN <= length <= PACKET_MAX:
         return False
     known = program in _NUMBERS and version == _VERSION

@@ -32,6 +32,9 @@ _NARROW_MARK = b"\0\0\0x"
 # What is shorter is not looked for in an error's words: it would be found in most of them.
 _SHORTEST = 3
 
+# What XML writes otherwise.
+_MARKUP = re.compile(rb"[&<>\"']")
+
 _TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}")
 
 # Enough to tell what bytes look like that are not libvirt's: a length word, or a magic number.
@@ -127,6 +130,19 @@ def is_sensitive(plan: Plan, payload: bytes, known: tuple[bytes, ...] = ()) -> b
     return any(name.encode() in payload for name in load_contract().secret_parameters)
 
 
+def _as_markup(value: bytes) -> set[bytes]:
+    """Return what a text is in XML, and what one out of XML means."""
+    if not _MARKUP.search(value):
+        return set()
+    from html import escape, unescape
+
+    text = value.decode("utf-8", "surrogateescape")
+    written = escape(text, quote=False)
+    quoted = written.replace('"', "&quot;").replace("'", "&apos;")
+    forms = {unescape(text), written, quoted, escape(text)}
+    return {form.encode("utf-8", "surrogateescape") for form in forms}
+
+
 def secrets_of_call(message: TracedMessage) -> tuple[bytes, ...]:
     """Return the secrets of the call that an error answers, which the error may quote."""
     call = message.call
@@ -145,4 +161,6 @@ def secrets_of_call(message: TracedMessage) -> tuple[bytes, ...]:
     values |= {payload[start + 3 : stop : 4] for start, stop in places.narrow}
     # An agent's command is secret as a whole: of its parts those that say so are.
     values |= {value[one:two] for value in list(values) for one, two in spans(value)}
+    # What quotes them may have read or written them as XML.
+    values |= {form for value in list(values) for form in _as_markup(value)}
     return tuple(sorted((each for each in values if len(each) >= _SHORTEST), key=len, reverse=True))

@@ -48,7 +48,9 @@ _NAMES[_DATA] = re.compile(rb"(?<![a-z0-9])data(?=\\*+[\"']?+\s*+[=:])")
 # this takes more than linear time. A quote that closes a JSON member's name may be escaped.
 _CLOSED = rb"\\*+(?:[\"']|&(?:amp;)*+(?:quot|apos|#0*+3[49]|#x0*+2[27]);)?+"
 _ASSIGNED = re.compile(_CLOSED + rb"\s*+[=:]\s*+")
-_SAID = re.compile(rb"\s++(?:(?:is|was|to)\s++)?+(?=\\*[\"'])")
+_SAID = re.compile(
+    rb"\s++(?:(?:is|was|to)\s++)?+(?=\\*[\"']|&(?:amp;)*+(?:quot|apos|#0*+3[49]|#x0*+2[27]);)"
+)
 _PAIRED = re.compile(_CLOSED + rb"\s*+,?+\s*+\\*+[\"']?+value\\*+[\"']?+\s*+[=:]\s*+")
 _LISTED = re.compile(_CLOSED + rb"\s*+,?+\s*+")
 _HELD = re.compile(rb"\\*+[\"']\s*+>")
