@@ -294,6 +294,16 @@ def test_a_place_of_another_root_is_found(tmp_path: Path) -> None:
         assert found == [os.stat(below / "real" / "libvirt-sock").st_ino]
 
 
+def test_a_folder_for_passing_things_with_a_long_name_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert run_led(CONNECT, str(tmp_path / "libvirt-sock")).code == 0
+    assert list(folder.iterdir()) == []
+
+
 def test_the_way_there_by_ourselves(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 40)
     folder.mkdir()

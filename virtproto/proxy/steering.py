@@ -258,7 +258,12 @@ class _Meeting:
         folder = tempfile.mkdtemp(prefix="virtproto-")
         path = f"{folder}/sock"
         try:
-            self._listening.bind(path)
+            inside = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+            try:
+                # By way of a descriptor: the path may be longer than an address can say.
+                self._listening.bind(f"/proc/self/fd/{inside}/sock")
+            finally:
+                os.close(inside)
             self._listening.listen()
             self._place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         finally:
