@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import resource
 import select
@@ -275,6 +276,19 @@ def test_descriptors_that_cannot_be_carried_are_a_complaint_and_the_end() -> Non
     note = running.notes()[0]
     assert "cannot be carried" in note
     assert "host.example by TLS" in note
+
+
+def test_the_way_by_a_program_is_told_with_the_host_once() -> None:
+    with RunningCarriage() as running:
+        near, client = socket.socketpair()
+        far, daemon = socket.socketpair()
+        name = "ssh to host.example"
+        running.lead(near, Road(far, name, host="host.example", by=name))
+        client.close()
+        daemon.close()
+        assert running.ended.get(timeout=LIMIT_S) == 1
+    about = json.loads(running.records()[0].body)
+    assert (about["daemon"], about["by"]) == ("host.example", "ssh")
 
 
 def test_many_conversations_do_not_mix(running: RunningCarriage) -> None:

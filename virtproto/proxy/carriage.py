@@ -111,7 +111,11 @@ class Carriage:
         ``about`` is what is known of the two, for the record of the beginning; it must be fit for
         JSON. The road's own name and kind are ``daemon`` and ``by`` where it does not tell others.
         """
-        number = self._begin({"daemon": road.name, "by": road.by, **about})
+        name, by = road.name, road.by
+        if by == name:
+            # Of a program that leads there: "ssh to host".
+            name, by = road.host, by.removesuffix(f" to {road.host}")
+        number = self._begin({"daemon": name, "by": by, **about})
         for sock in (client, road.sock):
             sock.setblocking(False)
             _make_room(sock)

@@ -180,7 +180,9 @@ def _make_way(path: str) -> None:
 def _bound(shown: str, name: str, mode: int | None = None) -> socket:
     """Return a listening unix socket, which nobody else could use for a moment even."""
     if len(os.fsencode(name)) >= _PATH_SIZE:
-        raise UsageError(f"--listen: {shown} is longer than the {_PATH_SIZE - 1} bytes of an address")
+        raise UsageError(
+            f"--listen: {shown} is longer than the {_PATH_SIZE - 1} bytes of an address"
+        )
     sock = socket(AF_UNIX, SOCK_STREAM)
     try:
         if mode is not None:
