@@ -211,6 +211,12 @@ def test_output_goes_to_a_private_file(tmp_path: Path) -> None:
     new = tmp_path / "new.txt"
     _shown(eventful(), output=str(new))
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
+    # Others may read it as before, unless there are passwords in it.
+    new.chmod(0o644)
+    _shown(eventful(), output=str(new))
+    assert stat.S_IMODE(new.stat().st_mode) == 0o644
+    _shown(eventful(), output=str(new), show_secrets=True)
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
     with pytest.raises(UsageError, match=r"--output: .*missing/x cannot be written: No such file"):
         Shower(ShowingOptions(output=str(tmp_path / "missing/x")))
 

@@ -7,6 +7,7 @@ the text is, `virtproto.trace` knows. Must not know click, or who tells.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 
@@ -39,6 +40,8 @@ _PIPE_WIDTH, _PIPE_LONGEST = 1000, 200
 # keep coming.
 _PATIENCE_S = 0.25
 _PROGRESS_S = 1.0
+# Of a file that is made, and of any that passwords are written to.
+_MODE = 0o600
 # So much text is written at once.
 _ENOUGH = 65536
 
@@ -65,7 +68,7 @@ class Shower:
         self.closed = False
         self.failure: str | None = None
         self._options = options
-        self._stream = _opened(options.output) or stream or sys.stdout
+        self._stream = _opened(options.output, secrets=options.show_secrets) or stream or sys.stdout
         self._owns = options.output is not None
         self._painter = Painter(self._stream, options.color)
         secrets = options.show_secrets
@@ -242,12 +245,14 @@ class Shower:
             complain(f"{where} cannot be written: {self.failure}")
 
 
-def _opened(path: str | None) -> TextIO | None:
+def _opened(path: str | None, *, secrets: bool) -> TextIO | None:
     if path is None:
         return None
     try:
         # What it holds is as private as the conversations are.
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+        if secrets and stat.S_ISREG(os.fstat(number).st_mode):
+            os.fchmod(number, _MODE)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"--output: {path} cannot be written: {reason}") from None
