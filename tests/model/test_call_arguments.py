@@ -145,6 +145,15 @@ def test_refusals_name_the_argument_and_what_is_near(words: tuple[str, ...], sai
     assert refusal("DOMAIN_GET_XML_DESC", *words).startswith(said)
 
 
+def test_what_is_no_json_is_explained() -> None:
+    wanted = "params: expected remote_typed_param<16> as JSON"
+    for word, more in (
+        ('params={"weight": 61', ", and it is none: Expecting ',' delimiter"),
+        ("params=weight", ', such as params={"NAME": VALUE}, or params.NAME=VALUE'),
+    ):
+        assert refusal("DOMAIN_SET_SCHEDULER_PARAMETERS", word).startswith(wanted + more)
+
+
 def test_an_object_by_its_name_is_to_be_looked_up() -> None:
     for word in ("dom=web", '{"dom": "web"}'):
         taken = arguments("DOMAIN_SUSPEND")

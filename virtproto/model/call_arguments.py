@@ -216,7 +216,13 @@ class CallArguments:
             return self._number(resolved, path, text)
         value, fault = _read(text)
         if fault is not None:
-            told = f": expected {resolved.spelling} as JSON" if "not JSON" in fault else fault
+            told = fault
+            if "not JSON" in fault:
+                told = f": expected {resolved.spelling} as JSON"
+                if is_json:
+                    told += f", and it is none: {fault.partition('JSON: ')[2]}"
+                elif is_typed_parameters(resolved):
+                    told += f', such as {path}={{"NAME": VALUE}}, or {path}.NAME=VALUE'
             raise UsageError(f"{path}{told}")
         return self._from_json(resolved, value, path)
 

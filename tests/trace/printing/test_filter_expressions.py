@@ -104,7 +104,7 @@ def test_secrets_cannot_be_searched_for() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "something is missing after --filter"),
+        ("", "the expression is empty; there are"),
         ("DOMAIN_NOSUCH", "no procedure matches 'DOMAIN_NOSUCH'"),
         ("nosuch:*", "no procedure matches"),
         ("call and", "something is missing after"),

@@ -156,6 +156,8 @@ class _Reader:
 
     def _take(self, after: str) -> tuple[str, bool]:
         if self._next >= len(self._tokens):
+            if not self._tokens:
+                raise UsageError(f"--filter: the expression is empty; {_THERE_IS}")
             raise self._wrong(f"something is missing after {after}")
         self._next += 1
         return self._tokens[self._next - 1]
