@@ -143,3 +143,16 @@ def test_memory_does_not_grow_with_names() -> None:
     assert len(summary.events) <= 4097
     assert len(summary.oddities) <= 4097
     assert summary.calls["(others)"].calls == 10_000 - 4096
+
+
+def test_memory_does_not_grow_with_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virtproto.trace.printing.summary._MOST_CONVERSATIONS", 10)
+    summary = Summary()
+    for number in range(1, 51):
+        script = Script(number)
+        script.call("NODE_GET_INFO")
+        [call] = script.messages()
+        summary.add(call)
+    assert len(summary.conversations) == 10
+    assert summary.most_in_flight == 10
+    assert summary.messages == 50

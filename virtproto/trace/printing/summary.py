@@ -23,6 +23,8 @@ __all__ = ["CallCount", "ErrorCount", "EventCount", "StreamCount", "Summary"]
 
 # Bounds for what damaged recordings say: names of procedures, kinds of errors and oddities.
 _MOST_NAMES = 4096
+# And of conversations: more are counted as so many.
+_MOST_CONVERSATIONS = 1 << 18
 _OTHERS = "(others)"
 
 
@@ -124,7 +126,7 @@ class Summary:
             self._pass_time(told.time_s)
             self._end(told)
         elif isinstance(told, Begin):
-            self.conversations.add(told.conversation)
+            self._meet(told.conversation)
         elif told.damage:
             self._odd("bytes that are no packet" if told.offset is not None else told.text)
             if told.from_client is not None:
@@ -140,16 +142,22 @@ class Summary:
             self.in_flight_s[self._now] = self.in_flight_s.get(self._now, 0.0) + passed
             self.ended_s = time_s
 
+    def _meet(self, conversation: int) -> None:
+        if len(self.conversations) < _MOST_CONVERSATIONS:
+            self.conversations.add(conversation)
+
     def _set_waiting(self, conversation: int, count: int) -> None:
         before = self._waiting.get(conversation, 0)
         if count != before:
+            if not before and len(self._waiting) >= _MOST_CONVERSATIONS:
+                self._now -= self._waiting.pop(next(iter(self._waiting)))
             self._waiting[conversation] = count
             self._now += count - before
             self.most_in_flight = max(self.most_in_flight, self._now)
 
     def _message(self, message: TracedMessage) -> None:
         self.messages += 1
-        self.conversations.add(message.conversation)
+        self._meet(message.conversation)
         self.bytes[message.from_client] += message.size
         if message.oddity is not None:
             self._odd(message.oddity)
