@@ -46,6 +46,16 @@ def test_pipe_gets_plain_lines() -> None:
     assert "procedure  fields" not in shown
 
 
+def test_times_are_the_same_whatever_a_filter_leaves() -> None:
+    script = Script(step_s=0.5)
+    script.call("CONNECT_GET_HOSTNAME")
+    script.ping()
+    every = _shown(script).splitlines()
+    assert _shown(script, wanted="ping").splitlines()[0] == every[1]
+    found = _shown(script, as_json=True, wanted="ping").splitlines()
+    assert json.loads(found[0])["elapsed_s"] == 0.5
+
+
 def test_terminal_gets_colours_headings_and_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
