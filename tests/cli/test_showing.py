@@ -185,6 +185,12 @@ def test_summary_leaves_out_columns_that_do_not_fit(width: int) -> None:
     assert all(len(line) <= width for line in shown.splitlines()[:-1])
 
 
+def test_a_narrow_summary_keeps_the_names_rather_than_more_times() -> None:
+    shown = _shown(eventful(), summary=True, width=64)
+    assert "remote:CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY" in shown
+    assert "median" not in shown.splitlines()[0]
+
+
 def test_filter_applies_to_all_that_is_printed() -> None:
     assert "REGISTER_ANY" not in _shown(eventful(), wanted="error")
     shown = _shown(eventful(), wanted="error")

@@ -21,18 +21,18 @@ __all__ = ["SummaryTable", "summary_object", "summary_tables", "totals"]
 
 _PERCENTILES = (50, 95, 99)
 _CALLS: tuple[Column, ...] = (
-    ("% time", True, 1),
+    ("% time", True, 3),
     ("total", True, 0),
     ("calls", True, 0),
     ("errors", True, 0),
     ("no answer", True, 0),
-    ("min", True, 6),
-    ("median", True, 0),
-    ("p95", True, 2),
-    ("p99", True, 3),
-    ("max", True, 0),
-    ("sent", True, 5),
-    ("received", True, 4),
+    ("min", True, 8),
+    ("median", True, 1),
+    ("p95", True, 4),
+    ("p99", True, 5),
+    ("max", True, 2),
+    ("sent", True, 7),
+    ("received", True, 6),
     ("procedure", False, 0),
 )
 
