@@ -186,7 +186,7 @@ def test_summary_leaves_out_columns_that_do_not_fit(width: int) -> None:
 
 
 def test_a_narrow_summary_keeps_the_names_rather_than_more_times() -> None:
-    shown = _shown(eventful(), summary=True, width=64)
+    shown = _shown(eventful(), summary=True, width=90)
     assert "remote:CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY" in shown
     assert "median" not in shown.splitlines()[0]
 
