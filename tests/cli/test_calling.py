@@ -131,6 +131,7 @@ def test_a_procedure_may_be_spelled_as_its_enumerator(
         ("ADMIN_PROC_CONNECT_OPEN", (), "not spoken on a connection to a hypervisor"),
         ("9999", (), "no procedure 9999"),
         ("smoke:X", (), "no program 'smoke'"),
+        ('{"name": "web"}', (), "PROC comes first"),
         ("admin:CONNECT_OPEN", (), "not spoken on a connection to a hypervisor"),
         ("keepalive:PING", (), "not spoken on a connection to a hypervisor"),
         ("DOMAIN_EVENT_LIFECYCLE", (), "is an event"),

@@ -83,6 +83,10 @@ def test_procedures_in_the_case_in_which_they_are_begun(complete: Complete) -> N
     assert complete("procs", "--program", "q") == [("word", "qemu")]
 
 
+def test_a_program_alone_does_not_say_in_which_case(complete: Complete) -> None:
+    assert ("word", "qemu:DOMAIN_AGENT_COMMAND") in complete("call", "qemu:")
+
+
 def test_arguments_of_the_procedure(complete: Complete) -> None:
     proc = "DOMAIN_SET_SCHEDULER_PARAMETERS_FLAGS"
     assert complete("call", proc, "") == [

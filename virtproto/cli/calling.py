@@ -67,6 +67,8 @@ def find_callable(text: str) -> tuple[str, Procedure[Any, Any]]:
 
     Raises UsageError, with near names, if a connection to a hypervisor has none.
     """
+    if text.lstrip().startswith("{"):
+        raise UsageError("PROC comes first, and the JSON object of its arguments behind it")
     given, colon, name = text.rpartition(":")
     program = given.lower() if colon else "remote"
     prefix, rest = split_enumerator(name)

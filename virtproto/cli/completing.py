@@ -81,7 +81,7 @@ def procedure_names(begun: str, *, callable_only: bool = True) -> Words:
 def _beginning(begun: str, words: Iterable[tuple[str, str]]) -> Words:
     """Return the words that begin so, in whichever case that is."""
     found = [(word, said) for word, said in words if word.lower().startswith(begun.lower())]
-    if begun and begun == begun.lower():
+    if begun.rpartition(":")[2] and begun == begun.lower():
         found = [(word.lower(), said) for word, said in found]
     return sorted(found)
 
