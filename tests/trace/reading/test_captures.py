@@ -28,7 +28,8 @@ from tests.trace.reading.capturing import (
     with_vlan,
 )
 from virtproto.protocol.framing import Packet
-from virtproto.trace.reading.captures import CaptureReader, is_capture
+from virtproto.trace.reading.captures import CaptureReader
+from virtproto.trace.reading.formats import reader_of
 from virtproto.trace.recording import BEGIN, BYTES, END, NOTE, PACKET, Record
 from virtproto.trace.telling import Teller
 
@@ -102,7 +103,7 @@ def test_tagged_frames_are_read() -> None:
 @pytest.mark.parametrize("nano", [False, True])
 def test_pcap_is_read_in_either_order_of_bytes(order: str, nano: bool) -> None:
     data = pcap(_frames(_connection()), order=order, nano=nano)
-    assert is_capture(data)
+    assert isinstance(reader_of(data), CaptureReader)
     _, records = _read(data)
     assert _packets(records) == SAID
     assert records[1].time_s == pytest.approx(0.003, abs=1e-6)
@@ -118,7 +119,7 @@ def test_pcapng_is_read_with_several_interfaces(order: str, unit: int) -> None:
         for number, each in enumerate(sent)
     ]
     data = pcapng(frames, links, order=order, unit=unit)
-    assert is_capture(data)
+    assert isinstance(reader_of(data), CaptureReader)
     reader, records = _read(data)
     assert (_packets(records), reader.error) == (SAID, None)
     assert records[1].time_s == pytest.approx(0.003, abs=1e-5)

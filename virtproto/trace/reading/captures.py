@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.trace.recording import Record
 
-__all__ = ["CaptureReader", "is_capture"]
+__all__ = ["CaptureReader"]
 
 # A frame or block larger than this is damage: libpcap's own limit is 256 KiB.
 _MOST = 16 << 20
@@ -52,11 +52,6 @@ _BLOCK_MIN = 12
 
 _TOO_SHORT = "its block is too short for what it says that it holds, or its interface is unknown"
 _NO_TIME = "its time is beyond all calendars"
-
-
-def is_capture(start: bytes) -> bool:
-    """Return whether a file that starts so is a capture in one of the two formats."""
-    return start[:4] in _PCAP or (start[:4] == _SECTION and start[8:12] in _ORDERS)
 
 
 class _Interface:
