@@ -85,6 +85,8 @@ def test_console_is_joined_through_the_trace(libvirtd: PrivateDaemon, tmp_path: 
         command = trace_command(report, "virsh", "-c", uri, "console", "traced")
         with PseudoTerminal(*command[3:], stderr_too=True) as terminal:
             terminal.read_until(b"^] (Ctrl + ])\r\n")
+            # Before that the terminal itself echoes, and virsh reads all of it at once.
+            terminal.wait_for(raw=True)
             terminal.type(b"is anybody there?\r")
             terminal.read_until(b"is anybody there?", anywhere=True)
             terminal.type(b"\x1d")
