@@ -35,7 +35,7 @@ from virtproto.wire import remote
 
 HOSTNAME, CLOSE = remote.CONNECT_GET_HOSTNAME, 2
 # The deadline of hosts that hang, in seconds.
-SHORT_S = 0.2
+SHORT_S = 0.4
 
 Start: TypeAlias = Callable[..., str]
 

@@ -174,8 +174,10 @@ def test_a_daemon_that_hangs_and_a_signal(tmp_path: Path, number: int) -> None:
             [*TRACE, *argv], cwd=repository, stderr=subprocess.PIPE, text=True
         ) as traced:
             assert traced.stderr is not None
-            while "AUTH_LIST" not in traced.stderr.readline():
-                pass
+            said = ""
+            while "AUTH_LIST" not in said:
+                said = traced.stderr.readline()
+                assert said, "it ended"
             traced.send_signal(number)
             said = traced.communicate(timeout=PATIENCE_S)[1]
         daemon.thaw()

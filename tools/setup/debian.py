@@ -22,12 +22,13 @@ DEMO_PACKAGES = (*ENVIRONMENT_PACKAGES, "libvirt-daemon")
 
 # The C binding is the oracle of the live suites, Wireshark's dissector another; the keyring is for
 # the releases that are unpacked beside the system; cpio, e2fsprogs and qemu-utils make a guest's
-# files, iproute2 the interfaces that a daemon finds.
+# files, iproute2 the interfaces that a daemon finds; virsh is what is traced.
 _DAEMON_PACKAGES = (
     "cpio",
     "debian-archive-keyring",
     "e2fsprogs",
     "iproute2",
+    "libvirt-clients",
     "libvirt-daemon",
     "libvirt-wireshark",
     "python3-libvirt",
