@@ -35,7 +35,7 @@ from virtproto.wire import remote
 
 HOSTNAME, CLOSE = remote.CONNECT_GET_HOSTNAME, 2
 # The deadline of hosts that hang, in seconds.
-SHORT_S = 0.4
+SHORT_S = 0.2
 
 Start: TypeAlias = Callable[..., str]
 
@@ -150,9 +150,10 @@ ERRORS: dict[str, type[Exception]] = {
 async def test_each_bad_host_has_its_own_error(hosts: Hosts) -> None:
     uris = each_kind(hosts)
     started = time.monotonic()
-    async with aio.Fleet(uris.values(), timeout_s=SHORT_S) as fleet:
+    # Time enough for those that are well, also where others need the processor.
+    async with aio.Fleet(uris.values(), timeout_s=3 * SHORT_S) as fleet:
         found = dict(zip(uris, await fleet.run(hostname), strict=True))
-        assert time.monotonic() - started < 10 * SHORT_S
+        assert time.monotonic() - started < 30 * SHORT_S
         assert {name for name, outcome in found.items() if outcome.error} == ERRORS.keys()
         for name, kind in ERRORS.items():
             with pytest.raises(kind):

@@ -191,7 +191,7 @@ def test_words_are_asked_for_before_the_end(server: ScriptedServer, colour: str)
         with pytest.raises(lost) as caught:
             ask_on(connection)
         if "it rained" not in str(caught.value):
-            # The end was seen, and the words are being waited for: whoever asks behind them is told.
+            # The end was seen, and the words are waited for: whoever asks behind them is told.
             until(connection, carrier.ended.is_set)
             with pytest.raises(lost, match="it rained"):
                 ask_on(connection)
