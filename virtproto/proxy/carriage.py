@@ -21,6 +21,7 @@ from virtproto.trace.recording import BEGIN, END, FROM_CLIENT, NOTE, pack_head, 
 
 from .cutting import Cutter
 from .lanes import BUFFER_SIZE, Conversation
+from .looking_again import LookingAgain
 from .outbox import Outbox
 
 TYPE_CHECKING = False
@@ -84,6 +85,7 @@ class Carriage:
         self.watch(self._bell, self._answer_bell)
         # When to stop at the latest; None to go on.
         self._stop_by: float | None = None
+        self._looking = LookingAgain()
         # When records that were told are to be written at the latest; 0 where there were none.
         self._flush_by_ns = 0
         self._started_ns = monotonic_ns()
@@ -226,7 +228,7 @@ class Carriage:
 
     def _wait(self) -> list[tuple[int, int]]:
         """Return what is ready, as soon as anything is or something else is to be done."""
-        ready = self._epoll.poll(self._patience_s())
+        ready = self._looking.wait(self._epoll.poll, self._patience_s)
         if not ready and self._outbox.has_fresh:
             self._flush()
         return ready
