@@ -22,11 +22,11 @@ from virtproto.wire.rpc import (
     MESSAGE_TYPE_STREAM,
     MESSAGE_TYPE_STREAM_HOLE,
 )
+from virtproto.xdr.contract import Procedure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from virtproto.protocol.framing import Packet
-    from virtproto.xdr.contract import Procedure
 
 __all__ = ["ERROR_TYPE", "Follower"]
 
@@ -134,7 +134,7 @@ class Follower:
             number, version, rows = contract.programs[name]
             row = next((row for row in rows if row[0] == packet.procedure), None)
             if row is not None and packet.version == version:
-                found = contract.procedure(number, packet.procedure)
+                found = Procedure(number, version, row)
         if len(self._declared) < _MOST_KEPT:
             self._declared[key] = found
         return found
